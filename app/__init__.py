@@ -1,0 +1,1 @@
+"""The window. Knows nothing of GPUs, tensors or tokenizers."""

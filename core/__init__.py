@@ -1,0 +1,1 @@
+"""The runtime: service, worker, scheduler, KV pages, text, documents, library, CLI."""

@@ -1,0 +1,1 @@
+"""Everything that touches weights and devices: model definitions, quantization, compilers, kernels."""
