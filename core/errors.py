@@ -1,0 +1,106 @@
+"""Errors of the runtime: two families, and the one place where engine errors become ours.
+
+DesksideError
+├── UserError                 shown as it is: what happened, why, what to do next
+│   ├── InvalidRequest            a parameter, prompt or message that cannot be used (HTTP 400, exit 2)
+│   │   └── NeverFits                 longer than this model or its pages can ever hold; holds the numbers
+│   ├── NotFound                  a model, file or job that does not exist (404, exit 3)
+│   ├── ModelUnusable             its files are corrupt, incomplete or unsupported (422, exit 4)
+│   ├── Busy                      queue full, folder in use; try again (429, exit 5)
+│   ├── DeviceUnusable            driver, GPU, memory (503, exit 6)
+│   └── Unavailable               the service or the engine is down or starting (503, exit 7)
+└── InternalError             logged with its cause; the user sees a generic sentence (500, exit 70)
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from engines.api import errors as engine_errors
+
+
+class DesksideError(Exception):
+    """Root. `code` is a stable word for programs; `http_status` and `exit_code` are what the edges answer with."""
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 70
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class UserError(DesksideError):
+    """Its message is written for the person who sees it."""
+
+    code = "invalid"
+    http_status = 400
+    exit_code = 2
+
+
+class InvalidRequest(UserError):
+    """A parameter, prompt or message that cannot be used. `param` names it where there is one."""
+
+    code = "invalid_request"
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class NeverFits(InvalidRequest):
+    """The request can never fit this model's context or this machine's KV pages."""
+
+    code = "context_length_exceeded"
+
+
+class NotFound(UserError):
+    code = "not_found"
+    http_status = 404
+    exit_code = 3
+
+
+class ModelUnusable(UserError):
+    code = "model_unusable"
+    http_status = 422
+    exit_code = 4
+
+
+class Busy(UserError):
+    code = "busy"
+    http_status = 429
+    exit_code = 5
+
+
+class DeviceUnusable(UserError):
+    code = "device_unusable"
+    http_status = 503
+    exit_code = 6
+
+
+class Unavailable(UserError):
+    code = "unavailable"
+    http_status = 503
+    exit_code = 7
+
+
+class InternalError(DesksideError):
+    """A bug or a fault of ours. The cause is logged, never shown."""
+
+
+_ENGINE_MAP: tuple[tuple[type[engine_errors.EngineError], type[DesksideError]], ...] = (
+    (engine_errors.ContractError, InternalError),
+    (engine_errors.ConstraintError, InvalidRequest),
+    (engine_errors.ModelError, ModelUnusable),
+    (engine_errors.DeviceError, DeviceUnusable),
+    (engine_errors.EngineError, InternalError),
+)
+
+
+def from_engine(error: engine_errors.EngineError) -> DesksideError:
+    """The runtime's error for an engine's. Called at the worker, `LLM` and build-job boundaries only."""
+    for engine_type, ours in _ENGINE_MAP:
+        if isinstance(error, engine_type):
+            return ours(str(error))
+    raise AssertionError("EngineError is in the table")

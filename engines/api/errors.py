@@ -1,0 +1,51 @@
+"""The root of every error that `engines` raises.
+
+    EngineError
+    ├── ModelError            the model's files cannot be used
+    │   ├── UnsupportedError      known to exist, not implemented here (architecture, option, dtype, precision, GPU)
+    │   ├── ConfigError           config.json is missing, unreadable or contradicts itself
+    │   └── WeightError           safetensors missing, corrupt, mis-shaped, extra, NaN
+    ├── DeviceError           driver, GPU or library missing, too old, or failed
+    │   └── OutOfMemory           with the numbers
+    ├── ConstraintError       a grammar, schema or regular expression that cannot be used
+    └── ContractError         a caller broke the engine contract (a bug of ours, never the user's)
+
+`core` maps these once to its own families at its three boundaries: the worker, `core.llm` and the build job.
+Messages are one sentence: what happened (naming the file), why, and what to do next.
+"""
+
+
+class EngineError(Exception):
+    """Any failure of an engine."""
+
+
+class ModelError(EngineError):
+    """The model's files cannot be used."""
+
+
+class UnsupportedError(ModelError):
+    """Something real that this version does not implement, named."""
+
+
+class ConfigError(ModelError):
+    """config.json is missing, unreadable, or contradicts itself."""
+
+
+class WeightError(ModelError):
+    """A weight file or tensor is missing, corrupt, mis-shaped, unexpected or not finite."""
+
+
+class DeviceError(EngineError):
+    """A driver, GPU or device library is missing, too old, or failed."""
+
+
+class OutOfMemory(DeviceError):
+    """Memory that the plan needs is not there; the message holds the numbers."""
+
+
+class ConstraintError(EngineError):
+    """A grammar, JSON schema or regular expression cannot be compiled or used."""
+
+
+class ContractError(EngineError):
+    """The caller broke the engine contract: a bug, not a user's mistake."""
