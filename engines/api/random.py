@@ -55,7 +55,8 @@ def uniform(seed: int, position: int, sample_index: int, ids: NDArray[np.integer
     counter[:, 3] = 0
     words = philox4x32(counter, (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF))
     word = words[inverse, ids % 4]
-    return ((word >> np.uint32(9)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
+    result: NDArray[np.float32] = ((word >> np.uint32(9)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
+    return result
 
 
 def gumbel(seed: int, position: int, sample_index: int, ids: NDArray[np.integer]) -> NDArray[np.float32]:
