@@ -1,0 +1,137 @@
+"""The settings of one process: read once at its start, frozen, passed on as an argument.
+
+`Config` is the table: each field carries its type, default, help and environment variable, and docs/configuration.md is
+generated from it (scripts/write_docs.py; a test keeps them equal). To add a setting, add a field.
+
+A value comes from, first found: the command line, the environment, config.toml, the default. Unknown names and values
+that do not fit are errors, never ignored.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_type_hints
+
+import msgspec
+
+from core.errors import InvalidRequest
+from core.paths import HOME_VARIABLE, Places, find_places
+
+PREFIX = "DESKSIDE_"
+
+
+def _setting(default: Any, env: str, help: str) -> Any:
+    return dataclasses.field(default=default, metadata={"env": PREFIX + env, "help": help})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings, each resolved to a value of its type. `places` is where files are kept: from DESKSIDE_HOME only,
+    since config.toml is found through it."""
+
+    places: Places
+    backend: Literal["auto", "reference"] = _setting(
+        "auto",
+        env="BACKEND",
+        help="What runs a model. `reference` is NumPy on the processor and runs everywhere; `auto` takes the fastest "
+        "backend that works on this machine.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "warning",
+        env="LOG_LEVEL",
+        help="The least urgent message written to the log (stderr on the command line). Prompts and answers are never "
+        "logged.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table, for help texts and documentation."""
+
+    name: str
+    type: Any
+    default: Any
+    env: str
+    help: str
+
+
+def settings() -> tuple[Setting, ...]:
+    """The table: every field of `Config` that a user can set, in order."""
+    types = get_type_hints(Config)
+    return tuple(
+        Setting(field.name, types[field.name], field.default, field.metadata["env"], field.metadata["help"])
+        for field in dataclasses.fields(Config)
+        if "env" in field.metadata
+    )
+
+
+def load_config(environ: Mapping[str, str], options: Mapping[str, Any] | None = None) -> Config:
+    """The configuration of this process. Reads config.toml; changes nothing.
+
+    `options` are settings given on the command line by name; None means not given. Raises InvalidRequest, naming the
+    setting and where the value came from.
+    """
+    places = find_places(environ)
+    table = {setting.name: setting for setting in settings()}
+    values: dict[str, Any] = {}
+
+    for name, value in _read_file(places).items():
+        setting = table.get(name)
+        if setting is None:
+            raise _unknown(f"'{name}' in {places.config_file}", name, table)
+        values[name] = _convert(setting, value, f"'{name}' in {places.config_file}", strict=True)
+
+    by_variable = {setting.env: setting for setting in table.values()}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable == HOME_VARIABLE:
+            continue
+        if variable not in by_variable:
+            raise _unknown(f"The environment variable {variable}", variable, [*by_variable, HOME_VARIABLE])
+        if text:
+            setting = by_variable[variable]
+            values[setting.name] = _convert(setting, text, f"The environment variable {variable}", strict=False)
+
+    for name, value in (options or {}).items():
+        if name not in table:
+            raise _unknown(f"The option '{name}'", name, table)
+        if value is not None:
+            values[name] = _convert(table[name], value, f"The option --{name.replace('_', '-')}", strict=False)
+
+    return Config(places=places, **values)
+
+
+def _read_file(places: Places) -> dict[str, Any]:
+    file = places.config_file
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{file} is not valid TOML ({error}); correct it or remove it.") from error
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be read ({error.strerror}); correct its permissions.") from error
+
+
+def _convert(setting: Setting, value: Any, source: str, *, strict: bool) -> Any:
+    """`value` as the setting's type. Text (not strict) also stands for numbers and truth values."""
+    try:
+        return msgspec.convert(value, setting.type, strict=strict)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(
+            f"{source} is {value!r}, but must be {describe_type(setting.type)}.", setting.name
+        ) from error
+
+
+def describe_type(kind: Any) -> str:
+    """The values a setting takes, in words."""
+    return " or ".join(f"'{choice}'" for choice in kind.__args__)
+
+
+def _unknown(what: str, name: str, known: Any) -> InvalidRequest:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"the settings are: {', '.join(sorted(known))}."
+    return InvalidRequest(f"{what} is no setting of Deskside; {hint}", name)

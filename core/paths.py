@@ -1,0 +1,130 @@
+"""Where Deskside keeps its files: pure functions of one frozen `Places`. Nothing is created here.
+
+    data/    models/  engines/<key>/  jobs/<id>/  chats.db  jobs.db     what the user would miss
+    cache/   kernels/  trt-runtime/                                     may be deleted at any time
+    state/   service.lock  logs/                                        of this machine and this user
+    config/  config.toml                                                see core.config
+
+By default these are the platform's own folders (platformdirs). One folder instead of four, for a portable installation or
+a test, is `Places.under(folder)`: the environment variable DESKSIDE_HOME.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import InvalidRequest, NotFound
+
+HOME_VARIABLE = "DESKSIDE_HOME"
+
+# One path component on every file system we support: no separator, no drive colon, no leading dot, no trailing dot.
+_KEY = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Four absolute roots and every file below them that Deskside names. Creating folders is the writer's business."""
+
+    data: Path
+    cache: Path
+    state: Path
+    config: Path
+
+    @classmethod
+    def under(cls, home: Path) -> Places:
+        """All four roots inside one folder."""
+        return cls(data=home / "data", cache=home / "cache", state=home / "state", config=home / "config")
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def engines(self) -> Path:
+        return self.data / "engines"
+
+    def engine(self, key: str) -> Path:
+        """Folder of one compiled engine. `key` is one path component, else InvalidRequest."""
+        return self.engines / _component(key, "an engine key")
+
+    @property
+    def jobs(self) -> Path:
+        return self.data / "jobs"
+
+    def job(self, job_id: str) -> Path:
+        """Working folder of one job. `job_id` is one path component, else InvalidRequest."""
+        return self.jobs / _component(job_id, "a job id")
+
+    @property
+    def chats_db(self) -> Path:
+        return self.data / "chats.db"
+
+    @property
+    def jobs_db(self) -> Path:
+        return self.data / "jobs.db"
+
+    @property
+    def kernels(self) -> Path:
+        return self.cache / "kernels"
+
+    @property
+    def trt_runtime(self) -> Path:
+        return self.cache / "trt-runtime"
+
+    @property
+    def service_lock(self) -> Path:
+        return self.state / "service.lock"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+
+def find_places(environ: Mapping[str, str]) -> Places:
+    """The places of this user: below DESKSIDE_HOME if that is set and not empty, else the platform's folders.
+
+    Raises InvalidRequest for a relative DESKSIDE_HOME: it would mean another folder after every `cd`.
+    """
+    home = environ.get(HOME_VARIABLE)
+    if home:
+        path = Path(home).expanduser()
+        if not path.is_absolute():
+            raise InvalidRequest(
+                f"{HOME_VARIABLE} is '{home}', which is relative to wherever a program starts; give an absolute folder.",
+                HOME_VARIABLE,
+            )
+        return Places.under(path)
+
+    from platformdirs import PlatformDirs  # 10 ms that a portable installation never needs
+
+    dirs = PlatformDirs("deskside", appauthor=False)
+    return Places(
+        data=dirs.user_data_path, cache=dirs.user_cache_path, state=dirs.user_state_path, config=dirs.user_config_path
+    )
+
+
+def bundled_asset(name: str) -> Path:
+    """A file or folder that ships with Deskside, e.g. `demo_model`: `assets/` beside the package `core`.
+
+    True of a checkout (editable or not), of an installed wheel and of a frozen application, where PyInstaller keeps
+    packages and data in one folder. Raises NotFound, naming the path, when the installation lacks it.
+    """
+    path = Path(__file__).resolve().parent.parent / "assets" / name
+    if not path.exists():
+        raise NotFound(f"This installation has no '{path}', which ships with Deskside; install Deskside again.")
+    return path
+
+
+def _component(text: str, what: str) -> str:
+    if not _KEY.fullmatch(text):
+        raise InvalidRequest(
+            f"'{text}' cannot be {what}: use at most 128 letters, digits, '.', '_' and '-', no '.' at either end."
+        )
+    return text

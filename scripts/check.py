@@ -1,0 +1,48 @@
+"""The one check command: formatting, lint, types, import contracts, tests. CI runs the same file.
+
+    python scripts/check.py [pytest arguments]
+
+Needs the `test` extra in the interpreter that runs it and installs nothing. Every step runs even when an earlier one
+failed, so that one run shows everything; the exit code is 0 only when all passed. Arguments go to pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+STEPS: tuple[tuple[str, list[str]], ...] = (
+    ("format", ["-m", "ruff", "format", "--check", "."]),
+    ("lint", ["-m", "ruff", "check", "."]),
+    ("types", ["-m", "mypy"]),
+    ("import contracts", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
+    ("tests", ["-m", "pytest"]),
+)
+
+
+def main(pytest_args: list[str]) -> int:
+    environ = dict(os.environ)
+    # The checkout is what is checked, whatever copy of the project the interpreter may have installed.
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH")]))
+    failed = []
+    for name, arguments in STEPS:
+        print(f"== {name}", flush=True)
+        command = [sys.executable, *arguments, *(pytest_args if name == "tests" else [])]
+        started = time.monotonic()
+        code = subprocess.run(command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL).returncode
+        if code:
+            failed.append(name)
+        if name != "tests":  # pytest's own summary stays the last line
+            print(f"-- {name}: {'FAILED' if code else 'ok'} in {time.monotonic() - started:.1f} s", flush=True)
+    if failed:
+        print(f"check failed: {', '.join(failed)}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from core.config import PREFIX, Config, load_config, settings
+from core.errors import InvalidRequest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"DESKSIDE_HOME": str(tmp_path), "PATH": "/bin"}
+
+
+def write(environ: dict[str, str], text: str | bytes) -> Path:
+    file = Path(environ["DESKSIDE_HOME"]) / "config" / "config.toml"
+    file.parent.mkdir()
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return file
+
+
+def test_defaults_need_no_file(environ: dict[str, str], tmp_path: Path) -> None:
+    config = load_config(environ)
+    assert (config.backend, config.log_level) == ("auto", "warning")
+    assert config.places.models == tmp_path / "data" / "models"
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.backend = "reference"  # type: ignore[misc]
+
+
+def test_command_line_beats_environment_beats_file(environ: dict[str, str]) -> None:
+    write(environ, 'log_level = "info"\nbackend = "reference"\n')
+    assert load_config(environ).log_level == "info"
+    environ["DESKSIDE_LOG_LEVEL"] = "error"
+    assert load_config(environ).log_level == "error"
+    config = load_config(environ, {"log_level": "debug", "backend": None})
+    assert (config.log_level, config.backend) == ("debug", "reference")
+
+
+def test_an_empty_variable_is_unset(environ: dict[str, str]) -> None:
+    assert load_config({**environ, "DESKSIDE_LOG_LEVEL": ""}).log_level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('log_levle = "info"', r"'log_levle' in .*config\.toml is no setting of Deskside; did you mean 'log_level'\?"),
+        ("zzz = 1", r"'zzz' in .* is no setting of Deskside; the settings are: backend, log_level\."),
+        ('log_level = "loud"', r"'log_level' in .* is 'loud', but must be 'debug' or 'info' or 'warning' or 'error'\."),
+        ("log_level = 3", r"'log_level' in .* is 3, but must be"),
+        ("[log_level]\na = 1", r"'log_level' in .* is \{'a': 1\}, but must be"),
+        ("log_level = \n\n", r"config\.toml is not valid TOML \(.*line 1.*\); correct it"),
+        (b"\xff\xfe", r"config\.toml is not valid TOML"),
+    ],
+)
+def test_a_bad_file_is_one_sentence_that_names_it(environ: dict[str, str], text: str | bytes, message: str) -> None:
+    write(environ, text)
+    with pytest.raises(InvalidRequest, match=message):
+        load_config(environ)
+
+
+def test_a_folder_in_place_of_the_file(environ: dict[str, str]) -> None:
+    (Path(environ["DESKSIDE_HOME"]) / "config" / "config.toml").mkdir(parents=True)
+    with pytest.raises(InvalidRequest, match=r"config\.toml cannot be read"):
+        load_config(environ)
+
+
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_file(environ: dict[str, str]) -> None:
+    write(environ, "").chmod(0)
+    with pytest.raises(InvalidRequest, match=r"config\.toml cannot be read \(Permission denied\)"):
+        load_config(environ)
+
+
+def test_bad_variables_are_named(environ: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match=r"variable DESKSIDE_LOGLEVEL is no setting.*'DESKSIDE_LOG_LEVEL'"):
+        load_config({**environ, "DESKSIDE_LOGLEVEL": "info"})
+    with pytest.raises(InvalidRequest, match=r"variable DESKSIDE_BACKEND is 'gpu', but must be 'auto'") as caught:
+        load_config({**environ, "DESKSIDE_BACKEND": "gpu"})
+    assert caught.value.param == "backend"
+
+
+def test_bad_options_are_named(environ: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match="The option --log-level is 'x', but must be"):
+        load_config(environ, {"log_level": "x"})
+    with pytest.raises(InvalidRequest, match="The option 'verbose' is no setting"):
+        load_config(environ, {"verbose": True})
+
+
+def test_at_most_ten_variables_each_named_after_its_setting() -> None:
+    rows = settings()
+    assert len(rows) + 1 <= 10  # and DESKSIDE_HOME
+    assert [row.env for row in rows] == [PREFIX + row.name.upper() for row in rows]
+    assert {row.name for row in rows} | {"places"} == {field.name for field in dataclasses.fields(Config)}
+
+
+def test_the_documentation_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("write_docs", ROOT / "scripts" / "write_docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    write_docs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(write_docs)
+    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == write_docs.configuration(), (
+        "run: python scripts/write_docs.py"
+    )
