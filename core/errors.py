@@ -14,9 +14,10 @@ DesksideError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from engines.api import errors as engine_errors
+if TYPE_CHECKING:
+    from engines.api.errors import EngineError
 
 
 class DesksideError(Exception):
@@ -89,18 +90,15 @@ class InternalError(DesksideError):
     """A bug or a fault of ours. The cause is logged, never shown."""
 
 
-_ENGINE_MAP: tuple[tuple[type[engine_errors.EngineError], type[DesksideError]], ...] = (
-    (engine_errors.ContractError, InternalError),
-    (engine_errors.ConstraintError, InvalidRequest),
-    (engine_errors.ModelError, ModelUnusable),
-    (engine_errors.DeviceError, DeviceUnusable),
-    (engine_errors.EngineError, InternalError),
-)
-
-
-def from_engine(error: engine_errors.EngineError) -> DesksideError:
+def from_engine(error: EngineError) -> DesksideError:
     """The runtime's error for an engine's. Called at the worker, `LLM` and build-job boundaries only."""
-    for engine_type, ours in _ENGINE_MAP:
-        if isinstance(error, engine_type):
-            return ours(str(error))
-    raise AssertionError("EngineError is in the table")
+    from engines.api import errors as engine  # here, so that the window and `--help` do not load NumPy for it
+
+    table: tuple[tuple[type[EngineError], type[DesksideError]], ...] = (
+        (engine.ContractError, InternalError),
+        (engine.ConstraintError, InvalidRequest),
+        (engine.ModelError, ModelUnusable),
+        (engine.DeviceError, DeviceUnusable),
+    )
+    ours = next((ours for theirs, ours in table if isinstance(error, theirs)), InternalError)
+    return ours(str(error))

@@ -22,7 +22,7 @@ HEAVY = (
 START_UP = ["app", "core", "core.client", "core.config", "core.errors", "core.kv", "core.paths", "core.pipes",
             "core.scheduler", "core.schemas", "core.spawn", "engines", "engines.api"]  # fmt: skip
 # Written by later parts of the project: loaded as soon as they exist.
-NOT_YET = {"core.client", "core.kv", "core.pipes", "core.scheduler", "core.schemas", "core.spawn"}
+NOT_YET = {"core.client", "core.kv", "core.scheduler", "core.schemas"}
 
 
 def modules_after(code: str, *argv: str) -> set[str]:
@@ -57,6 +57,13 @@ def test_start_up_modules_load_nothing_heavy(module: str) -> None:
     loaded = modules_after(f"import {module}")
     assert module in loaded
     assert heavy(loaded) == []
+
+
+@pytest.mark.parametrize(
+    "module", ["core.child", "core.config", "core.errors", "core.paths", "core.probe", "core.spawn"]
+)
+def test_what_the_window_and_a_child_start_with_does_without_numpy(module: str) -> None:
+    assert "numpy" not in modules_after(f"import {module}")
 
 
 def test_the_check_would_notice_a_heavy_module() -> None:
