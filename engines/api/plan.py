@@ -23,8 +23,7 @@ out, and what padded rows of a captured graph read and write.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +56,7 @@ SECTIONS: Final = (
 HEADER_WORDS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRow:
+class PlanRow(NamedTuple):
     """One sequence's part of a step. `token_ids`: int32 [n], or None for one token taken from the slot.
     `pages`: int32, the pages that cover positions 0 .. start + n - 1."""
 

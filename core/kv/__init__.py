@@ -1,0 +1,1 @@
+"""Paged KV cache bookkeeping: page ids only, pure Python, engine-free."""

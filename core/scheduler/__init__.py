@@ -1,0 +1,6 @@
+"""In-flight batching: pure Python and NumPy, deterministic, engine-free."""
+
+from core.scheduler.policy import SchedulerConfig
+from core.scheduler.scheduler import PlannedStep, Scheduler
+
+__all__ = ["PlannedStep", "Scheduler", "SchedulerConfig"]

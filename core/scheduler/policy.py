@@ -1,0 +1,133 @@
+"""Who goes first, and how many tokens a step may take. Pure functions and one small estimator; no clocks."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from core.protocol import Priority
+from core.scheduler.request import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerConfig:
+    """Limits and policy of one scheduler.
+
+    `max_tokens`: packed tokens of one step. `num_slots`: sequences running at once. `target_step_s`: while an interactive
+    request is generating, a step should not take longer, so that its text keeps flowing. `min_chunk`: prefill always gets at
+    least this many tokens of a step. `batch_share`: of a step's prefill tokens, kept for batch requests where some wait.
+    `patience_steps`: a batch sequence that made no progress for so many steps is promoted. `quantum_tokens`: what a promoted
+    sequence may compute before it can be preempted again. `max_waiting`: sequences that may wait; more are refused as Busy.
+    """
+
+    max_tokens: int
+    num_slots: int
+    max_context: int
+    page_size: int
+    target_step_s: float = 0.1
+    min_chunk: int = 32
+    batch_share: float = 0.125
+    patience_steps: int = 64
+    quantum_tokens: int = 64
+    max_waiting: int = 100_000
+
+
+def rank(sequence: Sequence) -> tuple[int, int, int]:
+    """Smaller goes first, and is preempted last. A promoted batch sequence ranks with the interactive ones."""
+    batch = sequence.request.priority is Priority.BATCH and not sequence.quantum
+    return (Priority.BATCH if batch else Priority.INTERACTIVE, sequence.arrival, sequence.index)
+
+
+class WaitingQueue:
+    """Sequences without a slot: by class, then by client, each client's in order of arrival.
+
+    `peek` takes the promoted sequence first, then the first class that has any; within it the client with the fewest running
+    sequences, so that one client with a thousand prompts does not hold up another's one.
+    """
+
+    def __init__(self) -> None:
+        self._queues: dict[Priority, dict[str, list[Sequence]]] = {priority: {} for priority in Priority}
+        self._promoted: Sequence | None = None
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Sequence]:
+        for clients in self._queues.values():
+            for queue in clients.values():
+                yield from queue
+
+    def add(self, sequence: Sequence) -> None:
+        queue = self._queues[sequence.request.priority].setdefault(sequence.request.client, [])
+        bisect.insort(queue, sequence, key=_arrival)
+        self._count += 1
+
+    def remove(self, sequence: Sequence) -> None:
+        clients = self._queues[sequence.request.priority]
+        queue = clients[sequence.request.client]
+        queue.remove(sequence)
+        if not queue:
+            del clients[sequence.request.client]
+        if sequence is self._promoted:
+            self._promoted = None
+        self._count -= 1
+
+    def promote(self, sequence: Sequence) -> None:
+        """Let a waiting batch sequence be the next to go."""
+        self._promoted = sequence
+
+    def oldest(self, priority: Priority) -> Sequence | None:
+        heads = [queue[0] for queue in self._queues[priority].values()]
+        return min(heads, key=_arrival, default=None)
+
+    def peek(self, load: Mapping[str, int], priority: Priority) -> Sequence | None:
+        """The next to admit of a class. `load`: running sequences per client."""
+        promoted = self._promoted
+        if priority is Priority.INTERACTIVE and promoted is not None:
+            return promoted
+        heads = [queue[0] for queue in self._queues[priority].values() if queue[0] is not promoted]
+        return min(heads, key=lambda head: (load.get(head.request.client, 0), _arrival(head)), default=None)
+
+
+def _arrival(sequence: Sequence) -> tuple[int, int]:
+    return (sequence.arrival, sequence.index)
+
+
+class StepTime:
+    """time(step) = base + per_token * tokens, by least squares over recent steps (each counts `decay` times the next one)."""
+
+    def __init__(self, decay: float = 0.95) -> None:
+        self._decay = decay
+        self._n = self._x = self._y = self._xx = self._xy = 0.0
+
+    def observe(self, tokens: int, seconds: float) -> None:
+        keep = self._decay
+        self._n = keep * self._n + 1.0
+        self._x = keep * self._x + tokens
+        self._y = keep * self._y + seconds
+        self._xx = keep * self._xx + tokens * tokens
+        self._xy = keep * self._xy + tokens * seconds
+
+    def tokens_within(self, seconds: float) -> int | None:
+        """How many tokens a step of `seconds` can take; None while nothing is known."""
+        if self._n == 0.0 or self._y <= 0.0:
+            return None
+        spread = self._n * self._xx - self._x * self._x
+        slope = (self._n * self._xy - self._x * self._y) / spread if spread > 1e-9 * self._n * self._xx else 0.0
+        if slope <= 0.0:  # all steps alike, or noise: blame the tokens for everything
+            return int(seconds * self._x / self._y)
+        base = max(0.0, (self._y - slope * self._x) / self._n)
+        return int((seconds - base) / slope)
+
+
+def token_budget(config: SchedulerConfig, step_time: StepTime, interactive_decodes: int, decodes: int) -> int:
+    """Tokens of the next step: all of `max_tokens`, or while an interactive request generates what fits `target_step_s`,
+    never less than all decodes and one smallest chunk."""
+    if not interactive_decodes:
+        return config.max_tokens
+    fits = step_time.tokens_within(config.target_step_s)
+    if fits is None:
+        return config.max_tokens
+    return min(config.max_tokens, max(fits, decodes + config.min_chunk))
