@@ -6,9 +6,16 @@ Shapes: T = packed tokens of a step (the only symbolic dimension), L = rows whos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api.errors import ContractError
+
+Float32 = NDArray[np.float32]
 
 ActivationKind = Literal["silu", "gelu", "gelu_tanh", "relu"]
 
@@ -113,6 +120,7 @@ class RopeScaling:
     high_freq_factor: float = 4.0
     beta_fast: float = 32.0
     beta_slow: float = 1.0
+    truncate: bool = True  # yarn: round the corrected range to whole dimensions
     attention_factor: float = 1.0
 
 
@@ -134,7 +142,8 @@ class Attention(Op):
     qkv [T, (num_heads + 2 * num_kv_heads) * head_dim], columns q | k | v, heads in order -> [T, num_heads * head_dim].
     `layer`: index of its KV cache. `scale` multiplies q.k. `q_norm`, `k_norm`: RMSNorm weights [head_dim] applied per head
     before RoPE (Qwen3). `sliding_window` w: a token sees itself and the w - 1 before it. `soft_cap`: cap * tanh(s / cap) on
-    scores. `alibi`: linear biases (Press et al. 2021). Before the fuse pass the op has three inputs q, k, v; after, one.
+    scores. `alibi`: linear biases (Press et al. 2021). As defined the op has three inputs q, k, v; after the fuse pass one, qkv,
+    unless q, k and v are not plain linears of the same value (a norm over all heads between, say): then three remain.
     """
 
     layer: int
@@ -153,8 +162,12 @@ class Attention(Op):
 
 @dataclass(frozen=True, slots=True)
 class Custom(Op):
-    """A user's operation (engines.network.custom_op). Cuts a segment. `reference`: NumPy arrays in, NumPy arrays out, float32;
-    `infer_shape`: widths of the inputs -> widths of the outputs; `cuda_source`: optional CUDA C++."""
+    """A user's operation (engines.network.custom_op). Cuts a segment.
+
+    `infer_shape(*widths, **attrs)`: widths of the inputs -> widths of the outputs. `reference(*inputs, *params, **attrs)`:
+    float32 arrays [T, width] of the inputs, then the parameters as float32 -> one float32 array, or a tuple of them if there
+    are several outputs; call it through `run`, which checks. `cuda_source`: CUDA C++ for the GPU backends, or None.
+    """
 
     name: str
     infer_shape: Callable[..., tuple[int, ...]]
@@ -162,3 +175,17 @@ class Custom(Op):
     params: tuple[str, ...] = ()
     attrs: tuple[tuple[str, Any], ...] = ()
     cuda_source: str | None = None
+
+    def run(self, inputs: Sequence[Float32], params: Sequence[Float32] = ()) -> tuple[Float32, ...]:
+        """The reference on checked arrays: as many outputs, and as wide, as `infer_shape` says, float32, all T rows."""
+        attrs = dict(self.attrs)
+        result = self.reference(*inputs, *params, **attrs)
+        outputs = result if isinstance(result, tuple) else (result,)
+        widths = tuple(self.infer_shape(*(x.shape[1] for x in inputs), **attrs))
+        expected = [(inputs[0].shape[0], width) for width in widths]
+        shapes = [getattr(y, "shape", None) for y in outputs]
+        if shapes != expected:
+            raise ContractError(
+                f"Custom operation {self.name} made {shapes} where its infer_shape promises {expected}."
+            )
+        return tuple(np.ascontiguousarray(y, np.float32) for y in outputs)

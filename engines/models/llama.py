@@ -1,0 +1,82 @@
+"""Llama 1, 2, 3, 3.1 and 3.2 (Touvron et al. 2023; Grattafiori et al. 2024): pre-norm, RoPE, SwiGLU, grouped KV heads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from engines.models.config import ConfigReader
+from engines.models.family import Family, Sources
+from engines.models.heads import read_heads, read_rope
+from engines.models.layers import LLAMA_IGNORED, gated_mlp, head, llama_sources, self_attention
+from engines.network import ActivationKind, Builder, Network, Rope
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaConfig:
+    vocab_size: int
+    max_context: int
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    intermediate_size: int
+    activation: ActivationKind
+    norm_eps: float
+    rope: Rope
+    attention_bias: bool
+    mlp_bias: bool
+    tied: bool
+
+
+def read_config(r: ConfigReader) -> LlamaConfig:
+    hidden_size, num_heads = r.integer("hidden_size"), r.integer("num_attention_heads")
+    num_kv_heads, head_dim = read_heads(r, hidden_size, num_heads)
+    rope, max_context = read_rope(r, head_dim, r.integer("max_position_embeddings"))
+    r.expect("pretraining_tp", 1)  # more would split the products, with other rounding
+    config = LlamaConfig(
+        vocab_size=r.integer("vocab_size"),
+        max_context=max_context,
+        hidden_size=hidden_size,
+        num_layers=r.integer("num_hidden_layers"),
+        num_heads=num_heads,
+        num_kv_heads=num_kv_heads,
+        head_dim=head_dim,
+        intermediate_size=r.integer("intermediate_size"),
+        activation=r.activation("hidden_act"),
+        norm_eps=r.number("rms_norm_eps"),
+        rope=rope,
+        attention_bias=r.flag("attention_bias", False),
+        mlp_bias=r.flag("mlp_bias", False),
+        tied=r.flag("tie_word_embeddings", False),
+    )
+    r.finish(ignored=("max_sequence_length",))
+    return config
+
+
+def define(c: LlamaConfig) -> Network:
+    b = Builder()
+    x = b.embedding(b.tokens, "embed", c.vocab_size, c.hidden_size)
+    for i in range(c.num_layers):
+        h = b.rms_norm(x, f"layers.{i}.attn_norm", c.norm_eps)
+        x = x + self_attention(b, h, c, i, qkv_bias=c.attention_bias, out_bias=c.attention_bias, rope=c.rope)
+        h = b.rms_norm(x, f"layers.{i}.mlp_norm", c.norm_eps)
+        x = x + gated_mlp(b, h, i, c.intermediate_size, c.activation, bias=c.mlp_bias)
+    x = b.rms_norm(b.gather_logits(x), "norm", c.norm_eps)
+    return b.build(head(b, x, c.vocab_size, tied=c.tied))
+
+
+def sources(c: LlamaConfig, names: Collection[str]) -> Sources:
+    return llama_sources(c.tied)
+
+
+FAMILY = Family(
+    name="llama",
+    architectures=("LlamaForCausalLM", "LLaMAForCausalLM"),
+    model_types=("llama",),
+    read_config=read_config,
+    define=define,
+    sources=sources,
+    ignored=LLAMA_IGNORED,
+)
