@@ -35,8 +35,7 @@ class SchedulerConfig:
 
 def rank(sequence: Sequence) -> tuple[int, int, int]:
     """Smaller goes first, and is preempted last. A promoted batch sequence ranks with the interactive ones."""
-    batch = sequence.request.priority is Priority.BATCH and not sequence.quantum
-    return (Priority.BATCH if batch else Priority.INTERACTIVE, sequence.arrival, sequence.index)
+    return (int(sequence.batch and not sequence.quantum), sequence.arrival, sequence.index)
 
 
 class WaitingQueue:

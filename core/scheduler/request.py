@@ -38,6 +38,7 @@ class Sequence:
 
     __slots__ = (
         "arrival",
+        "batch",
         "cached",
         "computed",
         "constraint",
@@ -65,6 +66,7 @@ class Sequence:
         self.request = request
         self.index = index
         self.arrival = request.arrival
+        self.batch = request.priority is Priority.BATCH
         self.constraint = constraint
         prompt = request.prompt
         self.max_total = min(capacity, len(prompt) + (request.params.max_tokens or capacity))
@@ -142,10 +144,10 @@ class Request:
     outcome: Outcome = Outcome.COMPLETED
     code: str = ""
     message: str = ""
+    params: SamplingParams = field(init=False)
 
-    @property
-    def params(self) -> SamplingParams:
-        return self.submit.params
+    def __post_init__(self) -> None:
+        self.params = self.submit.params
 
     @property
     def priority(self) -> Priority:

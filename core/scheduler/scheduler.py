@@ -9,8 +9,10 @@ are the sequence's slot and pages released.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,6 +67,18 @@ class _Draft:
     joined: list[Sequence] = field(default_factory=list)
 
 
+class _Ready(NamedTuple):
+    """Running sequences that can have a row."""
+
+    decodes: list[Sequence]
+    batch_decodes: list[Sequence]
+    prefills: list[Sequence]
+    batch_prefills: list[Sequence]
+
+
+_RUNNING = State.RUNNING
+
+
 class Scheduler:
     """All requests of one engine. Not thread-safe: the loop owns it."""
 
@@ -87,7 +101,7 @@ class Scheduler:
         self._free_slots = list(range(config.num_slots))
         self._arrivals = 0
         self._draft_slots: set[int] = set()
-        self._load: dict[str, int] = {}
+        self._load: Counter[str] = Counter()
 
     # --- requests in ---------------------------------------------------------------------------------------------------
 
@@ -180,15 +194,10 @@ class Scheduler:
         if not self.running and not len(self.waiting):
             return None
         self._promote()
-        interactive = sum(1 for s in self.running if s.live and s.request.priority is Priority.INTERACTIVE)
-        decodes = sum(1 for s in self.running if s.live)
-        draft = _Draft(token_budget(self.config, self.step_time, interactive, decodes))
-        self._draft_slots.clear()
-        self._load.clear()
-        for sequence in self.running:
-            client = sequence.request.client
-            self._load[client] = self._load.get(client, 0) + 1
-        self._plan_rows(draft)
+        ready = self._ready()
+        interactive, batch = len(ready[0]), len(ready[1])
+        draft = _Draft(token_budget(self.config, self.step_time, interactive, interactive + batch))
+        self._plan_rows(draft, ready)
         rows = draft.decode_rows + draft.chunk_rows
         if not rows:
             return None
@@ -203,53 +212,61 @@ class Scheduler:
             self.step_time.observe(planned.plan.num_tokens, seconds)
         events: list[Event] = []
         token_ids = sampled.token_ids.tolist()
-        logit_row = 0
+        at = -1
+        page_size, step = self.config.page_size, self.step
         for sequence, count, is_sampled in planned.rows:
-            at, logit_row = logit_row, logit_row + is_sampled
+            at += is_sampled
             sequence.in_flight -= 1
-            if sequence.state is State.FINISHED:
+            if sequence.state is not _RUNNING:
                 planned.discarded += 1
                 if not sequence.in_flight:
                     self._release(sequence)
                 continue
             sequence.computed += count
-            sequence.progress_step = self.step
-            if sequence.request.submit.wants_progress and not sequence.output_len and sequence.index == 0:
-                events.append(_progress(sequence))
+            sequence.progress_step = step
             if is_sampled:
                 self._take(sequence, token_ids[at], sampled, at, events)
-            self._settle(sequence)
+            elif sequence.request.submit.wants_progress and sequence.index == 0:
+                events.append(_progress(sequence))
+            if sequence.computed >= (sequence.published + 1) * page_size or sequence.preempting or sequence.quantum:
+                self._settle(sequence)
         return events
 
     def _take(self, sequence: Sequence, token: int, sampled: Sampled, at: int, events: list[Event]) -> None:
         """Append a sampled token, tell of it, and see whether it was the last."""
         request = sequence.request
+        params = request.params
+        if request.submit.wants_progress and not sequence.output_len and sequence.index == 0:
+            events.append(_progress(sequence))
         sequence.pending -= 1
         sequence.append(token)
-        logprobs = () if request.params.logprobs is None else (_logprob(sampled, at, request.params.logprobs),)
+        logprobs = () if params.logprobs is None else (_logprob(sampled, at, params.logprobs),)
         events.append(Tokens(request.id, sequence.index, (token,), logprobs))
-        if token in request.stop_ids and sequence.output_len >= request.params.min_tokens:
+        if token in request.stop_ids and sequence.output_len >= params.min_tokens:
             events += self.end(sequence, FinishReason.STOP, stop_token=token)
             return
-        if sequence.constraint is not None:
-            try:
-                sequence.constraint.advance(token)
-                complete = sequence.constraint.finished()
-            except ConstraintError as error:
-                events += self.end(sequence, FinishReason.ERROR, code="constraint_failed", message=str(error))
-                return
-            if complete:
-                events += self.end(sequence, FinishReason.STOP)
-                return
+        constraint = sequence.constraint
+        if constraint is not None and self._constrained(sequence, constraint, token, events):
+            return
         if sequence.total == sequence.max_total:
             events += self.end(sequence, FinishReason.LENGTH)
+
+    def _constrained(self, sequence: Sequence, constraint: TokenConstraint, token: int, events: list[Event]) -> bool:
+        """Advance the grammar. True if that ended the sample: complete, or broken."""
+        try:
+            constraint.advance(token)
+            if not constraint.finished():
+                return False
+            events += self.end(sequence, FinishReason.STOP)
+        except ConstraintError as error:
+            events += self.end(sequence, FinishReason.ERROR, code="constraint_failed", message=str(error))
+        return True
 
     def _settle(self, sequence: Sequence) -> None:
         """After a step of it was applied: publish full pages, end a quantum, carry out a preemption that had to wait."""
         if sequence.state is not State.RUNNING:
             return
-        if sequence.computed // self.config.page_size > sequence.published:
-            self.pages.publish(sequence)
+        self.pages.publish(sequence)
         if sequence.quantum and sequence.computed >= sequence.quantum:
             sequence.quantum = 0
         if sequence.preempting and not sequence.in_flight:
@@ -257,37 +274,49 @@ class Scheduler:
 
     # --- planning ------------------------------------------------------------------------------------------------------
 
-    def _plan_rows(self, draft: _Draft) -> None:
+    def _ready(self) -> _Ready:
+        """Running sequences that can have a row: decodes and prefills, interactive and batch."""
+        ready = _Ready([], [], [], [])
+        for sequence in self.running:
+            if sequence.state is not _RUNNING or sequence.preempting:
+                continue
+            batch = sequence.batch and not sequence.quantum
+            if not sequence.live:
+                (ready.batch_prefills if batch else ready.prefills).append(sequence)
+            elif sequence.total + sequence.pending < sequence.max_total:
+                (ready.batch_decodes if batch else ready.decodes).append(sequence)
+        return ready
+
+    def _plan_rows(self, draft: _Draft, ready: _Ready) -> None:
         """Class by class, so that an interactive request can still take slots and pages from batch rows not yet planned.
         Batch decodes, and a share of what is left for batch prefill, are kept out of the interactive prefill's reach."""
-        by_class: dict[int, tuple[list[Sequence], list[Sequence]]] = {p: ([], []) for p in Priority}
-        for sequence in self.running:
-            if sequence.state is State.RUNNING and not sequence.preempting:
-                if not sequence.live:
-                    by_class[rank(sequence)[0]][1].append(sequence)
-                elif sequence.total + sequence.pending < sequence.max_total:
-                    by_class[rank(sequence)[0]][0].append(sequence)
-        batch_decodes, batch_prefills = by_class[Priority.BATCH]
-        blocked = False
-        for priority in Priority:
-            decodes, prefills = by_class[priority]
-            self._plan_decodes(draft, decodes)
-            kept = 0
-            if priority is Priority.INTERACTIVE and batch_decodes:
-                kept = len(batch_decodes)
-            if priority is Priority.INTERACTIVE and (batch_prefills or self.waiting.oldest(Priority.BATCH)):
-                kept += max(1, int((draft.budget - kept) * self.config.batch_share))
-            for sequence in sorted(prefills, key=rank):
-                if draft.budget > kept and sequence.slot is not None and not sequence.preempting:
-                    self._add_chunk(draft, sequence, draft.budget - kept)
-            while draft.budget > kept and not blocked:
-                candidate = self.waiting.peek(self._load, priority)
-                if candidate is None:
-                    break
-                if self._admit(draft, candidate):
-                    self._add_chunk(draft, candidate, draft.budget - kept)
-                else:
-                    blocked = True  # nobody overtakes the first in line
+        self._draft_slots.clear()
+        if len(self.waiting):
+            self._load = Counter(sequence.request.client for sequence in self.running)
+        self._plan_decodes(draft, ready.decodes)
+        kept = len(ready.batch_decodes)
+        if ready.batch_prefills or self.waiting.oldest(Priority.BATCH):
+            kept += max(1, int((draft.budget - kept) * self.config.batch_share))
+        blocked = self._plan_prefills(draft, ready.prefills, Priority.INTERACTIVE, kept, blocked=False)
+        self._plan_decodes(draft, ready.batch_decodes)
+        self._plan_prefills(draft, ready.batch_prefills, Priority.BATCH, 0, blocked)
+
+    def _plan_prefills(
+        self, draft: _Draft, prefills: list[Sequence], priority: Priority, kept: int, blocked: bool
+    ) -> bool:
+        """Chunks of running sequences, then admissions of one class, leaving `kept` tokens of the budget.
+        True: the first in line cannot be admitted, and nobody overtakes it."""
+        for sequence in sorted(prefills, key=rank):
+            if draft.budget > kept and sequence.slot is not None and not sequence.preempting:
+                self._add_chunk(draft, sequence, draft.budget - kept)
+        while draft.budget > kept and not blocked:
+            candidate = self.waiting.peek(self._load, priority)
+            if candidate is None:
+                break
+            blocked = not self._admit(draft, candidate)
+            if not blocked:
+                self._add_chunk(draft, candidate, draft.budget - kept)
+        return blocked
 
     def _plan_decodes(self, draft: _Draft, ready: list[Sequence]) -> None:
         """One token for each sequence that generates."""
@@ -295,14 +324,15 @@ class Scheduler:
             ready = sorted(ready, key=rank)  # the first may displace the last
         size = self.config.page_size
         for sequence in ready:
-            if sequence.slot is None or sequence.preempting or draft.budget <= 0:
+            slot, start = sequence.slot, sequence.planned
+            if slot is None or sequence.preempting or draft.budget <= 0:
                 continue  # gave way to one before it
-            if sequence.planned >= sequence.num_pages * size and not self._extend(sequence):
+            if start >= sequence.num_pages * size and not self._extend(sequence):
                 continue  # stalls, holding what it has
-            draft.decodes.append(PlanRow(sequence.slot, sequence.planned, None, sequence.pages, True, True))
+            draft.decodes.append(PlanRow(slot, start, None, sequence.table[: sequence.num_pages], True, True))
             draft.decode_rows.append((sequence, 1, True))
-            self._draft_slots.add(sequence.slot)
-            sequence.planned += 1
+            self._draft_slots.add(slot)
+            sequence.planned = start + 1
             sequence.pending += 1
             sequence.in_flight += 1
             draft.budget -= 1
