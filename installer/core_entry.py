@@ -1,0 +1,12 @@
+"""Entry point of the frozen `deskside-core`: a child of Deskside, or the command line `deskside core ...`."""
+
+import sys
+
+from core.child import run_if_child
+
+if __name__ == "__main__":
+    run_if_child()  # before anything else is imported
+
+    from core.cli import main
+
+    sys.exit(main())
