@@ -1,0 +1,73 @@
+"""The one place where `core` gets an engine from: a model's folder and a backend's name in, a ready `Engine` out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from engines.api.engine import Engine
+from engines.api.errors import ContractError, OutOfMemory, UnsupportedError
+from engines.models import Model, open_model
+from engines.network.ops import Attention
+
+BACKENDS: Final = ("auto", "reference")
+
+# What `kv_tokens` is when nobody says: so many full contexts, within so many bytes.
+_DEFAULT_CONTEXTS = 8
+_DEFAULT_KV_BYTES = 2 << 30
+
+
+def open_engine(
+    folder: Path,
+    *,
+    backend: str = "auto",
+    num_slots: int = 64,
+    max_tokens: int = 512,
+    kv_tokens: int | None = None,
+    kv_bytes: int | None = None,
+    page_size: int = 16,
+    threads: int | None = None,
+) -> Engine:
+    """Load the checkpoint in `folder`.
+
+    `backend`: "auto" takes the fastest that works here (in this version the reference always). `num_slots`: sequences at
+    once. `max_tokens`: packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither,
+    room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the cores this process may use.
+
+    Raises UnsupportedError for a backend that is not in this version, OutOfMemory, and what `open_model` and loading raise.
+    """
+    if backend not in BACKENDS:
+        raise UnsupportedError(
+            f"There is no backend {backend!r} in this version, which has {', '.join(BACKENDS)}; choose one of them."
+        )
+    if kv_tokens is not None and kv_bytes is not None:
+        raise ContractError("Give kv_tokens or kv_bytes, not both.")
+    from engines.reference.engine import ReferenceEngine
+
+    # The engine holds its own float32 copies: the files need not stay mapped.
+    with open_model(folder) as model:
+        return ReferenceEngine(
+            model,
+            num_pages=_num_pages(model, kv_tokens, kv_bytes, page_size),
+            page_size=page_size,
+            num_slots=num_slots,
+            max_tokens=max_tokens,
+            threads=threads,
+        )
+
+
+def _num_pages(model: Model, kv_tokens: int | None, kv_bytes: int | None, page_size: int) -> int:
+    """Pages of the pool, the dummy page included."""
+    if kv_tokens is not None:
+        return 1 + -(-kv_tokens // page_size)
+    layers = [node.op for node in model.network.nodes if isinstance(node.op, Attention)]
+    page_bytes = sum(8 * op.num_kv_heads * op.head_dim for op in layers) * page_size
+    most = (_DEFAULT_KV_BYTES if kv_bytes is None else kv_bytes) // page_bytes
+    if most < 2:
+        raise OutOfMemory(
+            f"The KV cache of {model.folder} takes {page_bytes} bytes per page of {page_size} tokens and needs two pages at "
+            f"least, and was given {kv_bytes} bytes; give it more memory."
+        )
+    if kv_bytes is not None:
+        return most
+    return min(most, 1 + -(-_DEFAULT_CONTEXTS * model.config.max_context // page_size))

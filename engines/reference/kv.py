@@ -1,0 +1,87 @@
+"""The paged KV pool: per layer keys and values [kv_heads, pages, page_size, head_dim] float32.
+
+Heads come first so that pages that follow one another are one contiguous run of positions per head.
+
+Invariant, which attention relies on: in every page, values at offsets >= `_filled[page]` are zero. Attention multiplies the
+values of positions that a token does not see by exactly 0, and 0 * NaN is NaN: what a former owner left in a page, were it
+not finite, would reach the page's next owner. Keys need no such care, since unseen scores are replaced, not added to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api.plan import StepPlan
+from engines.network.ops import Attention
+
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+
+def bytes_per_page(layers: Sequence[Attention], page_size: int) -> int:
+    """Bytes of one page over all layers, keys and values."""
+    return sum(2 * op.num_kv_heads * op.head_dim for op in layers) * page_size * 4
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCache:
+    """One layer's part of the pool. Memory is committed by the system as pages are first written."""
+
+    keys: Float32
+    values: Float32
+
+    def write(self, where: Int64, k: Float32, v: Float32) -> None:
+        """Store k, v [T, kv_heads, head_dim] at flat positions `where` [T] = page * page_size + offset."""
+        heads, pages, size, dim = self.keys.shape
+        self.keys.reshape(heads, pages * size, dim)[:, where] = k.transpose(1, 0, 2)
+        self.values.reshape(heads, pages * size, dim)[:, where] = v.transpose(1, 0, 2)
+
+
+class KVPool:
+    """All layers. Page 0 is the dummy page: all zero, read where a page table is padded, never written."""
+
+    def __init__(self, layers: Sequence[Attention], num_pages: int, page_size: int) -> None:
+        self.num_pages = num_pages
+        self.page_size = page_size
+        self.layers = tuple(
+            LayerCache(
+                np.zeros((op.num_kv_heads, num_pages, page_size, op.head_dim), np.float32),
+                np.zeros((op.num_kv_heads, num_pages, page_size, op.head_dim), np.float32),
+            )
+            for op in layers
+        )
+        self._filled = np.zeros(num_pages, np.int32)
+
+    def copy_pages(self, pairs: NDArray[np.int32]) -> None:
+        """Copy whole pages, (source, destination) [C, 2], as if all at once."""
+        if len(pairs) == 0:
+            return
+        source, target = pairs[:, 0], pairs[:, 1]
+        for layer in self.layers:
+            layer.keys[:, target] = layer.keys[:, source]
+            layer.values[:, target] = layer.values[:, source]
+        self._filled[target] = self._filled[source]
+
+    def claim(self, plan: StepPlan) -> Int64:
+        """Before the step's writes: clear what former owners left behind the new ends. Returns the flat position of every
+        packed token, int64 [T]."""
+        size = self.page_size
+        counts = np.diff(plan.query_start)
+        base = np.repeat(plan.page_start[:-1], counts)
+        pages = plan.page_ids[base + plan.positions // size].astype(np.int64)
+        offsets = plan.positions % size
+        # The last token of each row in each page decides where that page now ends.
+        last = np.ones(len(pages), bool)
+        last[:-1] = pages[1:] != pages[:-1]
+        written, ends = pages[last], offsets[last] + 1
+        stale = self._filled[written] > ends
+        for page, end in zip(written[stale].tolist(), ends[stale].tolist(), strict=True):
+            for layer in self.layers:
+                layer.values[:, page, end:] = 0
+        self._filled[written] = ends
+        where: Int64 = pages * size + offsets
+        return where

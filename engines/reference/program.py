@@ -1,0 +1,138 @@
+"""A program made runnable: one Python callable per node, values in numbered places, each dropped after its last reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api.errors import UnsupportedError
+from engines.network import ops
+from engines.network.graph import Node, Program, Segment
+from engines.reference import elementwise
+from engines.reference.attention import Attention
+from engines.reference.kv import KVPool
+from engines.reference.linear import Linear
+from engines.reference.step import Step
+from engines.reference.weights import Parameters
+from engines.reference.workers import Workers
+
+Float32 = NDArray[np.float32]
+# (step, inputs) -> outputs. The ids among the inputs are int32; everything else is float32 [T or L, width].
+Run = Callable[[Step, "list[Float32]"], "tuple[Float32, ...]"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Instruction:
+    run: Run
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    dead: tuple[int, ...]
+
+
+class Runner:
+    """Runs a whole program on one step."""
+
+    def __init__(self, program: Program, params: Parameters, pool: KVPool, workers: Workers) -> None:
+        self._params = params
+        self._pool = pool
+        self._workers = workers
+        nodes = [node for stage in program.stages for node in (stage.nodes if isinstance(stage, Segment) else (stage,))]
+        last = {name: i for i, node in enumerate(nodes) for name in node.inputs}
+        last[program.network.output] = len(nodes)
+        places = {"tokens": 0, "positions": 1}
+        for node in nodes:
+            for name in node.outputs:
+                places[name] = len(places)
+        self._places = len(places)
+        self._output = places[program.network.output]
+        self._instructions = [
+            _Instruction(
+                # An operation may overwrite an input that nobody reads after it.
+                self._build(node, [last[name] == i and node.inputs.count(name) == 1 for name in node.inputs]),
+                tuple(places[name] for name in node.inputs),
+                tuple(places[name] for name in node.outputs),
+                tuple({places[n] for n in (*node.inputs, *node.outputs) if last.get(n, -1) <= i}),
+            )
+            for i, node in enumerate(nodes)
+        ]
+
+    def __call__(self, step: Step) -> Float32:
+        """The logits [L, vocab] of the step's logit rows."""
+        values: list[Float32 | None] = [None] * self._places
+        values[0] = step.tokens  # type: ignore[assignment]
+        values[1] = step.plan.positions  # type: ignore[assignment]
+        for instruction in self._instructions:
+            made = instruction.run(step, [values[i] for i in instruction.inputs])  # type: ignore[misc]
+            for place, value in zip(instruction.outputs, made, strict=True):
+                values[place] = value
+            for place in instruction.dead:
+                values[place] = None
+        logits = values[self._output]
+        assert logits is not None
+        return logits
+
+    def _build(self, node: Node, free: list[bool]) -> Run:
+        """The callable of one node. `free[i]`: input i may be overwritten."""
+        op, get = node.op, self._params.get
+        match op:
+            case ops.Embedding(weight=name):
+                table = get(name)
+                return lambda step, x: (table[x[0]],)
+            case ops.Linear(weights=weights, biases=biases):
+                joined = self._params.joined
+                linear = Linear(joined(weights), joined(biases) if biases else None, self._workers)
+                return lambda step, x: (linear(x[0]),)
+            case ops.RMSNorm(weight=name, eps=eps):
+                weight = get(name)
+                return lambda step, x: (elementwise.rms_norm(x[0], weight, eps),)
+            case ops.AddRMSNorm(weight=name, eps=eps):
+                weight, place = get(name), 1 if free[1] else 0 if free[0] else None
+
+                def add_norm(step: Step, x: list[Float32]) -> tuple[Float32, ...]:
+                    total = np.add(x[0], x[1], out=None if place is None else x[place])
+                    return total, elementwise.rms_norm(total, weight, eps)
+
+                return add_norm
+            case ops.LayerNorm(weight=name, bias=bias_name, eps=eps):
+                weight, bias = get(name), None if bias_name is None else get(bias_name)
+                return lambda step, x: (elementwise.layer_norm(x[0], weight, bias, eps),)
+            case ops.Activation(kind=kind):
+                act = elementwise.ACTIVATIONS[kind]
+                return lambda step, x: (act(x[0], np.empty_like(x[0])),)
+            case ops.GatedActivation(kind=kind):
+                act = elementwise.ACTIVATIONS[kind]
+
+                def gated(step: Step, x: list[Float32]) -> tuple[Float32, ...]:
+                    half = x[0].shape[1] // 2
+                    y = act(x[0][:, :half], np.empty((len(x[0]), half), np.float32))
+                    y *= x[0][:, half:]
+                    return (y,)
+
+                return gated
+            case ops.Add() | ops.Mul():
+                ufunc, place = (
+                    np.add if isinstance(op, ops.Add) else np.multiply,
+                    0 if free[0] else 1 if free[1] else None,
+                )
+                return lambda step, x: (ufunc(x[0], x[1], out=None if place is None else x[place]),)
+            case ops.Scale(factor=factor):
+                return lambda step, x: (x[0] * np.float32(factor),)
+            case ops.SoftCap(cap=cap):
+                return lambda step, x: (elementwise.soft_cap(x[0], cap, out=np.empty_like(x[0])),)
+            case ops.GatherLogits():
+                return lambda step, x: (x[0][step.plan.logit_token],)
+            case ops.Attention():
+                attention = Attention(op, self._pool.layers[op.layer], self._pool.page_size, get, self._workers)
+                return lambda step, x: (attention(step, *x),)
+            case ops.Custom(params=names):
+                arrays = [get(name) for name in names]
+
+                def custom(step: Step, x: list[Float32]) -> tuple[Float32, ...]:
+                    # Copies: what the user's function returns may be one of its arguments, and later operations overwrite.
+                    return tuple(np.array(y) for y in op.run(x, arrays))
+
+                return custom
+        raise UnsupportedError(f"The reference backend has no operation {type(op).__name__}.")

@@ -1,0 +1,99 @@
+"""A model's parameters as float32 in the places where operations read them, and their replacement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api.errors import WeightError
+from engines.network.graph import Network
+from engines.weights import DType, Tensor, to_float32
+
+Float32 = NDArray[np.float32]
+
+# How callers of `update_weights` hold each type (NumPy has no bfloat16).
+_DTYPES = {np.dtype(np.uint16): DType.BF16, np.dtype(np.float16): DType.FP16, np.dtype(np.float32): DType.FP32}
+
+
+class LoadedModel(Protocol):
+    """What the engine needs of `engines.models.Model`. `config`: anything with `vocab_size` and `max_context`."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def config(self) -> Any: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def dtype(self) -> DType: ...
+    @property
+    def revision(self) -> str: ...
+
+    def load(self, param: str) -> Tensor:
+        """A parameter in its own shape."""
+
+    def convert(self, param: str, stored: Tensor) -> Tensor:
+        """The parameter that a checkpoint tensor makes; WeightError if shape, dtype or values are not as they must be."""
+
+    def params_of(self, tensor: str) -> tuple[str, ...]:
+        """The parameters made of a checkpoint tensor; WeightError for an unknown name."""
+
+
+class Parameters:
+    """float32 arrays by parameter name, each loaded once. Several joined along their rows lie in one array; the single ones
+    are then views of it. Operations keep these arrays: `write` changes them in place."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+        self._arrays: dict[str, Float32] = {}
+        self._copies: list[tuple[str, Float32]] = []
+
+    def get(self, name: str) -> Float32:
+        """One parameter."""
+        if name not in self._arrays:
+            self._arrays[name] = to_float32(self._model.load(name))
+        return self._arrays[name]
+
+    def joined(self, names: Sequence[str]) -> Float32:
+        """Several, concatenated along axis 0."""
+        if len(names) == 1:
+            return self.get(names[0])
+        shapes = [self._model.network.params[name] for name in names]
+        whole = np.empty((sum(shape[0] for shape in shapes), *shapes[0][1:]), np.float32)
+        at = 0
+        for name, shape in zip(names, shapes, strict=True):
+            place = whole[at : at + shape[0]]
+            at += shape[0]
+            if name in self._arrays:
+                # Read elsewhere too: that array stays, this one is a copy to keep in step.
+                place[...] = self._arrays[name]
+                self._copies.append((name, place))
+            else:
+                place[...] = to_float32(self._model.load(name))
+                self._arrays[name] = place
+        return whole
+
+    def check(self, tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
+        """The parameters that checkpoint `tensors` make, all checked, nothing changed. Raises WeightError."""
+        found: dict[str, Tensor] = {}
+        for name, data in tensors.items():
+            if data.dtype not in _DTYPES:
+                raise WeightError(
+                    f"The new tensor {name} is a NumPy array of {data.dtype}; give fp32, fp16, or bf16 as its uint16 bits."
+                )
+            tensor = Tensor(name, _DTYPES[data.dtype], data)
+            for param in self._model.params_of(name):
+                found[param] = self._model.convert(param, tensor)
+        return found
+
+    def write(self, params: Mapping[str, Tensor]) -> None:
+        """Put checked parameters in place."""
+        for name, tensor in params.items():
+            value = to_float32(tensor)
+            self._arrays[name][...] = value
+            for copied, place in self._copies:
+                if copied == name:
+                    place[...] = value
