@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from importlib.util import find_spec
 from logging import ERROR
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def convert(folder: Path, cache_folder: Path | None = None) -> tokenizers.Tokeni
         raise ModelUnusable(
             f"The tokenizer of {folder} needs code of its own ({code}), which is never run; "
             "use a copy of the model that has a tokenizer.json."
+        )
+    if find_spec("transformers") is None:  # the frozen application leaves it out
+        raise ModelUnusable(
+            f"The tokenizer of {folder} exists only as {found[0]}, which this installation cannot convert (it has no "
+            "transformers); use a copy of the model that has a tokenizer.json."
         )
     cached = cache_folder / f"{_key(folder, found)}.json" if cache_folder is not None else None
     if cached is not None and cached.is_file():

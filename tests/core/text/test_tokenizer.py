@@ -156,6 +156,14 @@ def test_a_sentencepiece_model_is_converted(sentencepiece_folder: Path, sentence
         assert tokenizer.encode(text, add_special_tokens=True) == [1, *ids]
 
 
+def test_an_installation_without_the_converter_says_so(
+    sentencepiece_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.text.convert.find_spec", lambda name: None)
+    with pytest.raises(ModelUnusable, match=r"only as tokenizer\.model, .*no transformers\); use a copy"):
+        Tokenizer.from_folder(sentencepiece_folder)
+
+
 def test_the_conversion_is_silent_and_leaves_the_environment(sentencepiece_folder: Path) -> None:
     code = (
         "import os, sys; before = dict(os.environ); from core.text.tokenizer import Tokenizer;"
