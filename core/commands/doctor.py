@@ -1,0 +1,146 @@
+"""Check this installation and this machine: what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import ctypes.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from core.commands.options import add_json, print_json
+from core.config import Config, load_config
+from core.errors import DesksideError
+
+PACKAGES = ("numpy", "tokenizers", "transformers", "msgspec", "jinja2", "huggingface-hub", "PySide6-Essentials")
+GPU_PACKAGES = ("cuda-core", "cuda-bindings", "nvmath-python", "tensorrt-rtx-cu13-bindings", "tensorrt-cu13")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`detail`: what was found. `advice`: what to do, where something is amiss."""
+
+    name: str
+    status: Literal["ok", "note", "fail"]
+    detail: str
+    advice: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_json(parser, "each check")
+
+
+def run(args: argparse.Namespace) -> int:
+    checks = list(check_all(load_config(os.environ)))
+    for check in checks:
+        if args.json:
+            print_json(
+                {"name": check.name, "status": check.status, "detail": check.detail, "advice": check.advice or None}
+            )
+        else:
+            print(
+                f"{check.status:<5} {check.name:<18} {check.detail}"
+                + (f"\n{'':<24} {check.advice}" if check.advice else "")
+            )
+    return 1 if any(check.status == "fail" for check in checks) else 0
+
+
+def check_all(config: Config) -> Iterator[Check]:
+    yield Check("deskside", "ok", _version("deskside") or "from source")
+    yield Check(
+        "python", "ok", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} CPUs{_memory()}"
+    )
+    for name in PACKAGES:
+        version = _version(name)
+        if version is None:
+            yield Check(
+                name, "fail", "not installed", f"Install Deskside again: {sys.executable} -m pip install deskside"
+            )
+        else:
+            yield Check(name, "ok", version)
+    for label, folder in (("data", config.places.data), ("cache", config.places.cache), ("state", config.places.state)):
+        yield check_folder(label, folder)
+    yield check_demo()
+    yield check_gpu()
+    found = [f"{name} {version}" for name in GPU_PACKAGES if (version := _version(name))]
+    yield Check("GPU packages", "note", ", ".join(found) or "none installed")
+
+
+def check_folder(label: str, folder: Path) -> Check:
+    """Where files will go: writable, and how much room there is. Creates nothing."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return Check(
+            label,
+            "fail",
+            f"{folder} cannot be written",
+            "Correct its permissions, or set DESKSIDE_HOME to another folder.",
+        )
+    free = shutil.disk_usage(existing).free / 1e9
+    advice = "Free some disk space before installing models." if free < 10 else ""
+    return Check(label, "note" if advice else "ok", f"{folder}, {free:,.0f} GB free", advice)
+
+
+def check_demo() -> Check:
+    """The bundled model answers, on the backend that runs everywhere."""
+    from core.llm import LLM
+    from core.sampling import SamplingParams
+
+    try:
+        with LLM("demo", backend="reference", kv_tokens=512) as llm:
+            result = llm.chat([{"role": "user", "content": "Hello!"}], SamplingParams(temperature=0.0, max_tokens=16))
+            return Check("demo model", "ok", f"answers on {llm.spec.backend}: {result.text.strip()[:48]!r}")
+    except DesksideError as error:
+        return Check("demo model", "fail", error.message, "Install Deskside again.")
+
+
+def check_gpu() -> Check:
+    """Is there an NVIDIA driver? Asked of the driver library itself (cuDriverGetVersion), with no package needed."""
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(name)
+    except OSError:
+        return Check(
+            "GPU",
+            "note",
+            "no NVIDIA driver found; models run on the processor",
+            "Install NVIDIA's driver to use an NVIDIA GPU later on.",
+        )
+    version, count = ctypes.c_int(), ctypes.c_int()
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    cuda = f"CUDA {version.value // 1000}.{version.value % 1000 // 10}"
+    if code or not count.value:
+        return Check(
+            "GPU",
+            "note",
+            f"the NVIDIA driver ({cuda}) finds no usable GPU (error {code})",
+            "Restart the machine after a driver update.",
+        )
+    return Check(
+        "GPU", "note", f"{count.value} NVIDIA GPU(s), driver for {cuda}; this version runs models on the processor"
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _memory() -> str:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return ""
+    return f", {total / 1e9:.0f} GB memory"
