@@ -46,11 +46,11 @@ def min_p(logits: Float32, p: float) -> Ids:
 def typical(logits: Float32, p: float) -> Ids:
     """Indices of the smallest set with mass >= p whose surprise is nearest to the entropy (Meister et al. 2022)."""
     probs = probabilities(logits)
-    surprise = -np.log(probs, out=np.full_like(probs, -np.inf), where=probs > 0)
-    entropy = float(np.sum(probs * surprise, where=probs > 0))
-    every = np.arange(len(logits))
-    kept = _mass(every, np.abs(surprise - entropy), probs, p)
-    return every if kept is None else kept
+    possible = np.flatnonzero(probs)
+    surprise = -np.log(probs[possible])
+    entropy = float((probs[possible] * surprise).sum())
+    kept = _mass(possible, np.abs(surprise - entropy), probs, p)
+    return possible if kept is None else kept
 
 
 def probabilities(logits: Float32) -> Float64:
@@ -63,7 +63,7 @@ def probabilities(logits: Float32) -> Float64:
 
 
 def _mass(candidates: Ids, keys: NDArray[np.floating], probs: Float64, p: float) -> Ids | None:
-    """The first of `candidates` by ascending key whose mass reaches p, sorted by index; None if together they do not."""
+    """The first of `candidates` by ascending key (one for each) whose mass reaches p, sorted; None if together they do not."""
     order = candidates[np.argsort(keys, kind="stable")]
     mass = np.cumsum(probs[order])
     if mass[-1] < p:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.api.errors import ContractError
-from engines.api.random import gumbel
+from engines.api.random import gumbel_below, gumbel_each
 from engines.api.sampling import Sampled, SamplerParams, TokenMasks
 from engines.reference import filters
 from engines.reference.slots import SlotState
@@ -24,6 +25,8 @@ Bits = NDArray[np.uint32]
 # Bounds of `engines.api.random.gumbel`, from the least and the greatest u = 2^-24 and 1 - 2^-24, rounded outwards.
 _GUMBEL_MIN = -2.82
 _GUMBEL_MAX = 16.65
+# Candidates up to which a row's noise is made id by id; beyond, that of all ids is cheaper.
+_FEW = 2048
 
 
 def sample(
@@ -36,9 +39,45 @@ def sample(
     if plain:
         rows = logits if len(plain) == len(logits) else logits[plain]
         tokens[plain] = rows.argmax(axis=1)
+    drawn: list[_Draw] = []
     for i in sorted(set(range(len(logits))).difference(plain)):
-        tokens[i] = _sample_row(logits[i], slots[i], positions[i], allowed.get(i))
+        x = _adjusted(logits[i], slots[i], positions[i], allowed.get(i))
+        if slots[i].params.temperature == 0:
+            tokens[i] = x.argmax()
+        else:
+            drawn.append(_Draw(i, slots[i].params, positions[i], *_candidates(x, slots[i].params)))
+    _draw(drawn, tokens)
     return _with_logprobs(tokens, logits, [state.params.logprobs for state in slots])
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """A row whose token is still to be drawn among the candidates `ids`, ascending, with tempered `logits`."""
+
+    row: int
+    params: SamplerParams
+    position: int
+    ids: NDArray[np.int64]
+    logits: Float32
+
+
+def _draw(rows: Sequence[_Draw], tokens: NDArray[np.int32]) -> None:
+    """Gumbel-max. Rows with few candidates get their noise together: most of its cost is in the calls."""
+    few = [row for row in rows if len(row.ids) <= _FEW]
+    if few:
+        counts = [len(row.ids) for row in few]
+        noise = gumbel_each(
+            np.repeat(np.array([row.params.seed & 0xFFFFFFFFFFFFFFFF for row in few], np.uint64), counts),
+            np.repeat(np.array([row.position for row in few]), counts),
+            np.repeat(np.array([row.params.sample_index for row in few]), counts),
+            np.concatenate([row.ids for row in few]),
+        )
+        for row, part in zip(few, np.split(noise, np.cumsum(counts)[:-1]), strict=True):
+            tokens[row.row] = row.ids[np.argmax(row.logits + part)]
+    for row in rows:
+        if len(row.ids) > _FEW:
+            noise = gumbel_below(row.params.seed, row.position, row.params.sample_index, int(row.ids[-1]) + 1)
+            tokens[row.row] = row.ids[np.argmax(row.logits + noise[row.ids])]
 
 
 def _allowed(masks: TokenMasks | None, count: int, vocab: int) -> dict[int, Bits]:
@@ -67,17 +106,14 @@ def _too_short(state: SlotState, position: int) -> bool:
     return bool(state.params.stop_ids) and position - state.prompt_len < state.params.min_tokens
 
 
-def _sample_row(logits: Float32, state: SlotState, position: int, bits: Bits | None) -> int:
-    p = state.params
-    x = _adjusted(logits, state, position, bits)
-    if p.temperature == 0:
-        return int(x.argmax())
+def _candidates(x: Float32, p: SamplerParams) -> tuple[NDArray[np.int64], Float32]:
+    """Steps 5 and 6 on a row that may be overwritten: ids that are left, ascending, and their tempered logits. At least one."""
     x /= np.float32(p.temperature)
     ids = np.flatnonzero(x > -np.inf)
+    if len(ids) == 0:  # NaN everywhere: the model has diverged, any token is as good
+        return np.zeros(1, np.int64), np.zeros(1, np.float32)
     if len(ids) < len(x):
         x = x[ids]
-    if len(ids) == 0:  # NaN everywhere: the model has diverged, any token is as good
-        return 0
     for keep in _filters(p):
         left = keep(x)
         ids, x = ids[left], x[left]
@@ -85,7 +121,7 @@ def _sample_row(logits: Float32, state: SlotState, position: int, bits: Bits | N
     reach = np.flatnonzero(x >= x.max() - np.float32(_GUMBEL_MAX - _GUMBEL_MIN))
     if 0 < len(reach) < len(ids):
         ids, x = ids[reach], x[reach]
-    return int(ids[np.argmax(x + gumbel(p.seed, position, p.sample_index, ids))])
+    return ids, x
 
 
 def _filters(p: SamplerParams) -> list[filters.Filter]:
