@@ -15,6 +15,7 @@ from engines.network import ActivationKind
 from engines.weights.strict_json import brief, parse_json
 
 _MAX_CONFIG_BYTES = 10_000_000
+_MAX_LAYERS = 1024
 _REQUIRED: Final = object()
 
 # Keys that never change what a causal language model computes for given ids: training, bookkeeping, and the defaults of
@@ -24,7 +25,7 @@ _HARMLESS_KEYS = """
     initializer_range initializer_factor attention_dropout hidden_dropout resid_pdrop embd_pdrop attn_pdrop dropout
     resid_dropout embd_dropout classifier_dropout gradient_checkpointing bos_token_id eos_token_id pad_token_id
     sep_token_id unk_token_id decoder_start_token_id auto_map task_specific_params id2label label2id num_labels
-    problem_type finetuning_task return_dict output_attentions output_hidden_states torchscript use_bfloat16
+    problem_type finetuning_task _num_labels return_dict output_attentions output_hidden_states torchscript use_bfloat16
     pruned_heads tie_encoder_decoder is_encoder_decoder is_decoder cross_attention_hidden_size prefix
     tokenizer_class attn_implementation _attn_implementation _attn_implementation_autoset _attn_implementation_internal
     _flash_attn_2_enabled chunk_size_feed_forward max_length min_length do_sample early_stopping num_beams
@@ -109,6 +110,13 @@ class ConfigReader:
             value = int(value)
         if type(value) is not int or not minimum <= value < 2**31:
             raise self.wrong(key, f"a whole number of at least {minimum}")
+        return value
+
+    def layers(self, key: str) -> int:
+        """The number of layers; bounded, because a network of so many is about to be built in memory."""
+        value = self.integer(key)
+        if value > _MAX_LAYERS:
+            raise self.wrong(key, f"at most {_MAX_LAYERS}")
         return value
 
     def optional_integer(self, key: str, *, minimum: int = 1) -> int | None:

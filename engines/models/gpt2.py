@@ -31,7 +31,7 @@ class GPT2Config:
 
 
 def read_config(r: ConfigReader) -> GPT2Config:
-    hidden_size, num_heads, num_layers = r.integer("n_embd"), r.integer("n_head"), r.integer("n_layer")
+    hidden_size, num_heads, num_layers = r.integer("n_embd"), r.integer("n_head"), r.layers("n_layer")
     head_dim = split_heads(r, hidden_size, num_heads)
     scale = head_dim**-0.5 if r.flag("scale_attn_weights", True) else 1.0
     by_layer = r.flag("scale_attn_by_inverse_layer_idx", False)
@@ -57,7 +57,7 @@ def read_config(r: ConfigReader) -> GPT2Config:
         "summary_first_dropout",
     )
     # reorder_and_upcast_attn chooses the precision of training; attention here is computed in fp32 in any case.
-    r.finish(ignored=("n_ctx", "reorder_and_upcast_attn", *summary))
+    r.finish(ignored=("n_ctx", "predict_special_tokens", "reorder_and_upcast_attn", *summary))
     return config
 
 

@@ -41,7 +41,7 @@ def read_config(r: ConfigReader) -> GPTJConfig:
         vocab_size=r.integer("vocab_size"),
         max_context=r.integer("n_positions"),
         hidden_size=hidden_size,
-        num_layers=r.integer("n_layer"),
+        num_layers=r.layers("n_layer"),
         num_heads=num_heads,
         num_kv_heads=num_heads,
         head_dim=head_dim,

@@ -39,7 +39,7 @@ def read_config(r: ConfigReader) -> LlamaConfig:
         vocab_size=r.integer("vocab_size"),
         max_context=max_context,
         hidden_size=hidden_size,
-        num_layers=r.integer("num_hidden_layers"),
+        num_layers=r.layers("num_hidden_layers"),
         num_heads=num_heads,
         num_kv_heads=num_kv_heads,
         head_dim=head_dim,
@@ -51,7 +51,7 @@ def read_config(r: ConfigReader) -> LlamaConfig:
         mlp_bias=r.flag("mlp_bias", False),
         tied=r.flag("tie_word_embeddings", False),
     )
-    r.finish(ignored=("max_sequence_length",))
+    r.finish(ignored=("max_sequence_length", "is_llama_config", "transformers.js_config"))
     return config
 
 

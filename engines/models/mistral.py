@@ -39,7 +39,7 @@ def read_config(r: ConfigReader) -> MistralConfig:
         vocab_size=r.integer("vocab_size"),
         max_context=max_context,
         hidden_size=hidden_size,
-        num_layers=r.integer("num_hidden_layers"),
+        num_layers=r.layers("num_hidden_layers"),
         num_heads=num_heads,
         num_kv_heads=num_kv_heads,
         head_dim=head_dim,

@@ -36,7 +36,7 @@ def read_config(r: ConfigReader) -> Qwen3Config:
     hidden_size, num_heads = r.integer("hidden_size"), r.integer("num_attention_heads")
     num_kv_heads, head_dim = read_heads(r, hidden_size, num_heads, default_head_dim=128)
     rope, max_context = read_rope(r, head_dim, r.integer("max_position_embeddings"))
-    num_layers = r.integer("num_hidden_layers")
+    num_layers = r.layers("num_hidden_layers")
     config = Qwen3Config(
         vocab_size=r.integer("vocab_size"),
         max_context=max_context,

@@ -80,12 +80,15 @@ class Parameters:
         """The parameters that checkpoint `tensors` make, all checked, nothing changed. Raises WeightError."""
         found: dict[str, Tensor] = {}
         for name, data in tensors.items():
+            params = self._model.params_of(name)
+            if not params:  # a buffer that holds nothing to load, of whatever type
+                continue
             if data.dtype not in _DTYPES:
                 raise WeightError(
                     f"The new tensor {name} is a NumPy array of {data.dtype}; give fp32, fp16, or bf16 as its uint16 bits."
                 )
             tensor = Tensor(name, _DTYPES[data.dtype], data)
-            for param in self._model.params_of(name):
+            for param in params:
                 found[param] = self._model.convert(param, tensor)
         return found
 

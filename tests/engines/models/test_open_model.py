@@ -197,6 +197,7 @@ def test_model_type_stands_in_for_architectures(llama):
         (ConfigError, {"hidden_size": "32"}, "hidden_size is '32' and must be a whole number"),
         (ConfigError, {"hidden_size": True}, "hidden_size is 'True'"),
         (ConfigError, {"num_hidden_layers": 0}, "num_hidden_layers is '0'"),
+        (ConfigError, {"num_hidden_layers": 2_000_000_000}, "must be at most 1024"),
         (ConfigError, {"vocab_size": 97.5}, "vocab_size is '97.5'"),
         (ConfigError, {"rms_norm_eps": -1e-6}, "rms_norm_eps is '-1e-06' and must be a number above 0"),
         (ConfigError, {"tie_word_embeddings": 1}, "tie_word_embeddings is '1' and must be true or false"),
@@ -235,6 +236,7 @@ def test_refused_values(llama, kind, changes, words):
         {"attention_dropout": 0.1, "bos_token_id": 1, "auto_map": {"AutoModel": "evil.py"}},
         {"residual_multiplier": None, "some_flag": False, "list_of_nothing": []},
         {"pretraining_tp": 1, "rope_scaling": None, "quantization_config": None},
+        {"is_llama_config": True, "rope_interleaved": False, "transformers.js_config": {"dtype": "q4"}},
         {"hidden_size": 32.0},
     ],
 )

@@ -15,10 +15,9 @@ from engines.models import open_model
 from engines.reference.engine import ReferenceEngine
 from engines.weights import WeightStore
 
-pytestmark = [
-    pytest.mark.parity,
-    pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs torch: run scripts/parity"),
-]
+pytestmark = pytest.mark.parity
+if importlib.util.find_spec("torch") is None:
+    pytest.skip("needs torch: run scripts/parity", allow_module_level=True)
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 CASES = sorted(path.name for path in GOLDEN.iterdir() if (path / "expected.npz").exists())
