@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.errors import NeverFits
 from core.protocol import Priority
 
-ROUNDS = int(os.environ.get("DESKSIDE_TEST_ROUNDS", "300"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "300"))
 
 request_strategy = st.fixed_dictionaries(
     {

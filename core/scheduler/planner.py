@@ -1,0 +1,234 @@
+"""Planning one step: which sequences get rows, who is admitted, who has to make room."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from core.protocol import Priority
+from core.scheduler.policy import SchedulerConfig, StepTime, rank, token_budget
+from core.scheduler.request import Sequence, State
+from core.scheduler.roster import Roster
+from engines.api import PlanRow, SlotInit, StepPlan
+
+_RUNNING = State.RUNNING
+
+
+@dataclass(slots=True, eq=False)
+class PlannedStep:
+    """One step as planned. `rows[i]` is row i of the plan: the sequence, its tokens, and whether it is sampled.
+    `inits` go to the engine before `forward`. `joined`: sequences admitted in it. `discarded` is counted by `apply`."""
+
+    plan: StepPlan
+    rows: list[tuple[Sequence, int, bool]]
+    inits: list[SlotInit]
+    joined: list[Sequence]
+    has_constraint: bool
+    discarded: int = 0
+
+
+@dataclass(slots=True)
+class Draft:
+    """The step being planned."""
+
+    budget: int
+    decodes: list[PlanRow] = field(default_factory=list)
+    decode_rows: list[tuple[Sequence, int, bool]] = field(default_factory=list)
+    chunks: list[PlanRow] = field(default_factory=list)
+    chunk_rows: list[tuple[Sequence, int, bool]] = field(default_factory=list)
+    chunk_slots: set[int] = field(default_factory=set)
+    copies: list[tuple[int, int]] = field(default_factory=list)
+    inits: list[SlotInit] = field(default_factory=list)
+    joined: list[Sequence] = field(default_factory=list)
+    slots: set[int] = field(default_factory=set)
+
+
+class _Ready(NamedTuple):
+    """Running sequences that can have a row."""
+
+    decodes: list[Sequence]
+    batch_decodes: list[Sequence]
+    prefills: list[Sequence]
+    batch_prefills: list[Sequence]
+
+
+class Planner:
+    """Makes the steps of one roster."""
+
+    def __init__(self, config: SchedulerConfig, roster: Roster) -> None:
+        self.config = config
+        self._roster = roster
+        self._pages = roster.pages
+        self._load: Counter[str] = Counter()
+
+    def plan(self, step_time: StepTime) -> PlannedStep | None:
+        """The next step, or None if nothing can run now."""
+        roster = self._roster
+        roster.ready_forks()
+        if not roster.running and not len(roster.waiting):
+            return None
+        roster.promote()
+        ready = self._ready()
+        decodes = len(ready.decodes) + len(ready.batch_decodes)
+        draft = Draft(token_budget(self.config, step_time, len(ready.decodes), decodes))
+        self._plan_rows(draft, ready)
+        rows = draft.decode_rows + draft.chunk_rows
+        if not rows:
+            return None
+        plan = StepPlan.build(roster.step, draft.decodes + draft.chunks, draft.copies)
+        roster.step += 1
+        has_constraint = any(sampled and sequence.constraint is not None for sequence, _, sampled in rows)
+        return PlannedStep(plan, rows, draft.inits, draft.joined, has_constraint)
+
+    def _ready(self) -> _Ready:
+        """Running sequences that can have a row: decodes and prefills, interactive and batch."""
+        ready = _Ready([], [], [], [])
+        for sequence in self._roster.running:
+            if sequence.state is not _RUNNING or sequence.preempting:
+                continue
+            batch = sequence.batch and not sequence.quantum
+            if not sequence.live:
+                (ready.batch_prefills if batch else ready.prefills).append(sequence)
+            elif sequence.total + sequence.pending < sequence.max_total:
+                (ready.batch_decodes if batch else ready.decodes).append(sequence)
+        return ready
+
+    def _plan_rows(self, draft: Draft, ready: _Ready) -> None:
+        """Class by class, so that an interactive request can still take slots and pages from batch rows not yet planned.
+        Batch decodes, and a share of what is left for batch prefill, are kept out of the interactive prefill's reach."""
+        if len(self._roster.waiting):
+            self._load = Counter(sequence.request.client for sequence in self._roster.running)
+        self._plan_decodes(draft, ready.decodes)
+        kept = len(ready.batch_decodes)
+        if ready.batch_prefills or self._roster.waiting.oldest(Priority.BATCH):
+            kept += max(1, int((draft.budget - kept) * self.config.batch_share))
+        blocked = self._plan_prefills(draft, ready.prefills, Priority.INTERACTIVE, kept, blocked=False)
+        self._plan_decodes(draft, ready.batch_decodes)
+        self._plan_prefills(draft, ready.batch_prefills, Priority.BATCH, 0, blocked)
+
+    def _plan_prefills(
+        self, draft: Draft, prefills: list[Sequence], priority: Priority, kept: int, blocked: bool
+    ) -> bool:
+        """Chunks of running sequences, then admissions of one class, leaving `kept` tokens of the budget.
+        True: the first in line cannot be admitted, and nobody overtakes it."""
+        for sequence in sorted(prefills, key=rank):
+            if draft.budget > kept and sequence.slot is not None and not sequence.preempting:
+                self._add_chunk(draft, sequence, draft.budget - kept)
+        while draft.budget > kept and not blocked:
+            candidate = self._roster.waiting.peek(self._load, priority)
+            if candidate is None:
+                break
+            blocked = not self._admit(draft, candidate)
+            if not blocked:
+                self._add_chunk(draft, candidate, draft.budget - kept)
+        return blocked
+
+    def _plan_decodes(self, draft: Draft, ready: list[Sequence]) -> None:
+        """One token for each sequence that generates."""
+        if self._pages.pool.available < len(ready):
+            ready = sorted(ready, key=rank)  # the first may displace the last
+        size = self.config.page_size
+        for sequence in ready:
+            slot, start = sequence.slot, sequence.planned
+            if slot is None or sequence.preempting or draft.budget <= 0:
+                continue  # gave way to one before it
+            if start >= sequence.num_pages * size and not self._extend(draft, sequence):
+                continue  # stalls, holding what it has
+            draft.decodes.append(PlanRow(slot, start, None, sequence.table[: sequence.num_pages], True, True))
+            draft.decode_rows.append((sequence, 1, True))
+            draft.slots.add(slot)
+            sequence.planned = start + 1
+            sequence.pending += 1
+            sequence.in_flight += 1
+            draft.budget -= 1
+
+    def _add_chunk(self, draft: Draft, sequence: Sequence, limit: int) -> None:
+        assert sequence.slot is not None
+        count = min(limit, sequence.total - sequence.planned)
+        start = sequence.planned
+        last = start + count == sequence.total
+        pages = sequence.table[: self._pages.pages_for(start + count)]
+        chunk = sequence.tokens[start : start + count]
+        draft.chunks.append(PlanRow(sequence.slot, start, chunk, pages, last, False))
+        draft.chunk_rows.append((sequence, count, last))
+        draft.chunk_slots.add(sequence.slot)
+        draft.slots.add(sequence.slot)
+        sequence.planned += count
+        sequence.in_flight += 1
+        if last:
+            sequence.pending += 1
+            sequence.live = True
+        draft.budget -= count
+
+    def _admit(self, draft: Draft, sequence: Sequence) -> bool:
+        """Give a waiting sequence a slot and pages for all its known tokens; lower ranks make room for an interactive one."""
+        if not self._roster.num_free_slots and not self._make_room(draft, sequence, pages=0):
+            return False
+        leader = sequence.request.sequences[0]
+        # Copies come first in a step, so a leader whose prompt this very step writes cannot be copied from yet.
+        written = leader is not sequence and leader.slot not in draft.chunk_slots
+        shared = self._pages.forkable(sequence, leader) if written else []
+        forks = bool(shared)
+        if not forks:
+            shared = self._pages.match(sequence)
+        spare = min(len(self._roster.running), self._pages.pool.capacity // 50)
+        writable = shared[: (len(sequence.request.prompt) - 1) // self.config.page_size] if forks else shared
+        missing = self._pages.shortfall(sequence, writable, spare)
+        if missing > 0 and not self._make_room(draft, sequence, pages=missing):
+            return False
+        if missing > 0 and not forks:
+            shared = self._pages.match(sequence)  # making room may have evicted what was found
+            if self._pages.shortfall(sequence, shared, 0) > 0:
+                return False
+        if forks and leader.slot is None:
+            return False  # its leader was the one to make room; next time it goes by the prefix index
+        slot = self._roster.seat(sequence)
+        if forks:
+            draft.copies += self._pages.fork(sequence, shared)
+        else:
+            self._pages.take(sequence, shared)
+        request = sequence.request
+        self._load[request.client] = self._load.get(request.client, 0) + 1
+        if request.cached_tokens is None:
+            request.cached_tokens = sequence.cached
+        params = request.params.for_engine(tuple(sorted(request.stop_ids)), sequence.index)
+        length = len(request.prompt)
+        draft.inits.append(SlotInit(slot, params, request.prompt, sequence.tokens[length : sequence.total]))
+        draft.joined.append(sequence)
+        return True
+
+    def _extend(self, draft: Draft, sequence: Sequence) -> bool:
+        return self._pages.extend(sequence) or (
+            self._make_room(draft, sequence, pages=1) and self._pages.extend(sequence)
+        )
+
+    def _make_room(self, draft: Draft, sequence: Sequence, pages: int) -> bool:
+        """Preempt sequences of lower rank, lowest first, until `pages` more pages (0: a slot) are there. A running sequence
+        may displace any lower rank, a waiting one only a lower class. False: not now; rows in flight give back later."""
+        own, waiting = rank(sequence), sequence.state is State.WAITING
+        pool = self._pages.pool
+        leaving = [s for s in self._roster.running if s.preempting or s.state is State.FINISHED]
+        coming = sum(s.num_pages for s in leaving)
+        if leaving and coming >= pages:
+            return False  # enough is on its way
+        victims = [
+            s
+            for s in self._roster.running
+            if s.state is State.RUNNING
+            and not s.preempting
+            and s.slot not in draft.slots
+            and (rank(s)[0] > own[0] if waiting else rank(s) > own)
+        ]
+        if waiting and sum(s.num_pages for s in victims) < pages - coming:
+            return False  # would not be enough: let them work
+        goal = pool.available + pages
+        for victim in sorted(victims, key=rank, reverse=True):
+            if victim.in_flight:
+                victim.preempting = True
+                coming += victim.num_pages
+            else:
+                self._roster.preempt(victim)
+            if pages == 0 or pool.available + coming >= goal:
+                break
+        return pool.available >= goal if pages else bool(self._roster.num_free_slots)
