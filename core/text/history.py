@@ -90,7 +90,7 @@ class History:
         return plain
 
     def _matching(self, generated: list[int], rest: str, continues: bool) -> list[tuple[int, int]]:
-        """(tokens, characters) of every leading part of `generated` that ends with a whole character and begins `rest`."""
+        """(tokens, characters) of every leading part of `generated` whose text begins `rest`."""
         stream = self._tokenizer.detokenizer(skip_special=False, continues=continues)
         ends = [(0, 0)]
         chars = 0
@@ -99,8 +99,7 @@ class History:
             if not rest.startswith(piece, chars):
                 break
             chars += len(piece)
-            if not stream.pending:
-                ends.append((count, chars))
+            ends.append((count, chars))
         return ends
 
     def _with_tail(self, head: list[int], plain: list[int], whole: bytes) -> list[int] | None:

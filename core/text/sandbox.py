@@ -44,6 +44,9 @@ _READS_LISTS = {
 _MAKES_LISTS = {"list", "map", "max", "min", "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "sort"}
 _TAKES_CONTAINERS = frozenset(_READS_LISTS | _MAKES_LISTS | {"sum", "tojson", "unique"})
 _REFUSED_METHODS = frozenset({"encode", "translate"})
+_COMPARES = frozenset(
+    {"default", "d", "int", "float", "map", "select", "reject", "selectattr", "rejectattr"}
+)  # numbers are data
 _WIDE_PERCENT = re.compile(r"%[^%a-zA-Z]*(?:\d{5}|\*)")
 
 
@@ -298,7 +301,7 @@ def _within_budget(name: str, function: Callable[..., Any]) -> Callable[..., Any
         budget = BUDGET.get()
         budget.tick()
         for argument in (*args[1:], *kwargs.values()):
-            if isinstance(argument, int) and abs(argument) > MAX_COUNT and name not in {"default", "d", "int", "float"}:
+            if isinstance(argument, int) and abs(argument) > MAX_COUNT and name not in _COMPARES:
                 raise LimitExceeded(f"it gives the filter {name} the number {argument}")
         if name not in _TAKES_CONTAINERS and not name.startswith("_"):
             for argument in args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from core.text.detokenizer import Detokenizer
 from core.text.stop import StopMatcher, StopStrings
 
 T = TypeVar("T")
+_NO_EXTRA = object()
 
 
 class StopHit(msgspec.Struct, frozen=True):
@@ -69,7 +70,7 @@ class TextStream(Generic[T]):
         self._covered = 0  # characters that the tokens handed out made
         self._made = 0  # characters that the tokens pushed so far made
         self._shown = 0  # characters handed out
-        self._held: deque[tuple[int, T | None]] = deque()  # tokens not handed out: (id, extra)
+        self._held: deque[tuple[int, Any]] = deque()  # tokens not handed out: (id, extra)
         self._ends: deque[int] = deque()  # for each of those, characters made once it was pushed
         self._stopped: StopHit | None = None
 
@@ -89,7 +90,7 @@ class TextStream(Generic[T]):
             text = self._detokenizer.feed(token_id)
             self._count += 1
             self._made += len(text)
-            self._held.append((token_id, extras[index] if extras is not None else None))
+            self._held.append((token_id, extras[index] if extras is not None else _NO_EXTRA))
             self._ends.append(self._made)
             if text:
                 texts.append(self._match(text))
@@ -154,6 +155,6 @@ class TextStream(Generic[T]):
             token_id, extra = self._held.popleft()
             self._covered = self._ends.popleft()
             ids.append(token_id)
-            if extra is not None:
+            if extra is not _NO_EXTRA:
                 extras.append(extra)
         return ids, extras

@@ -51,6 +51,16 @@ def test_the_second_turn_begins_with_the_ids_of_the_first(builder: PromptBuilder
     assert third.ids[: len(second.ids) + len(more)] == second.ids + more
 
 
+def test_an_answer_cut_short_goes_on_with_its_own_ids(builder: PromptBuilder) -> None:
+    first = builder.chat([ASK])
+    generated = spelled(builder.tokenizer, "The quick bro")
+    builder.remember(first, generated)
+    chat = [ASK, {"role": "assistant", "content": "The quick bro"}]
+    rest = builder.chat(chat, continue_final_message=True)
+    assert rest.ids == first.ids + generated
+    assert rest.continues
+
+
 def test_an_edited_answer_keeps_what_is_the_same(builder: PromptBuilder) -> None:
     tokenizer = builder.tokenizer
     first = builder.chat([ASK])
@@ -119,6 +129,13 @@ def test_the_least_recently_used_turn_goes_first(byte_level_tokenizer: Tokenizer
     history.remember("three ", byte_level_tokenizer.encode("three "), chosen)
     assert [known(text) for text in plain] == [True, False, True]
     assert len(history) == 2
+
+
+def test_ids_that_do_not_stand_for_their_text_are_never_used(byte_level_tokenizer: Tokenizer) -> None:
+    history = History(byte_level_tokenizer)
+    history.remember("one ", byte_level_tokenizer.encode("two "), spelled(byte_level_tokenizer, "dog"))
+    plain = byte_level_tokenizer.encode("one dog.")
+    assert history.splice("one dog.", plain) == plain
 
 
 def test_memory_is_bounded(byte_level_tokenizer: Tokenizer) -> None:

@@ -16,6 +16,8 @@ CHAT = [{"role": "user", "content": "x" * 100}]
 
 HOSTILE = {
     "nested loops": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+    "nested loops without a call": "{% set x = range(99999) | list %}" + "{% for a in x %}" * 4 + "{% endfor %}" * 4,
+    "many slices": "{% set x = range(99999) | list %}" + "".join(f"{{% set a{i} = x[:] %}}" for i in range(2000)),
     "recursion with two calls": "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
     "endless recursion": "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}",
     "recursive loop": "{% for a in [1] recursive %}{{ loop([1, 2]) }}{% endfor %}",

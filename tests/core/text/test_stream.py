@@ -120,6 +120,12 @@ def test_skipped_tokens_come_out_at_the_end(byte_level_tokenizer: Tokenizer) -> 
     assert first.token_ids + last.token_ids == ids
 
 
+def test_an_extra_may_be_none(byte_level_tokenizer: Tokenizer) -> None:
+    stream: TextStream[float | None] = TextStream(byte_level_tokenizer.detokenizer())
+    ids = [byte_level_tokenizer.encode(char)[0] for char in "ab"]
+    assert stream.push(ids, [None, 1.0]).extras == [None, 1.0]
+
+
 def test_extras_of_another_length_are_a_bug(byte_level_tokenizer: Tokenizer) -> None:
     stream: TextStream[str] = TextStream(byte_level_tokenizer.detokenizer())
     with pytest.raises(ValueError, match="2 tokens came with 1 extras"):
