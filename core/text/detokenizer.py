@@ -77,9 +77,9 @@ class Detokenizer:
             return text + more
 
     def _end_run(self) -> str:
-        held = len(self._tail) if self._rules.byte_fallback else min(1, len(self._tail))
-        self._tail = b""
-        return BROKEN * held
+        tail, self._tail = self._tail, b""
+        # Decoded, not counted: CPython also holds the first two bytes of a surrogate, which are two broken sequences.
+        return BROKEN * len(tail) if self._rules.byte_fallback else tail.decode(errors="replace")
 
     def _stripped(self, text: str) -> str:
         char = self._rules.strip[0]

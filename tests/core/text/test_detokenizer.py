@@ -7,14 +7,16 @@ from itertools import groupby
 
 import pytest
 import tokenizers
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import decoders, models
 
 from core.errors import ModelUnusable
+from core.text.pieces import BYTE_OF
 from core.text.tokenizer import Tokenizer
 
 KINDS = ["byte-level", "byte-fallback", "byte-fallback, kept space", "metaspace", "words"]
+SPELLING = {byte: char for char, byte in BYTE_OF.items()}
 INDEXES = st.lists(st.integers(0, 2**16), max_size=40)
 TEXTS = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(" \n​‍👨👩👧🇩🇪🏽é今€▁")), max_size=30)
 
@@ -87,6 +89,22 @@ def is_character(data: bytes) -> bool:
         return len(data.decode()) == 1
     except UnicodeDecodeError:
         return False
+
+
+@given(
+    st.lists(
+        st.sampled_from([0x41, 0x80, 0x90, 0xA0, 0xBF, 0xC1, 0xC2, 0xE0, 0xE1, 0xED, 0xF0, 0xF4, 0xF5]), max_size=6
+    )
+)
+@example([0xED, 0xA0])
+@example([0xED, 0xA0, 0x80, 0x41])
+def test_broken_bytes_are_replaced_as_tokenizers_does(
+    tokenizers_by_kind: dict[str, Tokenizer], data: list[int]
+) -> None:
+    tokenizer = tokenizers_by_kind["byte-level"]
+    ids = [token_id for byte in data if (token_id := tokenizer.token_id(SPELLING[byte])) is not None]
+    assert len(ids) == len(data)
+    assert tokenizer.decode(ids) == tokenizer.raw.decode(ids) == bytes(data).decode(errors="replace")
 
 
 @pytest.mark.parametrize("text", ["👨‍👩‍👧‍👦", "今日は", "e\u0301", "🇩🇪", "한"])
