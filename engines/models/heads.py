@@ -37,7 +37,7 @@ def read_rope(r: ConfigReader, head_dim: int, max_position: int) -> tuple[Rope, 
     if new is not None and old is not None and r.raw("rope_parameters") != r.raw("rope_scaling"):
         raise ConfigError(f"{r.path} has both rope_parameters and rope_scaling, and they differ; keep one of them.")
     section = new or old or ConfigReader(r.path, {})
-    theta = section.number("rope_theta", r.number("rope_theta", 10000.0))
+    theta = section.number("rope_theta", r.number("rope_theta", 10000.0, above=1.0), above=1.0)
     partial = section.number("partial_rotary_factor", r.number("partial_rotary_factor", 1.0))
     kind = section.text("rope_type", section.text("type", "default"))
     outer_original = r.optional_integer("original_max_position_embeddings")

@@ -206,6 +206,11 @@ def test_model_type_stands_in_for_architectures(llama):
         (ConfigError, {"head_dim": 7}, "rotary embedding of 7 of 7 dimensions"),
         (ConfigError, {"rope_parameters": [1]}, "rope_parameters is '[1]' and must be an object"),
         (ConfigError, {"rope_scaling": {"type": "linear", "factor": 2}}, "both rope_parameters and rope_scaling"),
+        (
+            ConfigError,
+            {"rope_parameters": {"rope_theta": 1.0}},
+            "rope_parameters.rope_theta is '1.0' and must be a number above 1",
+        ),
         (ConfigError, {"rope_parameters": {"rope_type": "linear"}}, "has no rope_parameters.factor"),
         (UnsupportedError, {"hidden_act": "quick_gelu"}, "hidden_act = 'quick_gelu' is not supported"),
         (UnsupportedError, {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, "rope_type = 'dynamic'"),
