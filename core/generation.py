@@ -119,6 +119,7 @@ class Generation:
         delta = sample.stream.push(ids, logprobs or None)
         if delta.stop is not None:
             sample.stop = delta.stop.stop
+            del sample.generated[delta.stop.keep_tokens :]
             self._finishes.append(Finish(event.request, event.index, delta.stop.keep_tokens))
         if not delta.text and not delta.token_ids:
             return []
@@ -140,6 +141,5 @@ class Generation:
             sample.stop, reason = rest.stop.stop, FinishReason.STOP
         elif isinstance(sample.stop, str):
             reason = FinishReason.STOP  # found while the sample ended for another reason
-        if reason in (FinishReason.STOP, FinishReason.LENGTH):
-            self._builder.remember(self.prompt, sample.generated)
+        self._builder.remember(self.prompt, sample.generated)  # also in part: what was stopped may be continued
         return [Delta(event.index, rest.text, ids, rest.extras, reason, sample.stop)]

@@ -139,8 +139,6 @@ def _version(package: str) -> str | None:
 
 
 def _memory() -> str:
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
+    if sys.platform == "win32":
         return ""
-    return f", {total / 1e9:.0f} GB memory"
+    return f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB memory"
