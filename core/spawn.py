@@ -26,6 +26,7 @@ from core.pipes import MAX_FRAME, Connection
 
 # role -> module:function, called in the child as function(connection, *arguments) -> exit code or None.
 ROLES: Mapping[str, str] = {
+    "grammar": "core.grammar.trial:main",
     "probe": "core.probe:main",
 }
 
