@@ -9,6 +9,7 @@ DesksideError
 │   ├── Busy                      queue full, folder in use; try again (429, exit 5)
 │   ├── DeviceUnusable            driver, GPU, memory (503, exit 6)
 │   └── Unavailable               the service or the engine is down or starting (503, exit 7)
+│       └── EngineDied                the engine crashed or hung during the request; its partial answer is kept
 └── InternalError             logged with its cause; the user sees a generic sentence (500, exit 70)
 """
 
@@ -69,9 +70,15 @@ class ModelUnusable(UserError):
 
 
 class Busy(UserError):
+    """`retry_after`: seconds after which trying again makes sense, if known."""
+
     code = "busy"
     http_status = 429
     exit_code = 5
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class DeviceUnusable(UserError):
@@ -81,13 +88,37 @@ class DeviceUnusable(UserError):
 
 
 class Unavailable(UserError):
+    """`retry_after`: seconds after which trying again makes sense; None: it needs somebody to do something."""
+
     code = "unavailable"
     http_status = 503
     exit_code = 7
 
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class EngineDied(Unavailable):
+    """The engine of a model crashed or hung while it worked on the request. What it had generated is intact."""
+
+    code = "engine_died"
+
 
 class InternalError(DesksideError):
     """A bug or a fault of ours. The cause is logged, never shown."""
+
+
+def from_code(code: str, message: str, param: str = "") -> DesksideError:
+    """The error that a frame or an answer describes: the class with this `code`; InternalError for an unknown one."""
+    for kind in _tree(DesksideError):
+        if kind.code == code:
+            return kind(message, param or None) if issubclass(kind, InvalidRequest) else kind(message)
+    return InternalError(message)
+
+
+def _tree(kind: type[DesksideError]) -> list[type[DesksideError]]:
+    return [kind, *(below for child in kind.__subclasses__() for below in _tree(child))]
 
 
 def from_engine(error: EngineError) -> DesksideError:

@@ -28,6 +28,7 @@ from core.pipes import MAX_FRAME, Connection
 ROLES: Mapping[str, str] = {
     "grammar": "core.grammar.trial:main",
     "probe": "core.probe:main",
+    "worker": "core.worker.main:main",
 }
 
 # What a child may need of our environment. The rest, with whatever secrets it holds, stays here.

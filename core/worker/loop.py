@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.protocol import Cancel, Event, Finish, Submit
+from core.protocol import Cancel, Event, Finish, FinishReason, Submit
 from core.scheduler import PlannedStep, Scheduler, SchedulerConfig
 from core.scheduler.request import State
 from engines.api import Engine, EngineSpec, TokenConstraint, TokenMasks
+from engines.api.errors import ConstraintError
 
 
 @dataclass(slots=True)
@@ -51,8 +52,13 @@ class EngineLoop:
         )
         self._clock = clock
         self._on_step = on_step
+        self._on_plan: Callable[[PlannedStep], None] | None = None
         self._in_flight: _InFlight | None = None
         self._last_end = 0.0
+
+    def watch(self, on_plan: Callable[[PlannedStep], None], on_step: Callable[[PlannedStep], None]) -> None:
+        """From now on `on_plan` sees each step before the engine does, and `on_step` after it was applied."""
+        self._on_plan, self._on_step = on_plan, on_step
 
     @property
     def busy(self) -> bool:
@@ -76,20 +82,24 @@ class EngineLoop:
         """
         planned = self.scheduler.plan()
         started = self._start(planned) if planned else None
+        events: list[Event] = []
         if self.engine.spec.lookahead == 0:
             if started is None:
                 return []
-            self.engine.sample(started.handle, self._masks(started.planned))
-            return self._collect(started)
+            self.engine.sample(started.handle, self._masks(started.planned, events))
+            return events + self._collect(started)
         if started and not started.planned.has_constraint:
             self.engine.sample(started.handle)
         due, self._in_flight = self._in_flight, started
-        events = self._collect(due) if due else []
+        if due:
+            events += self._collect(due)
         if started and started.planned.has_constraint:
-            self.engine.sample(started.handle, self._masks(started.planned))
+            self.engine.sample(started.handle, self._masks(started.planned, events))
         return events
 
     def _start(self, planned: PlannedStep) -> _InFlight:
+        if self._on_plan:
+            self._on_plan(planned)
         started = self._clock()
         for init in planned.inits:
             self.engine.init_slot(init)
@@ -105,18 +115,25 @@ class EngineLoop:
             self._on_step(step.planned)
         return events
 
-    def _masks(self, planned: PlannedStep) -> TokenMasks | None:
-        """Grammar masks of the sampled rows that have one. A row about to be discarded gets no mask: its token is not used."""
+    def _masks(self, planned: PlannedStep, events: list[Event]) -> TokenMasks | None:
+        """Grammar masks of the sampled rows that have one. A row about to be discarded gets no mask: its token is not used.
+        A grammar that cannot go on ends its sample, and its row is such a row."""
         if not planned.has_constraint:
             return None
         sampled = [sequence for sequence, _, is_sampled in planned.rows if is_sampled]
-        rows = [i for i, s in enumerate(sampled) if s.constraint is not None and s.state is not State.FINISHED]
-        bits = np.zeros((len(rows), -(-self.engine.spec.vocab_size // 32)), np.uint32)
-        for row_bits, row in zip(bits, rows, strict=True):
-            constraint = sampled[row].constraint
-            assert constraint is not None
-            constraint.mask(row_bits)
-        return TokenMasks(np.array(rows, np.int32), bits)
+        rows: list[int] = []
+        bits = np.zeros((len(sampled), -(-self.engine.spec.vocab_size // 32)), np.uint32)
+        for row, sequence in enumerate(sampled):
+            if sequence.constraint is None or sequence.state is State.FINISHED:
+                continue
+            try:
+                sequence.constraint.mask(bits[len(rows)])
+            except ConstraintError as error:
+                events += self.scheduler.end(sequence, FinishReason.ERROR, code="constraint_failed", message=str(error))
+                bits[len(rows)] = 0
+            else:
+                rows.append(row)
+        return TokenMasks(np.array(rows, np.int32), bits[: len(rows)])
 
     def drain(self) -> list[Event]:
         """Collect the step in flight, if any, so that nothing runs on the engine."""

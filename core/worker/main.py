@@ -1,0 +1,97 @@
+"""The engine worker's process: greet, load, serve. Role `worker` of core.spawn.
+
+It ends when told to, when its parent is gone (core.child), or when its engine died; the last with the exit code of the error
+and a Fault frame before it. Everything it prints goes to its log.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from pathlib import Path
+
+from core.errors import DesksideError, DeviceUnusable, InternalError, from_engine
+from core.outbox import Outbox
+from core.pipes import Connection, PipeClosed
+from core.protocol import (
+    PROTOCOL_VERSION,
+    Fault,
+    Hello,
+    Load,
+    Phase,
+    ProtocolError,
+    ToWorker,
+    decode_to_worker,
+    encode,
+)
+from core.worker.engine import describe, open_worker_engine
+from core.worker.grammars import Grammars, model_grammars
+from core.worker.loop import EngineLoop, scheduler_config
+from core.worker.pulse import Pulse
+from core.worker.serve import Server
+from engines.api.errors import EngineError
+
+FLUSH_S = 5.0
+
+
+def main(connection: Connection) -> int:
+    """Serve until the end; the exit code is 0 only when that was asked for."""
+    outbox = Outbox(connection)
+    try:
+        return _serve(connection, outbox)
+    except PipeClosed:
+        return 0  # told to end before there was anything to do
+    except DesksideError as error:
+        traceback.print_exc()
+        outbox.put(encode(Fault(error.code, error.message)))
+        return error.exit_code
+    finally:
+        outbox.close(FLUSH_S)
+
+
+def _serve(connection: Connection, outbox: Outbox) -> int:
+    outbox.put(encode(Hello(PROTOCOL_VERSION)))
+    hello = _receive(connection)
+    if not isinstance(hello, Hello) or hello.version != PROTOCOL_VERSION:
+        found = hello.version if isinstance(hello, Hello) else "none"
+        raise ProtocolError(
+            f"The service speaks protocol version {found}, this worker version {PROTOCOL_VERSION}: Deskside was changed "
+            f"while it ran; restart it."
+        )
+    load = _receive(connection)
+    if not isinstance(load, Load):
+        raise ProtocolError(f"A worker is first told what to load, not {type(load).__name__}.")
+
+    pulse = Pulse(lambda beat: outbox.put(encode(beat)) if not outbox.pending else None, load.heartbeat_s)
+    try:
+        pulse.enter(Phase.LOAD, load.deadlines.load_s, tell=True)
+        started = time.monotonic()
+        loop = _load(load)
+        outbox.put(encode(describe(loop, os.getpid(), time.monotonic() - started)))
+        pulse.enter(Phase.IDLE, tell=True)
+        grammars = Grammars(model_grammars(Path(load.folder), loop.engine.spec.vocab_size), load.grammar_s)
+        code = Server(connection, outbox, pulse, loop, grammars, load.deadlines).run()
+        if code == 0:
+            loop.engine.close()
+        return code
+    finally:
+        pulse.stop()
+
+
+def _load(load: Load) -> EngineLoop:
+    try:
+        engine = open_worker_engine(Path(load.folder), load.options)
+    except EngineError as error:
+        raise from_engine(error) from error
+    except MemoryError as error:
+        raise DeviceUnusable(f"There is not enough memory to load {load.folder}; free some.") from error
+    except DesksideError:
+        raise
+    except Exception as error:
+        raise InternalError(f"Loading {load.folder} failed ({type(error).__name__}: {error}).") from error
+    return EngineLoop(engine, scheduler_config(engine.spec, max_waiting=load.options.max_waiting))
+
+
+def _receive(connection: Connection) -> ToWorker:
+    return decode_to_worker(connection.receive())
