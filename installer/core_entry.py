@@ -1,4 +1,4 @@
-"""Entry point of the frozen `deskside-core`: a child of Deskside, or the command line `deskside core ...`."""
+"""Entry point of the frozen `deskside-core`: a child of Deskside, or `deskside core ...` without the word core."""
 
 import sys
 
@@ -9,4 +9,4 @@ if __name__ == "__main__":
 
     from core.cli import main
 
-    sys.exit(main())
+    sys.exit(main(["core", *sys.argv[1:]]))
