@@ -19,8 +19,8 @@ HEAVY = (
     "tensorrt_rtx", "torch", "transformers",
 )  # fmt: skip
 
-START_UP = ["app", "app.main", "core", "core.cli", "core.client", "core.config", "core.errors", "core.kv", "core.paths", "core.pipes",
-            "core.scheduler", "core.schemas", "core.spawn", "engines", "engines.api"]  # fmt: skip
+START_UP = ["app", "app.main", "core", "core.cli", "core.client", "core.config", "core.errors", "core.kv", "core.paths",
+            "core.pipes", "core.scheduler", "core.schemas", "core.spawn", "engines", "engines.api"]  # fmt: skip
 # Written by later parts of the project: checked as soon as they exist.
 NOT_YET = {"core.client", "core.schemas"}
 

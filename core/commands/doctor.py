@@ -15,9 +15,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from core import __version__
 from core.commands.options import add_json, print_json
 from core.config import Config, load_config
 from core.errors import DesksideError
+from core.probe import probe
 
 PACKAGES = ("numpy", "tokenizers", "transformers", "msgspec", "jinja2", "huggingface-hub", "PySide6-Essentials")
 GPU_PACKAGES = ("cuda-core", "cuda-bindings", "nvmath-python", "tensorrt-rtx-cu13-bindings", "tensorrt-cu13")
@@ -53,11 +55,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_all(config: Config) -> Iterator[Check]:
-    yield Check("deskside", "ok", _version("deskside") or "from source")
+    frozen = bool(getattr(sys, "frozen", False))
+    yield Check("deskside", "ok", f"{__version__}, frozen" if frozen else _version("deskside") or "from source")
     yield Check(
         "python", "ok", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} CPUs{_memory()}"
     )
-    for name in PACKAGES:
+    for name in () if frozen else PACKAGES:  # a frozen application holds its packages and not their metadata
         version = _version(name)
         if version is None:
             yield Check(
@@ -67,6 +70,7 @@ def check_all(config: Config) -> Iterator[Check]:
             yield Check(name, "ok", version)
     for label, folder in (("data", config.places.data), ("cache", config.places.cache), ("state", config.places.state)):
         yield check_folder(label, folder)
+    yield check_child()
     yield check_demo()
     yield check_gpu()
     found = [f"{name} {version}" for name in GPU_PACKAGES if (version := _version(name))]
@@ -88,6 +92,15 @@ def check_folder(label: str, folder: Path) -> Check:
     free = shutil.disk_usage(existing).free / 1e9
     advice = "Free some disk space before installing models." if free < 10 else ""
     return Check(label, "note" if advice else "ok", f"{folder}, {free:,.0f} GB free", advice)
+
+
+def check_child() -> Check:
+    """Deskside works in several processes: can one be started here?"""
+    try:
+        return Check("child process", "ok", f"answers after {probe():.2f} s")
+    except DesksideError as error:
+        advice = "Allow Deskside in your security software, or install it again."
+        return Check("child process", "fail", error.message, advice)
 
 
 def check_demo() -> Check:

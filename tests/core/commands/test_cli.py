@@ -179,7 +179,18 @@ def test_doctor_finds_this_installation_in_order(run):
     assert code == 0, out
     assert checks["demo model"]["status"] == "ok"
     assert checks["numpy"]["status"] == "ok"
+    assert checks["child process"]["status"] == "ok"
     assert "GPU" in checks
+
+
+def test_doctor_says_when_no_child_process_can_be_started(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "blocked"))
+    code, out, _ = run("doctor", "--json")
+    check = next(c for c in map(json.loads, out.splitlines()) if c["name"] == "child process")
+    assert code == 1
+    assert check["status"] == "fail"
+    assert "cannot be started (No such file or directory)" in check["detail"]
+    assert "security software" in check["advice"]
 
 
 def test_doctor_says_when_a_folder_cannot_be_written(run, home, monkeypatch):
