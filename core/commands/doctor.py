@@ -152,6 +152,7 @@ def _version(package: str) -> str | None:
 
 
 def _memory() -> str:
-    if sys.platform == "win32":
-        return ""
-    return f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB memory"
+    memory = ""
+    if sys.platform != "win32":
+        memory = f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB memory"
+    return memory
