@@ -277,7 +277,7 @@ def test_a_process_that_cannot_start(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_every_role_exists_and_others_do_not() -> None:
     for target in ROLES.values():
         assert callable(resolve(target))
-    with pytest.raises(InternalError, match="no role 'nobody'; the roles are .*probe"):
+    with pytest.raises(InternalError, match=r"no role 'nobody'; the roles are .*probe"):
         spawn("nobody")
 
 
