@@ -5,8 +5,8 @@ every entry point calls `run_if_child` before anything else. From source the sam
 
     --deskside-child  module:function  READ  WRITE  LIFELINE  [argument ...]
 
-READ, WRITE and LIFELINE are inherited file descriptors (handles on Windows). Nothing is ever written to LIFELINE: its
-end means that the parent is gone, however it died, and this process ends with it at once.
+READ, WRITE and LIFELINE (or `-`) are inherited file descriptors (handles on Windows). Nothing is ever written to LIFELINE: its
+end means that the parent is gone, however it died, and this process ends with it at once. A detached child has none.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from core.errors import DesksideError, InternalError
 from core.pipes import Connection
 
 ARGUMENT = "--deskside-child"
+DETACHED = "-"  # in place of LIFELINE
 EXIT_ORPHANED = 71  # nobody is left to read it; it tells a log or a debugger why the process ended
 
 Main = Callable[..., int | None]
@@ -58,7 +59,8 @@ def run(arguments: list[str]) -> int:
     target, read, write, lifeline, *rest = arguments
     if sys.stderr is not None:
         faulthandler.enable()  # a crash in native code leaves a traceback in the log
-    threading.Thread(target=_end_with_parent, args=(_adopt(lifeline, os.O_RDONLY),), daemon=True).start()
+    if lifeline != DETACHED:
+        threading.Thread(target=_end_with_parent, args=(_adopt(lifeline, os.O_RDONLY),), daemon=True).start()
     connection = Connection(_adopt(read, os.O_RDONLY), _adopt(write, os.O_WRONLY))
     try:
         return resolve(target)(connection, *rest) or 0

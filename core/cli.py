@@ -18,6 +18,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "chat": ("core.commands.chat", "talk with a model"),
     "generate": ("core.commands.generate", "complete prompts: one, a file, or many from a JSON Lines file"),
     "bench": ("core.commands.bench", "measure first-token time and tokens/s of a model on this machine"),
+    "serve": ("core.commands.serve", "serve models over HTTP on a fixed port: OpenAI and Triton clients"),
+    "stop": ("core.commands.stop", "stop the running service"),
+    "status": ("core.commands.status", "the running service: address, models, sequences, pages"),
     "list": ("core.commands.list", "installed models"),
     "doctor": ("core.commands.doctor", "check this installation and this machine"),
 }

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from core.child import ARGUMENT
+from core.child import ARGUMENT, DETACHED
 from core.errors import InternalError, Unavailable
 from core.pipes import MAX_FRAME, Connection
 
@@ -28,6 +28,7 @@ from core.pipes import MAX_FRAME, Connection
 ROLES: Mapping[str, str] = {
     "grammar": "core.grammar.trial:main",
     "probe": "core.probe:main",
+    "service": "core.service.main:main",
     "worker": "core.worker.main:main",
 }
 
@@ -48,14 +49,17 @@ _KEEP_PREFIXES = ("DESKSIDE_", "LC_", "XDG_", "CUDA_", "NVIDIA_", "NCCL_", "OMP_
 class Child:
     """A running child and the parent's end of its connection. Leaving `with` stops it."""
 
-    def __init__(self, role: str, process: subprocess.Popen[bytes], connection: Connection, lifeline: int) -> None:
+    def __init__(
+        self, role: str, process: subprocess.Popen[bytes], connection: Connection, lifeline: int | None
+    ) -> None:
+        """`lifeline` None: a detached child, which lives on without us."""
         self.role = role
         self.connection = connection
         self._process = process
         self._lifeline: int | None = lifeline
         self._release_lock = threading.Lock()
         self._job: Any = None
-        if sys.platform == "win32":
+        if sys.platform == "win32" and lifeline is not None:
             from core.windows import KillOnCloseJob
 
             self._job = KillOnCloseJob(int(process._handle))  # type: ignore[attr-defined]
@@ -100,6 +104,12 @@ class Child:
         self.stop()
         self.connection.close()
 
+    def release(self) -> None:
+        """Lets go of a detached child, running or not."""
+        self.connection.close()
+        # Whenever it ends, somebody has to take note, or it stays in the process table as long as we live.
+        threading.Thread(target=self._process.wait, name=f"{self.role}-ends", daemon=True).start()
+
     def __enter__(self) -> Self:
         return self
 
@@ -128,6 +138,7 @@ def spawn(
     log: Path | None = None,
     inherit_stdio: bool = False,
     max_frame: int = MAX_FRAME,
+    detached: bool = False,
 ) -> Child:
     """Starts a child process that runs `role` and returns when it has been created, not when it is ready.
 
@@ -135,7 +146,8 @@ def spawn(
     line, which other users may see: send secrets over the connection. `environ` is added to the small part of our
     environment that is passed on. The child reads nothing from stdin; its stdout and stderr go to the end of the file
     `log` or, without one, nowhere and to our stderr; `inherit_stdio` gives it all three of ours. Ctrl+C does not reach
-    it. `max_frame` limits both directions on this side, in bytes.
+    it. `max_frame` limits both directions on this side, in bytes. A `detached` child outlives us (the service, which other
+    programs use too); end with `Child.release`.
 
     Raises InternalError for an unknown role, Unavailable when the system cannot start a process.
     """
@@ -147,8 +159,11 @@ def spawn(
     try:
         child_read, our_write = _pipe(opened)
         our_read, child_write = _pipe(opened)
-        child_lifeline, our_lifeline = _pipe(opened)
-        inherited = [child_read, child_write, child_lifeline]
+        inherited = [child_read, child_write]
+        our_lifeline: int | None = None
+        if not detached:
+            child_lifeline, our_lifeline = _pipe(opened)
+            inherited.append(child_lifeline)
         process = _start(target, arguments, inherited, child_environ(os.environ, environ or {}), log, inherit_stdio)
     except OSError as error:
         for fd in opened:
@@ -248,6 +263,7 @@ def _start(
     else:
         options.update(pass_fds=inherited, start_new_session=True)
         numbers = [str(fd) for fd in inherited]
+    numbers += [DETACHED] * (3 - len(numbers))
     command = [*launcher, ARGUMENT, target, *numbers, *arguments]
 
     if inherit_stdio:

@@ -8,6 +8,7 @@ if sys.platform == "win32":
     import ctypes
     import msvcrt
     from ctypes import wintypes
+    from pathlib import Path
 
     from core.errors import InternalError
 
@@ -26,6 +27,20 @@ if sys.platform == "win32":
         wintypes.LPDWORD,
         wintypes.LPDWORD,
     ]
+
+    _kernel32.LocalFree.argtypes = [wintypes.LPVOID]
+    _kernel32.LocalFree.restype = wintypes.LPVOID
+
+    _advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
+    _advapi32.ConvertStringSecurityDescriptorToSecurityDescriptorW.argtypes = [
+        wintypes.LPCWSTR,
+        wintypes.DWORD,
+        ctypes.POINTER(wintypes.LPVOID),
+        wintypes.LPVOID,
+    ]
+    _advapi32.SetFileSecurityW.argtypes = [wintypes.LPCWSTR, wintypes.DWORD, wintypes.LPVOID]
+    _SDDL_REVISION_1 = 1
+    _DACL_SECURITY_INFORMATION = 4
 
     _EXTENDED_LIMIT_INFORMATION = 9
     _LIMIT_KILL_ON_JOB_CLOSE = 0x2000
@@ -83,6 +98,20 @@ if sys.platform == "win32":
             if self._handle:
                 _kernel32.CloseHandle(self._handle)
                 self._handle = None
+
+    def restrict_to_owner(path: Path) -> None:
+        """Let only the file's owner and the system use it: a protected access list (SDDL), nothing inherited."""
+        descriptor = wintypes.LPVOID()
+        sddl = "D:P(A;;FA;;;OW)(A;;FA;;;SY)"
+        if not _advapi32.ConvertStringSecurityDescriptorToSecurityDescriptorW(
+            sddl, _SDDL_REVISION_1, ctypes.byref(descriptor), None
+        ):
+            raise _last_error("An access list cannot be made")
+        try:
+            if not _advapi32.SetFileSecurityW(str(path), _DACL_SECURITY_INFORMATION, descriptor):
+                raise _last_error(f"{path} cannot be restricted to its owner")
+        finally:
+            _kernel32.LocalFree(descriptor)
 
     def pipe_has_data(fd: int) -> bool:
         """True when a read of the pipe would return at once: there are bytes, or its other end is closed."""

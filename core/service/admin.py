@@ -1,0 +1,171 @@
+"""/v1/deskside: what the window and the command line need beyond generating."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from core.errors import InvalidRequest
+from core.schemas import (
+    CountReply,
+    CountRequest,
+    InstalledStatus,
+    LoadRequest,
+    ModelsReply,
+    ModelStatus,
+    Ping,
+    ServiceEvent,
+    Status,
+    StopRequest,
+    UnloadRequest,
+    WeightsReply,
+    WeightsRequest,
+)
+from core.service.body import JsonRoute
+from core.service.models import LoadedModel
+from core.service.parameters import chars_of, plain, plain_tools
+from core.service.replies import ERRORS, answer_stream
+from core.service.sse import event
+from core.service.state import Service
+from core.text.prompt import Prompt
+
+
+def routes(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/v1/deskside", route_class=JsonRoute, tags=["Deskside"], responses=ERRORS)
+
+    @router.get("/ping")
+    async def ping() -> Ping:
+        return Ping(version=service.version, pid=service.pid)
+
+    @router.get("/status")
+    async def status() -> Status:
+        """The service, its models, their sequences and pages."""
+        return status_of(service)
+
+    @router.get("/models")
+    async def models() -> ModelsReply:
+        """Every model on this machine, and what is loaded."""
+        loaded = {model.name for model in service.models.loaded}
+        installed = [
+            InstalledStatus(
+                name=model.name,
+                architecture=model.architecture,
+                context=model.context,
+                size=model.size,
+                loaded=model.name in loaded,
+                problem=model.problem,
+            )
+            for model in await service.models.installed()
+        ]
+        return ModelsReply(installed=installed, loaded=[model_status(model) for model in service.models.loaded])
+
+    @router.post("/models/load")
+    async def load(body: LoadRequest) -> ModelStatus:
+        """Load a model, by name or folder, and answer when it is ready."""
+        service.check_accepting()
+        model = await service.models.load(
+            body.model, idle_timeout=body.idle_timeout, num_slots=body.num_slots, kv_tokens=body.kv_tokens
+        )
+        return model_status(model)
+
+    @router.post("/models/unload")
+    async def unload(body: UnloadRequest) -> ModelsReply:
+        """Unload a model; answers it is making may take some seconds more."""
+        await service.models.unload(body.model)
+        return await models()
+
+    @router.post("/weights")
+    async def weights(body: WeightsRequest) -> WeightsReply:
+        """Replace a loaded model's weights in place: same names, shapes and dtypes. Cached prompts are dropped."""
+        model = await service.models.get(body.model)
+        folder = Path(body.folder)
+        if not folder.is_absolute():
+            raise InvalidRequest("folder must be absolute: the service has a working directory of its own.", "folder")
+        version = await model.handle.update_weights(folder)
+        return WeightsReply(model=model.name, weight_version=version)
+
+    @router.post("/count_tokens")
+    async def count_tokens(body: CountRequest) -> CountReply:
+        """How many tokens a prompt is, exactly as generating would count them."""
+        if (body.messages is None) == (body.prompt is None):
+            raise InvalidRequest("Give either messages or a prompt.", "messages")
+        model = await service.models.get(body.model)
+        prompt = await service.encoders.run(
+            chars_of(body.prompt or "") + sum(chars_of(message.content) for message in body.messages or []),
+            lambda: _prompt(model, body),
+        )
+        return CountReply(model=model.name, tokens=len(prompt.ids), context=model.ready.capacity)
+
+    @router.post("/stop")
+    async def stop(body: StopRequest) -> Status:
+        """Stop the service: no new requests, open answers may take `grace` seconds."""
+        service.request_stop(body.grace)
+        return status_of(service)
+
+    @router.get("/events", response_model=ServiceEvent)
+    async def events(request: Request) -> Response:
+        """Changes of state as server-sent events. While somebody listens, a private service does not end on its own."""
+        return await answer_stream(service, request, _events(service), lambda error: event(error.model_dump()))
+
+    return router
+
+
+def status_of(service: Service) -> Status:
+    return Status(
+        version=service.version,
+        pid=service.pid,
+        address=service.address,
+        uptime=time.monotonic() - service.started,
+        open_requests=service.admission.total,
+        max_requests=service.limits.max_sequences,
+        stopping=service.stopping,
+        models=[model_status(model) for model in service.models.loaded],
+    )
+
+
+def model_status(model: LoadedModel) -> ModelStatus:
+    """What the worker last said of itself: nobody waits for it here."""
+    info, last = model.handle.info, model.handle.last_status
+    reply = ModelStatus(
+        name=model.name,
+        folder=str(model.folder),
+        state=model.handle.state,
+        idle_timeout=model.idle_timeout,
+        idle_seconds=0.0 if model.open else time.monotonic() - model.last_used,
+        open_requests=model.open,
+    )
+    if info is not None:
+        reply.worker_pid, reply.backend, reply.precision = info.pid, info.backend, info.precision
+        reply.context, reply.pages_total = info.capacity, info.num_pages
+    if last is not None:
+        reply.running, reply.waiting, reply.step = last.running, last.waiting, last.steps
+        reply.pages_used, reply.pages_cached = last.pages_held, last.pages_cached
+    return reply
+
+
+async def _events(service: Service) -> AsyncGenerator[bytes, None]:
+    yield _event(ServiceEvent(kind="hello", message=service.version))
+    async for change in service.events.listen():
+        yield _event(change)
+
+
+def _event(reply: BaseModel) -> bytes:
+    return event(reply.model_dump(exclude_none=True))
+
+
+def _prompt(model: LoadedModel, body: CountRequest) -> Prompt:
+    if body.prompt is not None:
+        return model.prompts.text(body.prompt)
+    variables = dict(body.chat_template_kwargs or {})
+    if body.enable_thinking is not None:
+        variables["enable_thinking"] = body.enable_thinking
+    return model.prompts.chat(
+        plain(body.messages or []),
+        plain_tools(body.tools),
+        continue_final_message=bool(body.continue_final_message),
+        **variables,
+    )

@@ -1,0 +1,214 @@
+"""Which models are loaded: each an engine worker with its tokenizer, loaded on demand, unloaded when idle for long."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.errors import DesksideError, InvalidRequest, NotFound, Unavailable
+from core.library.catalog import DEMO, InstalledModel, find_model, generation_defaults, installed_models
+from core.paths import Places
+from core.protocol import EngineOptions, Event, Ready, Status, Submit
+from core.text.prompt import PromptBuilder
+
+
+class Stream(Protocol):
+    """Batches of one request's events. `aclose` before its end cancels the request."""
+
+    def __aiter__(self) -> AsyncIterator[tuple[Event, ...]]: ...
+    async def __anext__(self) -> tuple[Event, ...]: ...
+    async def aclose(self) -> None: ...
+
+
+class Handle(Protocol):
+    """One loaded model as the service uses it; `core.service.supervisor.EngineHandle` is the real one."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def info(self) -> Ready | None: ...
+    @property
+    def last_status(self) -> Status | None: ...
+    def next_request_id(self) -> int: ...
+    def stream(self, submit: Submit) -> Stream: ...
+    def finish(self, request: int, index: int, keep_tokens: int) -> None: ...
+    async def update_weights(self, folder: Path) -> int: ...
+
+
+class Engines(Protocol):
+    """Where handles come from: the supervisor."""
+
+    async def load(self, model_folder: Path, options: EngineOptions, name: str = "") -> Handle: ...
+    async def unload(self, name: str, grace: float = 0.0) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class LoadedModel:
+    """`defaults`: the authors' sampling defaults. `idle_timeout`: seconds, None never. `open`: requests not yet ended."""
+
+    name: str
+    folder: Path
+    handle: Handle
+    prompts: PromptBuilder
+    defaults: dict[str, Any]
+    idle_timeout: float | None
+    created: int = field(default_factory=lambda: int(time.time()))
+    last_used: float = field(default_factory=time.monotonic)
+    open: int = 0
+
+    @property
+    def ready(self) -> Ready:
+        """What was loaded. Raises Unavailable while the worker is being restarted for the first time."""
+        info = self.handle.info
+        if info is None:
+            raise Unavailable(f"The model '{self.name}' is not ready; try again in a moment.", 2)
+        return info
+
+
+class Models:
+    """All models by name. Used from the event loop only."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        places: Places,
+        options: EngineOptions | None = None,
+        idle_timeout: float | None = None,
+        on_change: Callable[[str, str, str], None] | None = None,
+        default: str | None = None,
+    ) -> None:
+        """`on_change(model, state, message)` tells of loading, ready, failed and unloaded. `default`: the model that is
+        meant where a request names none and several, or none, are loaded."""
+        self._engines = engines
+        self._places = places
+        self._options = options or EngineOptions()
+        self._idle_timeout = idle_timeout
+        self._on_change = on_change or (lambda model, state, message: None)
+        self._default = default
+        self._loaded: dict[str, LoadedModel] = {}
+        self._loading: dict[str, asyncio.Task[LoadedModel]] = {}
+
+    @property
+    def loaded(self) -> list[LoadedModel]:
+        return list(self._loaded.values())
+
+    @property
+    def busy(self) -> bool:
+        """True while a model is being loaded or a request is open."""
+        return bool(self._loading) or any(model.open for model in self._loaded.values())
+
+    async def installed(self) -> list[InstalledModel]:
+        """Every model on this machine; read from disk, off the loop."""
+        return await asyncio.to_thread(installed_models, self._places)
+
+    async def get(self, name: str | None) -> LoadedModel:
+        """The model that a request names, loading it if it is installed. Without a name: the only one, or the default.
+
+        Raises NotFound, Unavailable, and what loading raises.
+        """
+        if name is None:
+            name = next(iter(self._loaded)) if len(self._loaded) == 1 else self._default or DEMO
+        model = self._loaded.get(name)
+        if model is None:
+            if name not in self._loading and not self._is_installed(name):
+                raise NotFound(f"There is no model '{name}'; GET /v1/models lists those that can be used.")
+            model = await self.load(name)
+        model.last_used = time.monotonic()
+        return model
+
+    async def load(
+        self,
+        name: str,
+        *,
+        idle_timeout: float | None = None,
+        num_slots: int | None = None,
+        kv_tokens: int | None = None,
+    ) -> LoadedModel:
+        """Load a model by name or folder; at once if it is loaded already, with whatever options. Raises NotFound,
+        ModelUnusable, DeviceUnusable."""
+        if name in self._loaded:
+            model = self._loaded[name]
+            if idle_timeout is not None:
+                model.idle_timeout = idle_timeout or None
+            return model
+        task = self._loading.get(name)
+        if task is None:
+            options = self._options
+            task = asyncio.create_task(
+                self._load(name, idle_timeout, _replace(options, num_slots=num_slots, kv_tokens=kv_tokens))
+            )
+            self._loading[name] = task
+            task.add_done_callback(lambda done: self._loading_ended(name, done))
+        return await asyncio.shield(task)  # who waits may leave; others may wait for the same model
+
+    async def unload(self, name: str, grace: float = 5.0) -> None:
+        """New requests no longer find the model; open ones may take `grace` seconds. Raises NotFound."""
+        if name in self._loading:
+            raise InvalidRequest(f"The model '{name}' is still being loaded; unload it afterwards.", "model")
+        if self._loaded.pop(name, None) is None:
+            raise NotFound(f"The model '{name}' is not loaded.")
+        await self._engines.unload(name, grace)
+        self._on_change(name, "unloaded", "")
+
+    async def close(self, grace: float) -> None:
+        """Unload everything."""
+        for task in list(self._loading.values()):
+            task.cancel()
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
+        await asyncio.gather(*(self.unload(name, grace) for name in list(self._loaded)), return_exceptions=True)
+
+    async def watch_idle(self, every: float = 1.0) -> None:
+        """Unloads what was not used for its idle time-out. Runs as long as the service."""
+        while True:
+            await asyncio.sleep(every)
+            now = time.monotonic()
+            for model in self.loaded:
+                limit = model.idle_timeout
+                if limit is not None and not model.open and now - model.last_used >= limit:
+                    await self.unload(model.name)
+
+    async def _load(self, name: str, idle_timeout: float | None, options: EngineOptions) -> LoadedModel:
+        folder = await asyncio.to_thread(find_model, name, self._places)
+        self._on_change(name, "loading", "")
+        prompts, defaults = await asyncio.to_thread(self._read, folder)
+        handle = await self._engines.load(folder, options, name)
+        limit = self._idle_timeout if idle_timeout is None else idle_timeout
+        return LoadedModel(name, folder, handle, prompts, defaults, limit or None)
+
+    def _read(self, folder: Path) -> tuple[PromptBuilder, dict[str, Any]]:
+        return PromptBuilder.from_folder(folder, self._places.cache / "tokenizers"), generation_defaults(folder)
+
+    def _loading_ended(self, name: str, task: asyncio.Task[LoadedModel]) -> None:
+        self._loading.pop(name, None)
+        if task.cancelled():
+            self._on_change(name, "unloaded", "")
+            return
+        error = task.exception()
+        if error is None:
+            self._loaded[name] = task.result()
+            self._on_change(name, "ready", "")
+        else:
+            known = isinstance(error, DesksideError) and error.http_status != 500
+            self._on_change(name, "failed", str(error) if known else "The model could not be loaded.")
+
+    def _is_installed(self, name: str) -> bool:
+        """By its name only: a request for an answer does not make the service open folders of the caller's choice."""
+        if name == DEMO:
+            return True
+        parts = Path(name).parts
+        if not name or "\0" in name or len(name) > 512 or ".." in parts or Path(name).is_absolute():
+            return False
+        try:
+            return (self._places.models / name / "config.json").is_file()
+        except (OSError, ValueError):
+            return False
+
+
+def _replace(options: EngineOptions, **changes: Any) -> EngineOptions:
+    import msgspec
+
+    return msgspec.structs.replace(options, **{name: value for name, value in changes.items() if value is not None})

@@ -1,0 +1,130 @@
+"""What the routes share: one `Service` per process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+from core.errors import Unavailable
+from core.grammar.guard import GrammarGuard
+from core.grammar.source import GrammarSource
+from core.schemas import ServiceEvent
+from core.service.limits import Admission, Limits
+from core.service.models import Models
+from core.service.runs import Encoders, Watch
+from core.service.sse import SlowReaders
+
+EVENTS_KEPT = 256
+
+
+class Events:
+    """State changes for whoever listens. A listener that does not read loses the oldest."""
+
+    def __init__(self) -> None:
+        self._listeners: set[asyncio.Queue[ServiceEvent | None]] = set()
+        self._closed = False
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
+    def publish(self, event: ServiceEvent) -> None:
+        for queue in self._listeners:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(event)
+
+    def close(self) -> None:
+        """End every listener's stream."""
+        self._closed = True
+        for queue in self._listeners:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(None)
+
+    async def listen(self) -> AsyncGenerator[ServiceEvent, None]:
+        """Events from now on."""
+        queue: asyncio.Queue[ServiceEvent | None] = asyncio.Queue(EVENTS_KEPT)
+        self._listeners.add(queue)
+        try:
+            while not self._closed:
+                change = await queue.get()
+                if change is not None:
+                    yield change
+        finally:
+            self._listeners.discard(queue)
+
+
+class Service:
+    """Everything a request may need. `stop` begins a graceful stop, with the seconds that open answers may take."""
+
+    def __init__(
+        self,
+        models: Callable[[Callable[[str, str, str], None]], Models],
+        *,
+        token: str,
+        version: str,
+        address: str = "",
+        limits: Limits | None = None,
+        watch: Watch | None = None,
+        stop: Callable[[float], None] | None = None,
+    ) -> None:
+        """`models`: makes the registry, given whom to tell of changes."""
+        self.token = token
+        self.version = version
+        self.address = address
+        self.limits = limits or Limits()
+        self.admission = Admission(self.limits)
+        self.encoders = Encoders()
+        self.grammars = GrammarGuard()
+        self.slow_readers = SlowReaders(self.limits.blocked_seconds)
+        self.watch = watch or Watch()
+        self.events = Events()
+        self.models = models(self._model_changed)
+        self.pid = os.getpid()
+        self.started = time.monotonic()
+        self.last_activity = time.monotonic()
+        self.stopping = False
+        self._stop = stop
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def start(self) -> None:
+        """Begin the background work, on the running loop."""
+        work: list[Awaitable[None]] = [self.slow_readers.watch(), self.models.watch_idle()]
+        self._tasks = [asyncio.ensure_future(item) for item in work]
+
+    async def close(self, grace: float = 0.0) -> None:
+        """End everything; open answers may take `grace` seconds. Idempotent."""
+        self.stopping = True
+        self.events.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace + 10.0):
+                await self.models.close(grace)
+        self.encoders.close()
+        await asyncio.to_thread(self.grammars.close)
+
+    def request_stop(self, grace: float) -> None:
+        self.stopping = True
+        self.events.publish(ServiceEvent(kind="stopping", message="The service is stopping."))
+        if self._stop is not None:
+            self._stop(grace)
+
+    async def check_grammar(self, source: GrammarSource | None) -> None:
+        """Raises InvalidRequest for a grammar that cannot be used; tried in a child process."""
+        if source is not None:
+            await asyncio.to_thread(self.grammars.check, source)
+
+    def check_accepting(self) -> None:
+        """Raises Unavailable once the service is stopping."""
+        if self.stopping:
+            raise Unavailable("The service is stopping; start it again and repeat the request.")
+
+    def _model_changed(self, model: str, state: str, message: str) -> None:
+        self.events.publish(ServiceEvent(kind="model", model=model, state=state, message=message))
