@@ -103,7 +103,7 @@ class ReferenceEngine(Engine):
         # Numbers outside float32 are the model's affair: they come out as inf or NaN logits, not as warnings.
         with np.errstate(all="ignore"):
             self._pool.copy_pages(plan.page_copies)
-            step = Step(plan, tokens, self._pool.claim(plan), spec.kv.page_size, self._ropes)
+            step = Step(plan, tokens, self._pool.claim(plan), spec.kv.page_size, self._ropes, self._workers.threads)
             step.logits = self._runner(step)
         return step
 

@@ -1,6 +1,6 @@
-"""The paged KV pool: per layer keys and values [kv_heads, pages, page_size, head_dim] float32.
+"""The paged KV pool: per layer the heads of keys and values, each [pages, page_size, head_dim] float32.
 
-Heads come first so that pages that follow one another are one contiguous run of positions per head.
+Heads come first, so that the gathered pages of a sequence are one run of positions per head.
 
 Invariant, which attention relies on: in every page, values at offsets >= `_filled[page]` are zero. Attention multiplies the
 values of positions that a token does not see by exactly 0, and 0 * NaN is NaN: what a former owner left in a page, were it
@@ -29,16 +29,29 @@ def bytes_per_page(layers: Sequence[Attention], page_size: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class LayerCache:
-    """One layer's part of the pool. Memory is committed by the system as pages are first written."""
+    """One layer's part of the pool: `pages` [2 * kv_heads, pages, page_size, head_dim], the heads of the keys, then those of
+    the values. Memory is committed by the system as pages are first written."""
 
-    keys: Float32
-    values: Float32
+    pages: Float32
+    kv_heads: int
 
-    def write(self, where: Int64, k: Float32, v: Float32) -> None:
-        """Store k, v [T, kv_heads, head_dim] at flat positions `where` [T] = page * page_size + offset."""
-        heads, pages, size, dim = self.keys.shape
-        self.keys.reshape(heads, pages * size, dim)[:, where] = k.transpose(1, 0, 2)
-        self.values.reshape(heads, pages * size, dim)[:, where] = v.transpose(1, 0, 2)
+    @property
+    def keys(self) -> Float32:
+        return self.pages[: self.kv_heads]
+
+    @property
+    def values(self) -> Float32:
+        return self.pages[self.kv_heads :]
+
+    def write(self, where: Int64, kv: Float32) -> None:
+        """Store kv [T, 2 * kv_heads, head_dim] at flat positions `where` [T] = page * page_size + offset."""
+        heads, pages, size, dim = self.pages.shape
+        self.pages.reshape(heads, pages * size, dim)[:, where] = kv.transpose(1, 0, 2)
+
+    def gather(self, taken: Int64, out: Float32) -> Float32:
+        """Pages `taken` [n] side by side: `out` [2 * kv_heads, n, page_size, head_dim], filled."""
+        # mode="clip": the default would copy through a buffer, to leave `out` alone if an index is wrong.
+        return self.pages.take(taken, axis=1, out=out, mode="clip")
 
 
 class KVPool:
@@ -48,10 +61,7 @@ class KVPool:
         self.num_pages = num_pages
         self.page_size = page_size
         self.layers = tuple(
-            LayerCache(
-                np.zeros((op.num_kv_heads, num_pages, page_size, op.head_dim), np.float32),
-                np.zeros((op.num_kv_heads, num_pages, page_size, op.head_dim), np.float32),
-            )
+            LayerCache(np.zeros((2 * op.num_kv_heads, num_pages, page_size, op.head_dim), np.float32), op.num_kv_heads)
             for op in layers
         )
         self._filled = np.zeros(num_pages, np.int32)
@@ -62,8 +72,7 @@ class KVPool:
             return
         source, target = pairs[:, 0], pairs[:, 1]
         for layer in self.layers:
-            layer.keys[:, target] = layer.keys[:, source]
-            layer.values[:, target] = layer.values[:, source]
+            layer.pages[:, target] = layer.pages[:, source]
         self._filled[target] = self._filled[source]
 
     def claim(self, plan: StepPlan) -> Int64:

@@ -20,7 +20,7 @@ _BLOCK = 49152
 # Tokens per pass over the weight: their inputs have to stay in the cache beside the block.
 _TOKENS = 64
 # Multiply-adds below which waking another thread costs more than it saves.
-_SHARE = 4_000_000
+_SHARE = 500_000
 
 
 class Linear:

@@ -15,6 +15,7 @@ from engines.reference import elementwise
 from engines.reference.attention import Attention
 from engines.reference.kv import KVPool
 from engines.reference.linear import Linear
+from engines.reference.scratch import Scratch
 from engines.reference.step import Step
 from engines.reference.weights import Parameters
 from engines.reference.workers import Workers
@@ -39,6 +40,7 @@ class Runner:
         self._params = params
         self._pool = pool
         self._workers = workers
+        self._scratch = Scratch()
         nodes = [node for stage in program.stages for node in (stage.nodes if isinstance(stage, Segment) else (stage,))]
         last = {name: i for i, node in enumerate(nodes) for name in node.inputs}
         last[program.network.output] = len(nodes)
@@ -125,8 +127,9 @@ class Runner:
             case ops.GatherLogits():
                 return lambda step, x: (x[0][step.plan.logit_token],)
             case ops.Attention():
-                attention = Attention(op, self._pool.layers[op.layer], self._pool.page_size, get, self._workers)
-                return lambda step, x: (attention(step, *x),)
+                cache, size = self._pool.layers[op.layer], self._pool.page_size
+                attention = Attention(op, cache, size, get, self._workers, self._scratch)
+                return lambda step, x: (attention(step, x, free[0]),)
             case ops.Custom(params=names):
                 arrays = [get(name) for name in names]
 

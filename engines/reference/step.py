@@ -41,6 +41,7 @@ class Step:
     where: NDArray[np.int64]
     page_size: int
     ropes: RopeTables
+    threads: int
     logits: Float32 | None = None
     sampled: Sampled | None = None
     _tiles: dict[TileShape, list[Tile]] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Step:
 
     def tiles(self, shape: TileShape) -> list[Tile]:
         if shape not in self._tiles:
-            self._tiles[shape] = make_tiles(self.plan, shape, self.page_size)
+            self._tiles[shape] = make_tiles(self.plan, shape, self.page_size, self.threads)
         return self._tiles[shape]
 
     def rope(self, rope: Rope) -> tuple[Float32, Float32]:

@@ -21,10 +21,12 @@ from engines.api.plan import DUMMY_PAGE, StepPlan
 
 Int64 = NDArray[np.int64]
 
-# Keys of one chunk and head: 32 KiB, an L1 cache.
-_CHUNK_ELEMENTS = 8192
+# Keys of one chunk and head: 16 KiB. Smaller means more calls of BLAS, larger more padding of short sequences.
+_CHUNK_ELEMENTS = 4096
 # Elements of keys and values that a tile of decodes gathers: what stays in the outer caches.
-_GATHER = 1 << 19
+_GATHER = 1 << 20
+# Elements below which a share for another thread is not worth a tile of its own.
+_SHARE = 1 << 17
 # Scores of a tile.
 _SCORES = 1 << 19
 _MAX_TOKENS = 64
@@ -41,31 +43,39 @@ class TileShape:
 
     def chunk(self, page_size: int) -> int:
         """Positions of a chunk: fixed by the model and the page size."""
-        return max(1, _CHUNK_ELEMENTS // (self.head_dim * page_size)) * page_size
+        return max(1, min(64, _CHUNK_ELEMENTS // self.head_dim) // page_size) * page_size
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """`tokens`: packed indices [R * n], a row's tokens together. `pages` int64 [R, nc * pages per chunk]. `hidden` bool
-    [R, nc, n, 1, C]: scores that do not count. `distance` int64, same shape: key position - query position."""
+    """`tokens`: packed indices [R * n] (a slice where they are consecutive), a row's tokens together. `pages` int64
+    [R * nc * pages per chunk]. `distance` int64 [R, nc, n, 1, C]: key position - query position. `hidden` bool
+    [R, nc - seen, n, 1, C]: scores that do not count; in the first `seen` chunks all do."""
 
-    tokens: Int64
+    tokens: Int64 | slice
     rows: int
-    pages: Int64
+    count: int
     chunks: int
-    hidden: NDArray[np.bool_]
+    pages: Int64
     distance: Int64
+    seen: int
+    hidden: NDArray[np.bool_]
+
+    @property
+    def scores(self) -> int:
+        """Scores per head."""
+        return self.distance.size
 
 
-def make_tiles(plan: StepPlan, shape: TileShape, page_size: int) -> list[Tile]:
-    """The tiles of one step for layers of one shape."""
+def make_tiles(plan: StepPlan, shape: TileShape, page_size: int, threads: int) -> list[Tile]:
+    """The tiles of one step for layers of one shape: of the decodes at least `threads`, where they are worth it."""
     chunk = shape.chunk(page_size)
     counts = np.diff(plan.query_start)
     first = plan.positions[plan.query_start[:-1]].astype(np.int64)
     singles = np.flatnonzero(counts == 1)
     tiles = [
         _tile(plan, shape, chunk, page_size, rows, plan.query_start[rows].astype(np.int64), 1)
-        for rows in _groups(singles, _chunks(first, first, shape, chunk), shape, chunk)
+        for rows in _groups(singles, _chunks(first, first, shape, chunk), shape, chunk, threads)
     ]
     for row in np.flatnonzero(counts > 1).tolist():
         begin, end = int(plan.query_start[row]), int(plan.query_start[row + 1])
@@ -99,15 +109,16 @@ def _tokens_of_tile(position: int, left: int, shape: TileShape, chunk: int) -> i
     return max(1, min(n, _SCORES // (shape.num_heads * chunks * chunk)))
 
 
-def _groups(rows: Int64, chunks: Int64, shape: TileShape, chunk: int) -> Iterator[Int64]:
+def _groups(rows: Int64, chunks: Int64, shape: TileShape, chunk: int, threads: int) -> Iterator[Int64]:
     """Decode rows put together: of similar length, so that little of the padded work is wasted, and few enough for the caches."""
     per_chunk = 2 * chunk * shape.head_dim * shape.num_kv_heads
     order = rows[np.argsort(-chunks[rows], kind="stable")]
     lengths = chunks[order].tolist()
+    share = max(_SHARE, per_chunk * sum(lengths) // threads)
     begin = 0
     while begin < len(order):
         longest = lengths[begin]
-        most = max(1, _GATHER // (per_chunk * longest))
+        most = max(1, min(_GATHER, share) // (per_chunk * longest))
         end = begin + 1
         while end < len(order) and end - begin < most and 4 * lengths[end] >= 3 * longest:
             end += 1
@@ -128,6 +139,10 @@ def _tile(plan: StepPlan, shape: TileShape, chunk: int, page_size: int, rows: In
     key = (start[:, None] * chunk + np.arange(chunks * chunk)).reshape(len(rows), chunks, 1, 1, chunk)
     distance = key - position[:, None, :, None, None]
     hidden = distance > 0
+    seen = int((position[:, 0] // chunk - start).min())
     if shape.sliding_window is not None:
         hidden |= distance <= -shape.sliding_window
-    return Tile(tokens, len(rows), pages, chunks, hidden, distance)
+        seen = 0
+    consecutive = len(tokens) == tokens[-1] - tokens[0] + 1 and bool((np.diff(tokens) == 1).all())
+    where = slice(int(tokens[0]), int(tokens[-1]) + 1) if consecutive else tokens
+    return Tile(where, len(rows), n, chunks, pages.reshape(-1), distance, seen, hidden[:, seen:])
