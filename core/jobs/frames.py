@@ -1,0 +1,57 @@
+"""What the service and a job's process say to each other over the pipe."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class JobFrame(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Root of these frames."""
+
+
+class JobStart(JobFrame, frozen=True):
+    """The first frame, to the child. `params`: a JSON object as text. `folder`: its working folder, which exists.
+    `resumed`: an earlier process may have left something there."""
+
+    id: str
+    params: str
+    folder: str
+    resumed: bool
+
+
+class JobStop(JobFrame, frozen=True):
+    """To the child: stop soon, leaving things so that another can go on; no result is wanted."""
+
+
+class JobProgress(JobFrame, frozen=True):
+    """`done` of `total` (0: unknown) in `stage`."""
+
+    stage: str
+    done: int
+    total: int
+
+
+class JobResult(JobFrame, frozen=True):
+    """The job is done; `path`: what it made, "" for nothing."""
+
+    path: str
+
+
+class JobFailed(JobFrame, frozen=True):
+    """It cannot go on. `message`: a sentence for the user."""
+
+    code: str
+    message: str
+
+
+class JobStopped(JobFrame, frozen=True):
+    """It has stopped as told."""
+
+
+FromChild = JobProgress | JobResult | JobFailed | JobStopped
+ToChild = JobStart | JobStop
+END = (JobResult, JobFailed, JobStopped)
+
+encode = msgspec.msgpack.Encoder().encode
+decode_from_child = msgspec.msgpack.Decoder(FromChild).decode
+decode_to_child = msgspec.msgpack.Decoder(ToChild).decode
