@@ -17,7 +17,6 @@ import pytest
 
 from core import lifecycle
 from core.client import Client, attach, connect
-from core.client_events import Finished, Text
 from core.config import load_config
 from core.errors import Busy
 from core.lifecycle import LockFile, ServiceInfo
