@@ -35,7 +35,9 @@ TEMPLATE = (
 def write_model(folder: Path, template: str | None = TEMPLATE) -> Path:
     """A checkpoint folder as far as text goes: byte-level tokenizer and chat template, no weights."""
     folder.mkdir(parents=True, exist_ok=True)
-    raw = tokenizers.Tokenizer(models.BPE({c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, []))
+    raw = tokenizers.Tokenizer(
+        models.BPE({c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, [])
+    )
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     raw.add_special_tokens([AddedToken(token, special=True) for token in ("</s>", "<|im_start|>", "<|im_end|>")])
@@ -221,7 +223,9 @@ Serve = Callable[..., "contextlib.AbstractContextManager[Running]"]
 
 
 @contextlib.contextmanager
-def running(home: Path, options: ServeOptions, engines: FakeEngines, environ: dict[str, str] | None = None) -> Iterator[Running]:
+def running(
+    home: Path, options: ServeOptions, engines: FakeEngines, environ: dict[str, str] | None = None
+) -> Iterator[Running]:
     config = load_config({"DESKSIDE_HOME": str(home), **(environ or {})})
     ready: threading.Event = threading.Event()
     found: list[Any] = []
@@ -262,7 +266,11 @@ def serve_with(tmp_path: Path) -> Serve:
     """Start a server: `with serve_with(stub={...}, limits=...) as server`."""
 
     def start(
-        *, stub: dict[str, Any] | None = None, step_seconds: float = 0.0, template: str | None = TEMPLATE, **options: Any
+        *,
+        stub: dict[str, Any] | None = None,
+        step_seconds: float = 0.0,
+        template: str | None = TEMPLATE,
+        **options: Any,
     ) -> contextlib.AbstractContextManager[Running]:
         write_model(tmp_path / "data" / "models" / "tiny", template)
         engines = FakeEngines()

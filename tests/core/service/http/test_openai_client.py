@@ -19,7 +19,8 @@ def sdk(server: Any) -> Iterator[openai.OpenAI]:
 
 def test_chat_in_one_piece(sdk: openai.OpenAI) -> None:
     reply = sdk.chat.completions.create(
-        model="tiny", messages=MESSAGES, max_tokens=12, seed=3, extra_body={"ignore_eos": True})
+        model="tiny", messages=MESSAGES, max_tokens=12, seed=3, extra_body={"ignore_eos": True}
+    )
     assert reply.choices[0].message.role == "assistant"
     assert reply.choices[0].message.content
     assert reply.choices[0].finish_reason == "length"
@@ -28,7 +29,14 @@ def test_chat_in_one_piece(sdk: openai.OpenAI) -> None:
 
 
 def test_a_stream_says_the_same_as_the_whole(sdk: openai.OpenAI) -> None:
-    asked = {"model": "tiny", "messages": MESSAGES, "max_tokens": 40, "seed": 7, "n": 2, "extra_body": {"ignore_eos": True}}
+    asked = {
+        "model": "tiny",
+        "messages": MESSAGES,
+        "max_tokens": 40,
+        "seed": 7,
+        "n": 2,
+        "extra_body": {"ignore_eos": True},
+    }
     whole = sdk.chat.completions.create(**asked)
     texts, reasons, usage = ["", ""], [None, None], None
     for chunk in sdk.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True}):
