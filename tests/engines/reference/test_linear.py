@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from engines.reference.linear import Linear
-from engines.reference.workers import Workers
+from engines.reference.workers import Workers, _Job
 
 SHAPES = [(1, 1), (3, 5), (64, 64), (97, 24), (130, 768), (67, 3000), (5, 20000)]  # [out, in]
 
@@ -65,7 +67,37 @@ def test_a_failure_in_a_helper_reaches_the_caller() -> None:
             workers.split(part, 10)
         seen: list[tuple[int, int]] = []
         workers.split(lambda first, end: seen.append((first, end)), 5)
-        assert sorted(seen) == [(0, 2), (2, 5)]
+        assert sorted(seen) == [(i, i + 1) for i in range(5)]
     finally:
         workers.close()
+        workers.close()
+
+
+def test_a_helper_that_does_not_come_is_not_waited_for() -> None:
+    """Its pieces are taken by the caller; what it finds later is an empty job that holds nothing."""
+    workers = Workers(2)
+    gate, inside = threading.Event(), threading.Event()
+
+    def block(first: int, end: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            inside.set()
+            gate.wait(20)
+        elif not inside.is_set():
+            inside.wait(20)
+
+    try:
+        blocked = threading.Timer(0.2, gate.set)
+        blocked.start()
+        workers.split(block, 6)
+        blocked.join()
+        # Now keep the helper busy with a job of its own, and share out another.
+        gate.clear()
+        busy = _Job(lambda first, end: gate.wait(20) and None, 1, 1)
+        workers._jobs[0].put(busy)
+        seen: list[str] = []
+        workers.split(lambda first, end: seen.append(threading.current_thread().name), 6)
+        assert set(seen) == {"MainThread"}
+        assert sum(1 for _ in seen) == 6
+    finally:
+        gate.set()
         workers.close()
