@@ -43,8 +43,12 @@ def find_model(model: str, places: Places) -> Path:
 
 
 def installed_models(places: Places) -> list[InstalledModel]:
-    """The demo model first, then what lies in the models folder, by name."""
-    return [describe(DEMO, bundled_asset("demo_model")), *_installed_only(places)]
+    """The demo model first, where it is there, then what lies in the models folder, by name."""
+    try:
+        demo = [describe(DEMO, bundled_asset("demo_model"))]
+    except NotFound:
+        demo = []
+    return [*demo, *_installed_only(places)]
 
 
 def _installed_only(places: Places) -> list[InstalledModel]:

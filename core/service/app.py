@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from fastapi.responses import PlainTextResponse
 
 from core.service import admin, openai, triton
 from core.service.auth import App, Guard
-from core.service.replies import install, refuse
+from core.service.exposition import CONTENT_TYPE
+from core.service.replies import ERRORS, install, refuse
 from core.service.state import Service
 
 
@@ -38,6 +40,13 @@ def create_api(service: Service) -> FastAPI:
     install(api)
     for module in (openai, triton, admin):
         api.include_router(module.routes(service))
+
+    @api.get("/metrics", tags=["Prometheus"], response_class=PlainTextResponse, responses=ERRORS)
+    async def metrics() -> Response:
+        """Counters, gauges and histograms in Prometheus' text form."""
+        service.gather_metrics()
+        return Response(service.metrics.render(), media_type=CONTENT_TYPE)
+
     return api
 
 

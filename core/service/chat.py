@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from core.errors import InvalidRequest
 from core.generation import Delta
+from core.grammar.source import GrammarSource
 from core.protocol import Progress, TokenLogprob
 from core.schemas import (
     ChatChoice,
@@ -39,7 +43,11 @@ from core.service.parameters import (
 from core.service.runs import Run, Usage
 from core.service.sse import DONE, encode, event
 from core.service.state import Service
+from core.text.prompt import Prompt
+from core.text.reasoning import ReasoningSplitter, starts_inside
 from core.text.tokenizer import Tokenizer
+from core.text.tool_calls import ToolCallParser
+from core.text.tool_formats import PLAIN
 
 MAX_TOP_LOGPROBS = 20
 PROGRESS_EVENT = "deskside.progress"
@@ -75,16 +83,13 @@ async def begin_chat(service: Service, body: ChatRequest, caller: Caller) -> Cha
         raise InvalidRequest("Give max_completion_tokens or max_tokens, not both.", "max_tokens")
     max_tokens = body.max_completion_tokens if body.max_tokens is None else body.max_tokens
     params = sampling_params(body, n=body.n, max_tokens=max_tokens, logprobs=_logprobs(body))
+    tools = plain_tools(body.tools) if body.tool_choice != "none" else None
+    forced = forced_call(body)
     grammar = grammar_source(body.response_format, body.grammar, body.regex)
+    if grammar is not None and forced is not None:
+        raise InvalidRequest("tool_choice forces a call, so there can be no grammar for the answer.", "tool_choice")
+    grammar = grammar or forced
     await service.check_grammar(grammar)
-    tools = plain_tools(body.tools)
-    if isinstance(body.tool_choice, NamedTool) or body.tool_choice == "required":
-        raise InvalidRequest(
-            "A model cannot be forced to call a function here; use tool_choice 'auto', or response_format json_schema.",
-            "tool_choice",
-        )
-    if body.tool_choice == "none":
-        tools = None
     model = await service.models.get(body.model)
     variables = dict(body.chat_template_kwargs or {})
     thinking = body.enable_thinking
@@ -102,6 +107,8 @@ async def begin_chat(service: Service, body: ChatRequest, caller: Caller) -> Cha
             messages, tools, continue_final_message=bool(body.continue_final_message), **variables
         ),
     )
+    if grammar is None and model.style.hides_marks(bool(tools)):
+        params = msgspec.structs.replace(params, skip_special_tokens=False)
     run = Run(
         model,
         prompt,
@@ -111,10 +118,56 @@ async def begin_chat(service: Service, body: ChatRequest, caller: Caller) -> Cha
         priority=priority_of(body),
         grammar=grammar,
         wants_progress=caller.progress,
-        watch=service.watch,
+        metrics=service.metrics,
     )
-    answers = [Answer.of(model, prompt, tools if grammar is None else None) for _ in range(params.n)]
+    continued = messages[-1]["content"] if body.continue_final_message else ""
+    answers = [_answer(body, model, prompt, continued, grammar, forced is not None) for _ in range(params.n)]
     return ChatRun(run, answers)
+
+
+def forced_call(body: ChatRequest) -> GrammarSource | None:
+    """tool_choice `required`, or a function's name, as a grammar: the answer is one call, as JSON, whatever form the model
+    would have chosen. Raises InvalidRequest where there is no such function."""
+    choice = body.tool_choice
+    if choice is None or choice in ("auto", "none"):
+        return None
+    functions = [tool.function for tool in body.tools or []]
+    if isinstance(choice, NamedTool):
+        functions = [function for function in functions if function.name == choice.function.name]
+    if not functions:
+        raise InvalidRequest("tool_choice asks for a function that is not among tools.", "tool_choice")
+    calls: list[dict[str, Any]] = [
+        {
+            "type": "object",
+            "properties": {
+                "name": {"const": function.name},
+                "arguments": function.parameters or {"type": "object", "properties": {}, "additionalProperties": False},
+            },
+            "required": ["name", "arguments"],
+            "additionalProperties": False,
+        }
+        for function in functions
+    ]
+    return GrammarSource("json_schema", json.dumps(calls[0] if len(calls) == 1 else {"anyOf": calls}))
+
+
+def _answer(
+    body: ChatRequest, model: LoadedModel, prompt: Prompt, continued: str, grammar: GrammarSource | None, forced: bool
+) -> Answer:
+    """What one sample's text may consist of. An answer that a grammar describes is content from its first character."""
+    names = [tool.function.name for tool in body.tools or []]
+    if forced:
+        return Answer(parser=ToolCallParser(PLAIN, names))
+    if grammar is not None:
+        return Answer()
+    splitter = parser = None
+    markers = model.style.markers
+    if markers is not None:
+        inside = starts_inside(markers, prompt.text, continued)
+        splitter = ReasoningSplitter(markers, inside, bool(continued))
+    if names and body.tool_choice != "none":
+        parser = ToolCallParser(model.style.tools, names)
+    return Answer(splitter, parser, only_one_call=body.parallel_tool_calls is False)
 
 
 async def chat_events(service: Service, body: ChatRequest, caller: Caller) -> AsyncGenerator[bytes, None]:

@@ -108,7 +108,7 @@ async def begin_completion(service: Service, body: CompletionRequest, caller: Ca
             priority=priority_of(body),
             grammar=grammar,
             wants_progress=caller.progress and len(encoded) == 1,
-            watch=service.watch,
+            metrics=service.metrics,
         )
         for prompt in encoded
     ]

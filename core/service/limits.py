@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from core.errors import Busy
+from core.errors import Busy, InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,17 @@ class Admission:
 
     @contextmanager
     def enter(self, client: str, sequences: int) -> Iterator[None]:
-        """Room for `sequences` answers while the context lasts. Raises Busy when there is none."""
+        """Room for `sequences` answers while the context lasts. Raises Busy when there is none,
+        InvalidRequest for more than there ever is."""
         limit = self._limits.max_sequences
+        share = max(1, int(limit * self._limits.client_share))
+        if sequences > share:
+            raise InvalidRequest(f"{sequences} answers are asked for, and one client may have {share} open.", "n")
         if self.total + sequences > limit:
             raise Busy(
                 f"{self.total} answers are being made or wait, and at most {limit} may; try again later.",
                 self.retry_after(),
             )
-        share = max(1, int(limit * self._limits.client_share))
         if self._open[client] + sequences > share:
             raise Busy(
                 f"This client has {self._open[client]} answers open, and one client may have {share}; "

@@ -13,6 +13,8 @@ from core.errors import DesksideError, InvalidRequest, NotFound, Unavailable
 from core.library.catalog import DEMO, InstalledModel, find_model, generation_defaults, installed_models
 from core.paths import Places
 from core.protocol import EngineOptions, Event, Ready, Status, Submit
+from core.service.answers import Style
+from core.service.supervisor import ModelEvent
 from core.text.prompt import PromptBuilder
 
 
@@ -30,6 +32,8 @@ class Handle(Protocol):
     @property
     def state(self) -> str: ...
     @property
+    def restarts(self) -> int: ...
+    @property
     def info(self) -> Ready | None: ...
     @property
     def last_status(self) -> Status | None: ...
@@ -44,17 +48,20 @@ class Engines(Protocol):
 
     async def load(self, model_folder: Path, options: EngineOptions, name: str = "") -> Handle: ...
     async def unload(self, name: str, grace: float = 0.0) -> None: ...
+    def events(self) -> AsyncIterator[ModelEvent]: ...
 
 
 @dataclass(slots=True, eq=False)
 class LoadedModel:
-    """`defaults`: the authors' sampling defaults. `idle_timeout`: seconds, None never. `open`: requests not yet ended."""
+    """`defaults`: the authors' sampling defaults. `style`: how its answers are marked. `idle_timeout`: seconds, None never.
+    `open`: requests not yet ended."""
 
     name: str
     folder: Path
     handle: Handle
     prompts: PromptBuilder
     defaults: dict[str, Any]
+    style: Style
     idle_timeout: float | None
     created: int = field(default_factory=lambda: int(time.time()))
     last_used: float = field(default_factory=time.monotonic)
@@ -177,7 +184,7 @@ class Models:
         prompts, defaults = await asyncio.to_thread(self._read, folder)
         handle = await self._engines.load(folder, options, name)
         limit = self._idle_timeout if idle_timeout is None else idle_timeout
-        return LoadedModel(name, folder, handle, prompts, defaults, limit or None)
+        return LoadedModel(name, folder, handle, prompts, defaults, Style(prompts), limit or None)
 
     def _read(self, folder: Path) -> tuple[PromptBuilder, dict[str, Any]]:
         return PromptBuilder.from_folder(folder, self._places.cache / "tokenizers"), generation_defaults(folder)

@@ -22,6 +22,7 @@ from core.grammar.source import GrammarSource
 from core.protocol import FinishReason, Outcome, Priority, Progress, Tokens
 from core.sampling import SamplingParams
 from core.service.limits import Limits
+from core.service.metrics import Metrics
 from core.service.models import LoadedModel
 from core.text.prompt import Prompt
 
@@ -57,15 +58,6 @@ class Usage:
         return Usage(self.prompt + other.prompt, self.cached + other.cached, self.output + other.output)
 
 
-class Watch:
-    """What wants to know of requests as they run: metrics. This one does not."""
-
-    def started(self, model: str) -> None: ...
-    def first_token(self, model: str, seconds: float) -> None: ...
-    def tokens(self, model: str, count: int, seconds: float) -> None: ...
-    def ended(self, model: str, outcome: str) -> None: ...
-
-
 class Run:
     """One request on one model."""
 
@@ -80,7 +72,7 @@ class Run:
         priority: Priority = Priority.INTERACTIVE,
         grammar: GrammarSource | None = None,
         wants_progress: bool = False,
-        watch: Watch | None = None,
+        metrics: Metrics,
     ) -> None:
         """`params` as given; checked and resolved here. Raises InvalidRequest, NeverFits, Unavailable."""
         info = model.ready
@@ -103,7 +95,7 @@ class Run:
         if grammar is not None:
             self.generation.submit = msgspec.structs.replace(self.generation.submit, grammar=grammar)
         self._limits = limits
-        self._watch = watch or Watch()
+        self._metrics = metrics
         self._expired = False
 
     @property
@@ -122,7 +114,7 @@ class Run:
 
         Raises the error that ended the request: EngineDied, Busy, NeverFits, InvalidRequest (grammar), Unavailable.
         """
-        generation, model, watch = self.generation, self.model, self._watch
+        generation, model, metrics = self.generation, self.model, self._metrics
         handle = model.handle
         take = generation.take
         name = model.name
@@ -130,7 +122,7 @@ class Run:
         model.open += 1
         began = last = time.perf_counter()
         timer = asyncio.get_running_loop().call_later(self._limits.request_seconds, self._expire)
-        watch.started(name)
+        metrics.started(name)
         stream = handle.stream(generation.submit)
         try:
             async for events in stream:
@@ -143,9 +135,9 @@ class Run:
                 if tokens:
                     now = time.perf_counter()
                     if last == began:
-                        watch.first_token(name, now - began)
+                        metrics.first_token(name, now - began, tokens)
                     else:
-                        watch.tokens(name, tokens, now - last)
+                        metrics.tokens(name, tokens, now - last)
                     last = now
                 for finish in generation.take_finishes():
                     handle.finish(finish.request, finish.index, finish.keep_tokens)
@@ -165,7 +157,7 @@ class Run:
             timer.cancel()
             model.open -= 1
             model.last_used = time.monotonic()
-            watch.ended(name, outcome)
+            metrics.ended(name, outcome)
 
     def _expire(self) -> None:
         """Time is up: the answers end where they are, with all that was generated."""

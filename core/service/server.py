@@ -18,12 +18,12 @@ from core.config import Config
 from core.errors import InvalidRequest, Unavailable
 from core.lifecycle import LockFile, ServiceInfo, new_token
 from core.protocol import EngineOptions
+from core.schemas import ServiceEvent
 from core.service.app import create_app
 from core.service.auth import is_loopback
 from core.service.limits import Limits
 from core.service.models import Engines, Models
 from core.service.protocol import BoundedProtocol
-from core.service.runs import Watch
 from core.service.state import Service
 
 log = logging.getLogger("deskside.service")
@@ -103,7 +103,6 @@ def serve(
     *,
     version: str,
     on_ready: Callable[[ServiceInfo], None],
-    watch: Watch | None = None,
 ) -> None:
     """Serve until stopped. Holds the lock file all the while. Raises Busy where another service of this user runs,
     InvalidRequest, Unavailable; also what loading `options.model` raises."""
@@ -116,7 +115,7 @@ def serve(
             lock.publish(info)
             on_ready(info)
 
-        asyncio.run(_serve(config, options, make_engines, info, sock, publish, watch))
+        asyncio.run(_serve(config, options, make_engines, info, sock, publish))
 
 
 async def _serve(
@@ -126,7 +125,6 @@ async def _serve(
     info: ServiceInfo,
     sock: socket.socket,
     publish: Callable[[], None],
-    watch: Watch | None,
 ) -> None:
     stopping = asyncio.Event()
     grace = options.grace
@@ -146,7 +144,6 @@ async def _serve(
         version=info.version,
         address=info.address,
         limits=options.limits,
-        watch=watch,
         stop=stop,
     )
 
@@ -174,7 +171,10 @@ async def _serve(
         publish,
         on_signal,
     )
-    ending = [asyncio.create_task(_drain(service, server, stopping, lambda: grace))]
+    ending = [
+        asyncio.create_task(_tell(service, engines)),
+        asyncio.create_task(_drain(service, server, stopping, lambda: grace)),
+    ]
     if options.linger is not None:
         ending.append(asyncio.create_task(_linger(service, options.linger)))
     try:
@@ -196,6 +196,22 @@ async def _drain(service: Service, server: Server, stopping: asyncio.Event, grac
     with contextlib.suppress(Exception):
         await service.close()
     server.should_exit = True
+
+
+async def _tell(service: Service, engines: Engines) -> None:
+    """What happens to the workers, for the listeners of events."""
+    down: set[str] = set()
+    async for change in engines.events():
+        message = f"The engine {change.reason}." if change.reason else ""
+        if change.state in ("restarting", "safe_mode"):
+            down.add(change.model)
+        elif change.state == "ready" and change.model in down:
+            down.discard(change.model)
+        elif change.state == "loading" and change.progress is not None and change.progress.total:
+            message = f"{change.progress.phase} {100 * change.progress.done // change.progress.total} %"
+        else:
+            continue  # the registry of models tells the rest
+        service.events.publish(ServiceEvent(kind="model", model=change.model, state=change.state, message=message))
 
 
 async def _linger(service: Service, seconds: float) -> None:

@@ -14,8 +14,9 @@ from core.grammar.guard import GrammarGuard
 from core.grammar.source import GrammarSource
 from core.schemas import ServiceEvent
 from core.service.limits import Admission, Limits
+from core.service.metrics import Metrics
 from core.service.models import Models
-from core.service.runs import Encoders, Watch
+from core.service.runs import Encoders
 from core.service.sse import SlowReaders
 
 EVENTS_KEPT = 256
@@ -70,7 +71,6 @@ class Service:
         version: str,
         address: str = "",
         limits: Limits | None = None,
-        watch: Watch | None = None,
         stop: Callable[[float], None] | None = None,
     ) -> None:
         """`models`: makes the registry, given whom to tell of changes."""
@@ -82,7 +82,7 @@ class Service:
         self.encoders = Encoders()
         self.grammars = GrammarGuard()
         self.slow_readers = SlowReaders(self.limits.blocked_seconds)
-        self.watch = watch or Watch()
+        self.metrics = Metrics()
         self.events = Events()
         self.models = models(self._model_changed)
         self.pid = os.getpid()
@@ -94,7 +94,7 @@ class Service:
 
     def start(self) -> None:
         """Begin the background work, on the running loop."""
-        work: list[Awaitable[None]] = [self.slow_readers.watch(), self.models.watch_idle()]
+        work: list[Awaitable[None]] = [self.slow_readers.watch(), self.models.watch_idle(), self._watch_workers()]
         self._tasks = [asyncio.ensure_future(item) for item in work]
 
     async def close(self, grace: float = 0.0) -> None:
@@ -126,5 +126,18 @@ class Service:
         if self.stopping:
             raise Unavailable("The service is stopping; start it again and repeat the request.")
 
+    def gather_metrics(self) -> None:
+        """What the workers last said of themselves, into `metrics`."""
+        for model in self.models.loaded:
+            if model.handle.last_status is not None:
+                self.metrics.take_status(model.name, model.handle.last_status, model.handle.restarts)
+
+    async def _watch_workers(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self.gather_metrics()
+
     def _model_changed(self, model: str, state: str, message: str) -> None:
+        if state == "unloaded":
+            self.metrics.unloaded(model)
         self.events.publish(ServiceEvent(kind="model", model=model, state=state, message=message))

@@ -104,7 +104,7 @@ async def _run(service: Service, name: str, body: TritonRequest, caller: Caller)
     model = await service.models.get(name)
     prompt = await service.encoders.run(len(body.text_input), lambda: model.prompts.text(body.text_input))
     priority = priority_of(body.parameters or body)
-    return Run(model, prompt, params, service.limits, client=caller.name, priority=priority, watch=service.watch)
+    return Run(model, prompt, params, service.limits, client=caller.name, priority=priority, metrics=service.metrics)
 
 
 def _reply(body: TritonRequest, run: Run, text: str, finish: Any = None) -> TritonReply:

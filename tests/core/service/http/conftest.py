@@ -23,6 +23,8 @@ from core.lifecycle import ServiceInfo
 from core.protocol import Cancel, Done, EngineOptions, Event, Finish, Outcome, Ready, Submit
 from core.service.models import Engines
 from core.service.server import ServeOptions, serve
+from core.service.supervisor import Supervisor
+from core.text.tokenizer import Tokenizer
 from core.worker.loop import EngineLoop, scheduler_config
 from engines.stub import StubEngine
 
@@ -51,6 +53,21 @@ def write_model(folder: Path, template: str | None = TEMPLATE) -> Path:
     )
     (folder / "model.safetensors").write_bytes(b"\0" * 8)
     return folder
+
+
+class ScriptedEngine(StubEngine):
+    """Writes `script`, then its end token, whatever it is asked."""
+
+    def __init__(self, script: list[int], stop_id: int, **settings: Any) -> None:
+        super().__init__(stop_id=stop_id, **settings)
+        self.script = script
+        self.end = stop_id
+
+    def _choose(self, slot: int, digest: int, position: int, bits: Any) -> int:
+        init = self._inits[slot]
+        assert init is not None
+        generated = position - len(init.prompt_ids)
+        return self.script[generated] if generated < len(self.script) else self.end
 
 
 class FakeStream:
@@ -95,6 +112,7 @@ class FakeHandle:
     step_seconds: float = 0.0
     state: str = "ready"
     last_status: None = None
+    restarts: int = 0
     submits: list[Submit] = field(default_factory=list)
     finishes: list[Finish] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
@@ -182,17 +200,27 @@ class FakeEngines:
         self.handles: dict[str, FakeHandle] = {}
         self.stub: dict[str, Any] = {}
         self.step_seconds = 0.0
+        self.script: str | None = None
 
     async def load(self, model_folder: Path, options: EngineOptions, name: str = "") -> FakeHandle:
         if "broken" in name:
             raise ModelUnusable(f"{model_folder} is broken; download it again.")
         settings = {"vocab_size": 259, "num_pages": 512, "num_slots": 64, "max_context": 4096} | self.stub
-        handle = FakeHandle(StubEngine(**settings), self.step_seconds)
+        if self.script is None:
+            engine = StubEngine(**settings)
+        else:
+            tokenizer = Tokenizer.from_folder(model_folder)
+            engine = ScriptedEngine(tokenizer.encode(self.script), tokenizer.eos_ids[0], **settings)
+        handle = FakeHandle(engine, self.step_seconds)
         self.handles[name] = handle
         return handle
 
     async def unload(self, name: str, grace: float = 0.0) -> None:
         await self.handles.pop(name).stop(grace)
+
+    async def events(self) -> AsyncIterator[Any]:
+        await asyncio.Event().wait()
+        yield
 
 
 @dataclass
@@ -200,7 +228,7 @@ class Running:
     """A server under test."""
 
     info: ServiceInfo
-    engines: FakeEngines
+    engines: FakeEngines | None
     home: Path
     loop: asyncio.AbstractEventLoop
 
@@ -216,6 +244,7 @@ class Running:
         return httpx.Client(base_url=self.url, headers=self.headers, timeout=30, trust_env=False, **options)
 
     def handle(self, name: str = "tiny") -> FakeHandle:
+        assert self.engines is not None
         return self.engines.handles[name]
 
 
@@ -223,16 +252,14 @@ Serve = Callable[..., "contextlib.AbstractContextManager[Running]"]
 
 
 @contextlib.contextmanager
-def running(
-    home: Path, options: ServeOptions, engines: FakeEngines, environ: dict[str, str] | None = None
-) -> Iterator[Running]:
-    config = load_config({"DESKSIDE_HOME": str(home), **(environ or {})})
+def running(home: Path, options: ServeOptions, engines: FakeEngines | None) -> Iterator[Running]:
+    config = load_config({"DESKSIDE_HOME": str(home)})
     ready: threading.Event = threading.Event()
     found: list[Any] = []
 
     def make(_: Any) -> Engines:
         found.append(asyncio.get_running_loop())
-        return engines
+        return engines or Supervisor(logs=home / "logs")
 
     def on_ready(info: ServiceInfo) -> None:
         found.append(info)
@@ -268,16 +295,28 @@ def serve_with(tmp_path: Path) -> Serve:
     def start(
         *,
         stub: dict[str, Any] | None = None,
+        script: str | None = None,
         step_seconds: float = 0.0,
         template: str | None = TEMPLATE,
         **options: Any,
     ) -> contextlib.AbstractContextManager[Running]:
         write_model(tmp_path / "data" / "models" / "tiny", template)
         engines = FakeEngines()
-        engines.stub, engines.step_seconds = stub or {}, step_seconds
+        engines.stub, engines.step_seconds, engines.script = stub or {}, step_seconds, script
         return running(tmp_path, ServeOptions(**({"model": "tiny"} | options)), engines)
 
     return start
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """As `server`, with a real supervisor and worker process (over the stub engine): what grammars need."""
+    home = tmp_path_factory.mktemp("real")
+    write_model(home / "data" / "models" / "tiny")
+    arguments = json.dumps({"vocab_size": 259, "num_pages": 2000, "num_slots": 64, "max_context": 8192})
+    engine = EngineOptions(target="engines.stub:StubEngine", arguments=arguments)
+    with running(home, ServeOptions(model="tiny", engine=engine), None) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
