@@ -547,6 +547,38 @@ class CountReply(Reply):
     context: int
 
 
+class JobRequest(Strict):
+    """`params`: what jobs of this kind take."""
+
+    kind: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class JobReply(Reply):
+    """A durable job, see core.jobs.job. `state`: queued, running, paused, done, failed, cancelled. `done` of `total` (0:
+    unknown) in `stage`. `result`: a path. Times: seconds since 1970."""
+
+    id: str
+    kind: str
+    params: dict[str, Any]
+    state: str
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    code: str = ""
+    error: str = ""
+    result: str = ""
+    attempts: int = 0
+    created: float
+    updated: float
+    started: float | None = None
+    ended: float | None = None
+
+
+class JobsReply(Reply):
+    jobs: list[JobReply]
+
+
 class StopRequest(Strict):
     """`grace`: seconds that running answers may still take."""
 
@@ -615,7 +647,7 @@ class ServiceEvent(Reply):
     model: str | None = None
     state: str | None = None
     message: str = ""
-    job: dict[str, Any] | None = None
+    job: JobReply | None = None
 
 
 class Progress(Reply):

@@ -14,6 +14,9 @@ from core.schemas import (
     CountReply,
     CountRequest,
     InstalledStatus,
+    JobReply,
+    JobRequest,
+    JobsReply,
     LoadRequest,
     ModelsReply,
     ModelStatus,
@@ -30,7 +33,7 @@ from core.service.models import LoadedModel
 from core.service.parameters import chars_of, plain, plain_tools
 from core.service.replies import ERRORS, answer_stream
 from core.service.sse import event
-from core.service.state import Service
+from core.service.state import Service, job_reply
 from core.text.prompt import Prompt
 
 
@@ -99,6 +102,42 @@ def routes(service: Service) -> APIRouter:
             lambda: _prompt(model, body),
         )
         return CountReply(model=model.name, tokens=len(prompt.ids), context=model.ready.capacity)
+
+    @router.get("/jobs")
+    async def jobs() -> JobsReply:
+        """Downloads, builds and document work, in the order of submission; ended ones too."""
+        return JobsReply(jobs=[job_reply(job) for job in service.jobs.list()])
+
+    @router.post("/jobs")
+    async def submit_job(body: JobRequest) -> JobReply:
+        """Queue a job."""
+        service.check_accepting()
+        return job_reply(service.jobs.submit(body.kind, body.params))
+
+    @router.get("/jobs/{job}")
+    async def job(job: str) -> JobReply:
+        return job_reply(service.jobs.get(job))
+
+    @router.post("/jobs/{job}/pause")
+    async def pause_job(job: str) -> JobReply:
+        """A running one stops where it can go on later."""
+        return job_reply(service.jobs.pause(job))
+
+    @router.post("/jobs/{job}/resume")
+    async def resume_job(job: str) -> JobReply:
+        """Back into the queue; a failed one is tried again."""
+        return job_reply(service.jobs.resume(job))
+
+    @router.post("/jobs/{job}/cancel")
+    async def cancel_job(job: str) -> JobReply:
+        """End it and remove its folder."""
+        return job_reply(service.jobs.cancel(job))
+
+    @router.delete("/jobs/{job}")
+    async def remove_job(job: str) -> JobsReply:
+        """Forget a job that has ended."""
+        service.jobs.remove(job)
+        return await jobs()
 
     @router.post("/stop")
     async def stop(body: StopRequest) -> Status:

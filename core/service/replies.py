@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from core.errors import DesksideError, InternalError, InvalidRequest
+from core.errors import DesksideError, InternalError, InvalidRequest, UserError
 from core.schemas import ErrorBody, ErrorReply, TritonError
 from core.service.sse import ReaderGone, SseResponse, encode, unless_gone
 from core.service.state import Service
@@ -46,7 +46,7 @@ TRITON_ERRORS: dict[int | str, dict[str, Any]] = {
 def error_reply(error: DesksideError) -> ErrorReply:
     """What a caller is told. The cause of an error of ours stays in the log."""
     message = error.message or "Something went wrong."
-    if isinstance(error, InternalError):
+    if not isinstance(error, UserError):
         message = "Something went wrong inside Deskside; its log has the details."
     return ErrorReply(
         error=ErrorBody(
@@ -72,7 +72,7 @@ def from_exception(path: str, error: Exception) -> Response:
     if not isinstance(error, DesksideError):
         log.error("A request to %s failed.", path, exc_info=error)
         error = InternalError(str(error))
-    elif isinstance(error, InternalError):
+    elif not isinstance(error, UserError):
         log.error("A request to %s failed.", path, exc_info=error)
     headers = {}
     status = error.http_status
@@ -174,7 +174,7 @@ class Started:
             async for chunk in self._chunks:
                 yield chunk
         except DesksideError as error:
-            if isinstance(error, InternalError):
+            if not isinstance(error, UserError):
                 log.error("A stream failed.", exc_info=error)
             yield self._on_error(error_reply(error))
         except Exception as error:

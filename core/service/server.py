@@ -16,6 +16,8 @@ import uvicorn
 
 from core.config import Config
 from core.errors import InvalidRequest, Unavailable
+from core.jobs.job import JobKind
+from core.jobs.manager import JobManager
 from core.lifecycle import LockFile, ServiceInfo, new_token
 from core.protocol import EngineOptions
 from core.schemas import ServiceEvent
@@ -38,7 +40,8 @@ LAN_WARNING = (
 class ServeOptions:
     """`host`: where to listen; other than loopback only with `lan`. `port` 0: any free one. `model`: loaded at the start.
     `idle_timeout`: seconds without a request after which a model is unloaded, None never. `linger`: seconds after which a
-    service that nobody uses ends, None never. `names`: further host names that clients use for this machine."""
+    service that nobody uses ends, None never. `names`: further host names that clients use for this machine. `jobs`: the
+    kinds that can be run."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -50,6 +53,7 @@ class ServeOptions:
     grace: float = 5.0
     limits: Limits = field(default_factory=Limits)
     engine: EngineOptions = field(default_factory=EngineOptions)
+    jobs: tuple[JobKind, ...] = ()
 
 
 class Server(uvicorn.Server):
@@ -144,6 +148,7 @@ async def _serve(
         version=info.version,
         address=info.address,
         limits=options.limits,
+        jobs=JobManager(config.places, options.jobs),
         stop=stop,
     )
 
@@ -218,7 +223,7 @@ async def _linger(service: Service, seconds: float) -> None:
     """Ends a service that nobody uses: no request for so long, nobody listening, nothing running or loading."""
     while True:
         await asyncio.sleep(min(5.0, max(0.05, seconds / 4)))
-        if service.events.listeners or service.admission.total or service.models.busy:
+        if service.events.listeners or service.busy:
             service.last_activity = time.monotonic()
         elif time.monotonic() - service.last_activity > seconds:
             log.info("Nobody has used the service for %g seconds.", seconds)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
+import msgspec
+
 from core.errors import Unavailable
 from core.grammar.guard import GrammarGuard
 from core.grammar.source import GrammarSource
-from core.schemas import ServiceEvent
+from core.jobs.job import Job, JobState
+from core.jobs.manager import JobManager
+from core.schemas import JobReply, ServiceEvent
 from core.service.limits import Admission, Limits
 from core.service.metrics import Metrics
 from core.service.models import Models
@@ -71,9 +76,10 @@ class Service:
         version: str,
         address: str = "",
         limits: Limits | None = None,
+        jobs: JobManager | None = None,
         stop: Callable[[float], None] | None = None,
     ) -> None:
-        """`models`: makes the registry, given whom to tell of changes."""
+        """`models`: makes the registry, given whom to tell of changes. `jobs`: not yet started."""
         self.token = token
         self.version = version
         self.address = address
@@ -85,6 +91,7 @@ class Service:
         self.metrics = Metrics()
         self.events = Events()
         self.models = models(self._model_changed)
+        self._jobs = jobs
         self.pid = os.getpid()
         self.started = time.monotonic()
         self.last_activity = time.monotonic()
@@ -92,9 +99,29 @@ class Service:
         self._stop = stop
         self._tasks: list[asyncio.Task[Any]] = []
 
-    def start(self) -> None:
+    @property
+    def jobs(self) -> JobManager:
+        """Raises Unavailable in a service without any."""
+        if self._jobs is None:
+            raise Unavailable("This service runs no jobs.")
+        return self._jobs
+
+    @property
+    def busy(self) -> bool:
+        """True while something happens that nobody would want to be ended: answers, loading, jobs."""
+        running = self._jobs.list(states={JobState.QUEUED, JobState.RUNNING}) if self._jobs is not None else []
+        return bool(self.admission.total or self.models.busy or running)
+
+    async def start(self) -> None:
         """Begin the background work, on the running loop."""
-        work: list[Awaitable[None]] = [self.slow_readers.watch(), self.models.watch_idle(), self._watch_workers()]
+        if self._jobs is not None:
+            await self._jobs.start()
+        work: list[Awaitable[None]] = [
+            self.slow_readers.watch(),
+            self.models.watch_idle(),
+            self._watch_workers(),
+            self._watch_jobs(),
+        ]
         self._tasks = [asyncio.ensure_future(item) for item in work]
 
     async def close(self, grace: float = 0.0) -> None:
@@ -107,6 +134,9 @@ class Service:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace + 10.0):
                 await self.models.close(grace)
+        if self._jobs is not None:
+            jobs, self._jobs = self._jobs, None
+            await jobs.close()
         self.encoders.close()
         await asyncio.to_thread(self.grammars.close)
 
@@ -132,6 +162,11 @@ class Service:
             if model.handle.last_status is not None:
                 self.metrics.take_status(model.name, model.handle.last_status, model.handle.restarts)
 
+    async def _watch_jobs(self) -> None:
+        if self._jobs is not None:
+            async for job in self._jobs.events():
+                self.events.publish(ServiceEvent(kind="job", job=job_reply(job)))
+
     async def _watch_workers(self) -> None:
         while True:
             await asyncio.sleep(1.0)
@@ -141,3 +176,9 @@ class Service:
         if state == "unloaded":
             self.metrics.unloaded(model)
         self.events.publish(ServiceEvent(kind="model", model=model, state=state, message=message))
+
+
+def job_reply(job: Job) -> JobReply:
+    """A job as it is shown."""
+    fields = msgspec.structs.asdict(job)
+    return JobReply(**fields | {"params": json.loads(job.params), "state": job.state.value})

@@ -375,9 +375,9 @@ def test_a_model_loads_with_its_first_request(sdk: openai.OpenAI) -> None:
 
 
 def test_a_wrong_token(server: Any) -> None:
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="wrong", max_retries=0) as sdk:
-        with pytest.raises(openai.AuthenticationError):
-            sdk.models.list()
+    wrong = openai.OpenAI(base_url=f"{server.url}/v1", api_key="wrong", max_retries=0)
+    with wrong as sdk, pytest.raises(openai.AuthenticationError):
+        sdk.models.list()
 
 
 async def _ask_many(server: Any, count: int) -> list[str]:

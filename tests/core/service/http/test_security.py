@@ -41,7 +41,7 @@ def test_every_route_but_health_needs_the_token(anyone: httpx.Client, server: An
     token = server.info.token
     for headers in (
         {},
-        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer"},
         {"Authorization": f"Bearer {token}x"},
         {"Authorization": f"Bearer {token[:-1]}"},
         {"Authorization": f"Basic {token}"},
