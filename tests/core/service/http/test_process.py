@@ -113,11 +113,11 @@ def test_two_services_of_one_user_do_not_run(places: Places) -> None:
 
 
 def test_a_service_that_nobody_uses_ends(places: Places) -> None:
-    info = lifecycle.attach_or_start(places, linger=0.3)
+    info = lifecycle.attach_or_start(places, linger=1.5)
     with Client(info) as client:
         events = client.events()
         assert next(events).kind == "hello"
-        time.sleep(1.0)
+        time.sleep(2.5)
         assert lifecycle.find(places) is not None, "somebody listens"
         events.close()
     deadline = time.monotonic() + 10
