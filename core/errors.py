@@ -3,7 +3,8 @@
 DesksideError
 ├── UserError                 shown as it is: what happened, why, what to do next
 │   ├── InvalidRequest            a parameter, prompt or message that cannot be used (HTTP 400, exit 2)
-│   │   └── NeverFits                 longer than this model or its pages can ever hold; holds the numbers
+│   │   ├── NeverFits                 longer than this model or its pages can ever hold; holds the numbers
+│   │   └── ConstraintFailed          a grammar that cannot go on
 │   ├── NotFound                  a model, file or job that does not exist (404, exit 3)
 │   ├── ModelUnusable             its files are corrupt, incomplete or unsupported (422, exit 4)
 │   ├── Busy                      queue full, folder in use; try again (429, exit 5)
@@ -55,6 +56,12 @@ class NeverFits(InvalidRequest):
     """The request can never fit this model's context or this machine's KV pages."""
 
     code = "context_length_exceeded"
+
+
+class ConstraintFailed(InvalidRequest):
+    """A grammar that could be compiled cannot go on with the answer it has led to."""
+
+    code = "constraint_failed"
 
 
 class NotFound(UserError):
@@ -111,7 +118,7 @@ class InternalError(DesksideError):
 
 def from_code(code: str, message: str, param: str = "") -> DesksideError:
     """The error that a frame or an answer describes: the class with this `code`; InternalError for an unknown one."""
-    for kind in _tree(DesksideError):
+    for kind in _tree(UserError):
         if kind.code == code:
             return kind(message, param or None) if issubclass(kind, InvalidRequest) else kind(message)
     return InternalError(message)

@@ -195,7 +195,7 @@ class Load(Frame, frozen=True):
     options: EngineOptions = EngineOptions()
     deadlines: Deadlines = Deadlines()
     heartbeat_s: float = 0.5
-    grammar_s: float = 10.0
+    grammar_s: float = 30.0
 
 
 class LoadProgress(Frame, frozen=True):
@@ -329,6 +329,9 @@ class Fault(Frame, frozen=True):
 ToWorker = Hello | Load | Submit | Cancel | Finish | UpdateWeights | GetStatus | Shutdown
 FromWorker = Hello | LoadProgress | Ready | Heartbeat | Events | Status | WeightsUpdated | Fault
 
+# A tag that is no UTF-8 and arrays within arrays within arrays are not MsgspecErrors.
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
 _encoder = msgspec.msgpack.Encoder()
 _to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
@@ -343,7 +346,7 @@ def decode_to_worker(data: bytes) -> ToWorker:
     """Raises ProtocolError."""
     try:
         return _to_worker.decode(data)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise ProtocolError(f"A frame to the worker cannot be read ({error}).") from error
 
 
@@ -351,5 +354,5 @@ def decode_from_worker(data: bytes) -> FromWorker:
     """Raises ProtocolError."""
     try:
         return _from_worker.decode(data)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise ProtocolError(f"A frame of the worker cannot be read ({error}).") from error

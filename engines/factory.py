@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -27,12 +28,14 @@ def open_engine(
     kv_bytes: int | None = None,
     page_size: int = 16,
     threads: int | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Engine:
     """Load the checkpoint in `folder`.
 
     `backend`: "auto" takes the fastest that works here (in this version the reference always). `num_slots`: sequences at
     once. `max_tokens`: packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither,
     room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the cores this process may use.
+    `on_progress(phase, done, total)` is told of what goes on: phase "load", "compile" or "capture"; total 0 if it is unknown.
 
     Raises UnsupportedError for a backend that is not in this version, OutOfMemory, and what `open_model` and loading raise.
     """
@@ -44,6 +47,8 @@ def open_engine(
         raise ContractError("Give kv_tokens or kv_bytes, not both.")
     from engines.reference.engine import ReferenceEngine
 
+    if on_progress is not None:
+        on_progress("load", 0, 0)
     # The engine holds its own float32 copies: the files need not stay mapped.
     with open_model(folder) as model:
         return ReferenceEngine(

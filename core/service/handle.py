@@ -35,6 +35,7 @@ from core.protocol import (
     Done,
     EngineOptions,
     Events,
+    Fault,
     Finish,
     Frame,
     FromWorker,
@@ -232,6 +233,7 @@ class EngineHandle:
         if self.state in ("safe_mode", "restarting"):
             self._policy.reset()
             self._wake.set()
+            self._set("restarting", self.reason)
 
     async def stop(self, grace: float = 0.0) -> None:
         """Take no more requests, let open ones finish for `grace` seconds, cancel the rest, end the worker. Idempotent."""
@@ -272,7 +274,6 @@ class EngineHandle:
                 if delay is None:
                     self._set("safe_mode", end.words)
                     await self._wake.wait()
-                    self._set("restarting", end.words)
                 else:
                     self._retry_at = time.monotonic() + delay
                     self._set("restarting", end.words)
@@ -328,6 +329,9 @@ class EngineHandle:
             case LoadProgress():
                 self.progress = frame
                 self._on_change(self)
+            case Fault():  # it is about to end: send it nothing more
+                if self.state == "ready" and not self._stopping:
+                    self._set("restarting", f"failed: {frame.message}")
             case Ready():
                 self.info = frame
                 self.progress = None

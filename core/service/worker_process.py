@@ -43,7 +43,7 @@ class Exit:
 
 
 class WorkerProcess:
-    """Made by `start`. `on_frame` is called in the event loop with every frame but Hello and Fault; `ended` resolves once, when the
+    """Made by `start`. `on_frame` is called in the event loop with every frame but Hello; `ended` resolves once, when the
     process is gone, and no frame comes after that."""
 
     def __init__(self, child: Child, on_frame: Callable[[FromWorker], None]) -> None:
@@ -135,11 +135,11 @@ class WorkerProcess:
                 frame = decode_from_worker(data)
                 if not self._greeted:
                     self._greet(frame)
-                elif isinstance(frame, Fault):
+                    continue
+                if isinstance(frame, Fault):
                     self._fault = frame
                     self._loop.call_later(_EXIT_S, self._overstayed)
-                else:
-                    self._on_frame(frame)
+                self._on_frame(frame)
             except ProtocolError as error:
                 self.kill(f"was stopped: {error.message}")
                 return

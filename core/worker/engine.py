@@ -10,15 +10,15 @@ import msgspec
 
 from core.child import resolve
 from core.errors import InternalError
-from core.protocol import EngineOptions, Event, Phase, Ready
+from core.protocol import EngineOptions, Event, Ready
 from core.worker.loop import EngineLoop
 from engines.api import Engine
 
-OnProgress = Callable[[Phase, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 
 
-def open_worker_engine(folder: Path, options: EngineOptions) -> Engine:
-    """Raises EngineError; InternalError for a `target` that makes no engine."""
+def open_worker_engine(folder: Path, options: EngineOptions, on_progress: OnProgress | None = None) -> Engine:
+    """`on_progress`: see `engines.factory.open_engine`. Raises EngineError; InternalError for a `target` that makes no engine."""
     if not options.target:
         from engines.factory import open_engine
 
@@ -31,6 +31,7 @@ def open_worker_engine(folder: Path, options: EngineOptions) -> Engine:
             kv_bytes=options.kv_bytes,
             page_size=options.page_size,
             threads=options.threads,
+            on_progress=on_progress,
         )
     keywords = msgspec.json.decode(options.arguments, type=dict[str, object])
     engine: object = resolve(options.target)(**keywords)

@@ -12,13 +12,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from core.child import resolve
 from core.errors import Busy, DesksideError, InternalError, InvalidRequest, from_engine
 from core.protocol import GrammarSource, Submit
 from engines.api import TokenConstraint
 from engines.api.errors import EngineError
+
+if TYPE_CHECKING:
+    from core.grammar.compiler import Compiler
 
 MakeConstraint = Callable[[GrammarSource], TokenConstraint]
 
@@ -30,18 +32,17 @@ _MAX_WAITING = 256
 def model_grammars(folder: Path, vocab_size: int) -> MakeConstraint:
     """What compiles grammars for the model in `folder`. Its tokenizer is read at the first call. Thread-safe."""
     lock = threading.Lock()
-    compilers: list[Any] = []
+    compilers: list[Compiler] = []
 
     def make(source: GrammarSource) -> TokenConstraint:
         with lock:
             if not compilers:
+                from core.grammar.compiler import Compiler
                 from core.text.prompt import PromptBuilder
 
                 builder = PromptBuilder.from_folder(folder)
-                compiler = resolve("core.grammar.compiler:Compiler")
-                compilers.append(compiler(builder.tokenizer, vocab_size, builder.stop_ids))
-        constraint: TokenConstraint = compilers[0].compile(source)
-        return constraint
+                compilers.append(Compiler(builder.tokenizer, vocab_size, builder.stop_ids))
+        return compilers[0].compile(source)
 
     return make
 

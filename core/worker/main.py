@@ -16,9 +16,11 @@ from core.outbox import Outbox
 from core.pipes import Connection, PipeClosed
 from core.protocol import (
     PROTOCOL_VERSION,
+    Deadlines,
     Fault,
     Hello,
     Load,
+    LoadProgress,
     Phase,
     ProtocolError,
     ToWorker,
@@ -67,7 +69,7 @@ def _serve(connection: Connection, outbox: Outbox) -> int:
     try:
         pulse.enter(Phase.LOAD, load.deadlines.load_s, tell=True)
         started = time.monotonic()
-        loop = _load(load)
+        loop = _load(load, LoadReport(pulse, outbox, load.deadlines))
         outbox.put(encode(describe(loop, os.getpid(), time.monotonic() - started)))
         pulse.enter(Phase.IDLE, tell=True)
         grammars = Grammars(model_grammars(Path(load.folder), loop.engine.spec.vocab_size), load.grammar_s)
@@ -79,9 +81,28 @@ def _serve(connection: Connection, outbox: Outbox) -> int:
         pulse.stop()
 
 
-def _load(load: Load) -> EngineLoop:
+class LoadReport:
+    """Tells the service how loading comes forward, and by when each phase of it must be over."""
+
+    def __init__(self, pulse: Pulse, outbox: Outbox, deadlines: Deadlines) -> None:
+        self._pulse = pulse
+        self._outbox = outbox
+        self._limits = {
+            Phase.LOAD: deadlines.load_s,
+            Phase.COMPILE: deadlines.compile_s,
+            Phase.CAPTURE: deadlines.capture_s,
+        }
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        known = Phase(phase)
+        if known is not self._pulse.phase:
+            self._pulse.enter(known, self._limits[known], tell=True)
+        self._outbox.put(encode(LoadProgress(known, done, total)))
+
+
+def _load(load: Load, report: LoadReport) -> EngineLoop:
     try:
-        engine = open_worker_engine(Path(load.folder), load.options)
+        engine = open_worker_engine(Path(load.folder), load.options, report)
     except EngineError as error:
         raise from_engine(error) from error
     except MemoryError as error:

@@ -269,13 +269,13 @@ class Server:
         """The engine is unusable: every open request ends with `error`, and so does this process."""
         traceback.print_exception(cause, file=sys.stderr)
         shown = error if isinstance(error, UserError) else InternalError(INTERNAL_MESSAGE)
+        self._send(Fault(error.code, error.message))  # first, so that nobody who sees a Done sends another request here
         try:
             events = self._loop.abort(shown.code, shown.message)
             events += [_done(submit, Outcome.FAILED, shown) for submit in self._grammars.clear()]
             self._emit(events)
         except Exception:  # then the service ends them, when it sees this process end
             traceback.print_exc()
-        self._send(Fault(error.code, error.message))
         return error.exit_code
 
 

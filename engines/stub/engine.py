@@ -35,7 +35,8 @@ class StubStep:
 
 class StubEngine(Engine):
     """`seconds_per_step` and `seconds_per_token` make `collect` wait as a device would; `stop_rate` is the share of
-    sampled tokens that are `stop_id` (drawn by the same hash, so it is the same in every schedule)."""
+    sampled tokens that are `stop_id` (drawn by the same hash, so it is the same in every schedule). The last `keep_plans`
+    plans are in `plans`."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class StubEngine(Engine):
         seconds_per_step: float = 0.0,
         seconds_per_token: float = 0.0,
         check: bool = True,
+        keep_plans: int = 100_000,
     ) -> None:
         kv = KVSpec(page_size, 4 * page_size, num_pages, "int32")
         self.spec = EngineSpec(
@@ -66,7 +68,7 @@ class StubEngine(Engine):
             kv=kv,
             model_revision="stub",
         )
-        self.plans: deque[StepPlan] = deque(maxlen=100_000 if check else 1)
+        self.plans: deque[StepPlan] = deque(maxlen=keep_plans if check else 1)
         self._pool = np.full((num_pages, page_size), _UNWRITTEN, np.int32)
         self._last: list[int] = [_UNWRITTEN] * num_slots
         self._inits: list[SlotInit | None] = [None] * num_slots

@@ -2,58 +2,32 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from collections import Counter
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from core.protocol import Done, EngineOptions, Event, Outcome, Progress, SampleEnd, Submit, Tokens
+from core.protocol import EngineOptions, Submit
 from core.sampling import SamplingParams
 from core.service.supervisor import EngineHandle, Supervisor
 
+ROOT = Path(__file__).parents[3]
 WORKER_TESTS = Path(__file__).parents[1] / "worker"
 FAULTS = {"crash_at", "hang_at", "raise_at", "load_fault"}
 
 
-@dataclass
-class Story:
-    """Everything that one stream said, checked against the contract as it comes."""
-
-    tokens: Counter[int] = field(default_factory=Counter)
-    ids: dict[int, list[int]] = field(default_factory=dict)
-    ends: dict[int, SampleEnd] = field(default_factory=dict)
-    progress: list[Progress] = field(default_factory=list)
-    done: Done | None = None
-
-    def take(self, batch: tuple[Event, ...]) -> None:
-        assert batch
-        for event in batch:
-            assert self.done is None, f"{event} came after Done"
-            if isinstance(event, Tokens):
-                assert event.index not in self.ends
-                self.tokens[event.index] += len(event.ids)
-                self.ids.setdefault(event.index, []).extend(event.ids)
-            elif isinstance(event, SampleEnd):
-                assert event.index not in self.ends
-                self.ends[event.index] = event
-            elif isinstance(event, Done):
-                self.done = event
-            else:
-                self.progress.append(event)
-
-    @property
-    def outcome(self) -> Outcome:
-        assert self.done is not None
-        return self.done.outcome
-
-
 class Workers:
     """What tests of the supervisor need; the fixture `workers` is one."""
+
+    def __init__(self, soak: ModuleType) -> None:
+        self.soak = soak
+        self.environ = {"PYTHONPATH": str(WORKER_TESTS)}
 
     @staticmethod
     def stub(**arguments: Any) -> EngineOptions:
@@ -67,30 +41,31 @@ class Workers:
         keywords = {"seed": request, "temperature": 1.0, "max_tokens": 20} | params
         return Submit(request, prompt or [1, 2, 3], SamplingParams(**keywords), ())
 
-    @classmethod
-    async def ask(cls, handle: EngineHandle, prompt: list[int] | None = None, **params: Any) -> Story:
-        """Run a new request to its end."""
-        return await cls.read(handle, cls.submit(handle.next_request_id(), prompt, **params))
-
-    @staticmethod
-    async def read(handle: EngineHandle, frame: Submit) -> Story:
-        story = Story()
+    async def ask(self, handle: EngineHandle, prompt: list[int] | None = None, **params: Any) -> Any:
+        """Run a new request to its end: a scripts/soak.py `Story`."""
+        frame = self.submit(handle.next_request_id(), prompt, **params)
+        story = self.soak.Story()
         async with handle.stream(frame) as stream:
             async for batch in stream:
                 story.take(batch)
-        assert story.done is not None
+        story.check(frame.params.n)
         return story
 
-    @staticmethod
     @asynccontextmanager
-    async def supervisor(**options: Any) -> AsyncIterator[Supervisor]:
-        made = Supervisor(**({"environ": {"PYTHONPATH": str(WORKER_TESTS)}, "first_backoff_s": 0.05} | options))
+    async def supervisor(self, **options: Any) -> AsyncIterator[Supervisor]:
+        made = Supervisor(**({"environ": self.environ, "first_backoff_s": 0.05} | options))
         try:
             yield made
         finally:
             await made.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def workers() -> Workers:
-    return Workers()
+    spec = importlib.util.spec_from_file_location("soak", ROOT / "scripts" / "soak.py")
+    assert spec is not None
+    assert spec.loader is not None
+    soak = importlib.util.module_from_spec(spec)
+    sys.modules["soak"] = soak  # dataclasses look their module up
+    spec.loader.exec_module(soak)
+    return Workers(soak)
