@@ -48,6 +48,11 @@ async def until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
             await asyncio.sleep(0.005)
 
 
+def flowing(handle: EngineHandle, count: int) -> bool:
+    """So many streams are open, and each has got tokens."""
+    return handle.open == count and all(stream._sampled for stream in handle._streams.values())
+
+
 def kill(handle: EngineHandle) -> None:
     assert handle.pid is not None
     os.kill(handle.pid, signal.SIGKILL)
@@ -79,7 +84,6 @@ def test_leaving_a_stream_frees_its_pages(workers: Any) -> None:
             async with handle.stream(workers.submit(handle.next_request_id(), max_tokens=8000, n=4)) as stream:
                 await anext(stream)
             assert handle.open == 0
-            await asyncio.sleep(0.02)
             status = await handle.status()
             assert (status.requests, status.running, status.pages_held, status.cancelled) == (0, 0, 0, 1)
 
@@ -142,7 +146,7 @@ def test_a_slow_reader_stalls_nobody_and_gets_everything(workers: Any) -> None:
     async def main() -> None:
         async with workers.supervisor() as supervisor:
             handle = await supervisor.load(STUB, workers.stub())
-            stream = handle.stream(workers.submit(handle.next_request_id(), max_tokens=3000))
+            stream = handle.stream(workers.submit(handle.next_request_id(), max_tokens=1200))
             story = workers.soak.Story()
             story.take(await anext(stream))
             started = time.monotonic()
@@ -152,7 +156,7 @@ def test_a_slow_reader_stalls_nobody_and_gets_everything(workers: Any) -> None:
             assert len(stream._events) < 150
             async for batch in stream:
                 story.take(batch)
-            assert story.tokens[0] == 3000
+            assert story.tokens[0] == 1200
 
     run(main)
 
@@ -275,9 +279,8 @@ def test_a_killed_worker_ends_its_streams_in_words_and_comes_back(workers: Any) 
         async with workers.supervisor() as supervisor:
             handle = await supervisor.load(STUB, workers.stub(seconds_per_step=0.002))
             tasks = [asyncio.create_task(workers.ask(handle, max_tokens=8000, n=2)) for _ in range(3)]
-            await until(lambda: handle.open == 3)
+            await until(lambda: flowing(handle, 3))
             asked = asyncio.create_task(handle.update_weights(Path("nowhere")))
-            await asyncio.sleep(0.3)
             kill(handle)
             for story in await asyncio.gather(*tasks):
                 assert (story.outcome, story.done.code) == (Outcome.FAILED, "engine_died")
@@ -368,18 +371,19 @@ def test_a_model_that_does_not_load_again_ends_in_safe_mode(workers: Any, tmp_pa
 
 def test_requests_wait_for_a_restart_but_not_for_ever(workers: Any) -> None:
     async def main() -> None:
-        async with workers.supervisor(first_backoff_s=0.6, wait_s=0.2) as supervisor:
+        async with workers.supervisor(first_backoff_s=30.0, wait_s=0.2) as supervisor:
             handle = await supervisor.load(STUB, workers.stub())
             kill(handle)
             await until(lambda: handle.state == "restarting")
             started = time.monotonic()
             with pytest.raises(Unavailable, match="is being started; retry in a moment") as refused:
                 await workers.ask(handle)
-            assert 0.2 <= time.monotonic() - started < 0.5
+            assert 0.2 <= time.monotonic() - started < 5
             assert refused.value.retry_after is not None
-            assert 1 <= refused.value.retry_after < 5
+            assert 20 < refused.value.retry_after < 40
             with pytest.raises(Unavailable):
                 await handle.status()
+            handle.restart()
             await until(lambda: handle.state == "ready")
             assert (await workers.ask(handle)).outcome is Outcome.COMPLETED
 
@@ -413,7 +417,7 @@ def test_a_loop_that_hangs_is_killed_and_replaced(workers: Any, tmp_path: Path) 
             handle = await supervisor.load(STUB, workers.stub(hang_at=4, once=str(tmp_path / "hung")))
             started = time.monotonic()
             story = await workers.ask(handle)
-            assert 0.5 < time.monotonic() - started < 5
+            assert 0.5 < time.monotonic() - started < 10
             assert story.done.code == "engine_died"
             assert "hung: step 4 took longer than" in story.done.message
             assert story.tokens[0] == 4
@@ -439,7 +443,7 @@ def test_a_process_that_stands_still_is_killed_and_replaced(workers: Any) -> Non
 
 def test_a_slow_prefill_is_no_hang(workers: Any) -> None:
     async def main() -> None:
-        deadlines = Deadlines(step_s=0.3, token_s=0.02)
+        deadlines = Deadlines(step_s=1.0, token_s=0.05)
         async with workers.supervisor(deadlines=deadlines, heartbeat_s=0.05) as supervisor:
             handle = await supervisor.load(STUB, workers.stub(seconds_per_token=0.01))
             story = await workers.ask(handle, prompt=[7] * 200, max_tokens=3)  # 2 s
@@ -482,13 +486,13 @@ def test_stopping_lets_streams_finish_within_the_grace(workers: Any) -> None:
     async def main() -> None:
         async with workers.supervisor() as supervisor:
             handle = await supervisor.load(STUB, workers.stub(seconds_per_step=0.005))
-            short = asyncio.create_task(workers.ask(handle, max_tokens=60))
+            short = asyncio.create_task(workers.ask(handle, max_tokens=20))
             long = asyncio.create_task(workers.ask(handle, max_tokens=8000))
             await until(lambda: handle.open == 2)
             pid = handle.pid
             started = time.monotonic()
-            await asyncio.gather(supervisor.unload("stub", grace=1.0), _refused(workers, handle))
-            assert time.monotonic() - started < 3
+            await asyncio.gather(supervisor.unload("stub", grace=1.5), _refused(workers, handle))
+            assert 1.5 <= time.monotonic() - started < 4.5
             assert (await short).outcome is Outcome.COMPLETED
             assert (await long).outcome is Outcome.CANCELLED
             assert (handle.state, handle.pid) == ("stopped", None)
@@ -509,8 +513,7 @@ def test_stopping_a_worker_that_hangs_does_not_take_for_ever(workers: Any, monke
         async with workers.supervisor() as supervisor:
             handle = await supervisor.load(STUB, workers.stub(hang_at=2))
             task = asyncio.create_task(workers.ask(handle))
-            await until(lambda: handle.open == 1)
-            await asyncio.sleep(0.2)
+            await until(lambda: flowing(handle, 1))
             started = time.monotonic()
             await supervisor.unload("stub", grace=0.1)
             assert time.monotonic() - started < 6
