@@ -200,7 +200,7 @@ def test_requests_that_can_never_be_planned_are_no_endless_loop(make: Any) -> No
 def test_status(make: Any) -> None:
     peer = make.serve(slow(num_slots=2, num_pages=300, page_size=4))
     peer.send(*(make.submit(request, prompt=[7] * 9, max_tokens=400 if request < 3 else 5) for request in (1, 2, 3)))
-    peer.until(Events)
+    peer.until(Events, lambda frame: any(e.request == 2 for e in frame.events))
     peer.send(GetStatus(5, detail=True))
     status = peer.until(Status, lambda status: status.ticket == 5)
     assert (status.requests, status.running, status.waiting, status.slots_used) == (3, 2, 1, 2)
