@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llguidance import LLMatcher
 
+from core.errors import DesksideError
 from core.grammar.constraint import Constraint
 from core.grammar.limits import COMPILE_SECONDS, COMPILE_STACK, parser_limits
 from core.grammar.source import GrammarSource
@@ -69,10 +70,13 @@ class Compiler:
         if not self._running.acquire(timeout=self._seconds):
             raise ConstraintError(f"The {name} was not compiled: others take too long already; try again later.")
         made: list[LLMatcher] = []
+        faults: list[BaseException] = []
 
         def work() -> None:
             try:
                 made.append(LLMatcher(self._vocabulary, to_llguidance(source), log_level=0, limits=parser_limits()))
+            except BaseException as error:  # a panic of llguidance arrives as a BaseException
+                faults.append(error)
             finally:
                 self._running.release()
 
@@ -81,7 +85,9 @@ class Compiler:
         if thread.is_alive():
             raise ConstraintError(f"The {name} takes longer than {self._seconds:g} s to compile; make it simpler.")
         if not made:
-            raise ConstraintError(f"The {name} cannot be compiled.")
+            fault = faults[0]
+            reason = str(fault) if isinstance(fault, DesksideError) else f"{type(fault).__name__}: {str(fault)[:200]}"
+            raise ConstraintError(f"The {name} cannot be compiled ({reason.rstrip('.')}).") from fault
         if made[0].is_error():
             lines = made[0].get_error().strip().splitlines() or ["no reason given"]
             raise ConstraintError(f"The {name} cannot be used: {lines[0][:300].rstrip('.')}.")

@@ -7,7 +7,7 @@ from llguidance import LLParserLimits
 
 TRIAL_SECONDS = 2.0  # to check, compile and walk a few tokens, in the trial's child process
 TRIAL_BYTES = 1 << 30  # of address space beyond what that process starts with
-TRIAL_STACK = 2 << 20  # of the thread that tries a grammar: what passes with this much ...
+TRIAL_STACK = 1 << 20  # of the thread that tries a grammar, as small as any: what passes with this much ...
 COMPILE_STACK = 16 << 20  # ... cannot overflow this much, however frames differ between builds
 COMPILE_SECONDS = 10.0  # in the worker: a large vocabulary costs more than the trial's 256 tokens
 TRIAL_STEPS = 24

@@ -14,7 +14,7 @@ from core.errors import InvalidRequest
 from core.grammar.compiler import start_thread
 from core.grammar.limits import TRIAL_BYTES, TRIAL_STACK, TRIAL_STEPS, parser_limits
 from core.grammar.source import GrammarSource
-from core.grammar.validate import check, refuse, to_llguidance
+from core.grammar.validate import NAMES, check, refuse, to_llguidance
 from core.grammar.vocabulary import byte_vocabulary
 from core.pipes import Connection
 
@@ -47,6 +47,8 @@ def try_out(vocabulary: LLTokenizer, source: GrammarSource) -> str:
             refuse(source, f"it is too complex ({matcher.get_error().strip().splitlines()[0][:200].rstrip('.')})")
     except InvalidRequest as error:
         return error.message
+    except BaseException as error:  # a panic of llguidance arrives as a BaseException
+        return f"The {NAMES[source.kind]} cannot be used: llguidance cannot handle it ({type(error).__name__})."
     return ""
 
 

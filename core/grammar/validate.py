@@ -23,6 +23,9 @@ NAMES = {"json_schema": "JSON schema", "json_object": "JSON schema", "regex": "r
 # Indentation of any depth that people read, but no endless blank: small models like to go on with spaces for ever.
 _JSON_OPTIONS: Any = {"lenient": False, "coerce_one_of": False, "whitespace_pattern": r"[\x20\x0A\x0D\x09]{1,40}"}
 
+# Otherwise a mask is worked out from all the bytes that must follow, without end for /a+/ /a+/: a hang that no limit ends.
+_NO_FORCING = '\n%llguidance {"no_forcing": true}\n'
+
 _MAPS = ("properties", "patternProperties", "$defs", "definitions")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 _SINGLE = ("items", "additionalProperties", "additionalItems", "not")
@@ -32,7 +35,7 @@ def check(source: GrammarSource) -> None:
     """Raises InvalidRequest if the grammar is too large, malformed, or uses what is not supported."""
     check_text(source)
     schema = _schema(source)
-    problem = _problem(to_llguidance(source))
+    problem = _problem(_bare(source))
     if problem is None:
         return
     if schema is not None:
@@ -57,12 +60,28 @@ def check_text(source: GrammarSource) -> None:
 
 
 def to_llguidance(source: GrammarSource) -> str:
-    """The grammar as llguidance takes it."""
+    """The grammar as llguidance takes it to make masks. Raises InvalidRequest for JSON that its reader refuses though
+    Python's takes it (half of a surrogate pair, NaN)."""
+    if source.kind == "lark":
+        lark = source.text
+    elif source.kind == "regex":
+        lark = json.loads(LLMatcher.grammar_from_regex(source.text))["grammars"][0]["lark_grammar"]
+    else:
+        schema = json.loads(_bare(source))["grammars"][0]["json_schema"]
+        lark = f"start: %json {json.dumps(schema)}"
+    return LLMatcher.grammar_from_lark(lark + _NO_FORCING)
+
+
+def _bare(source: GrammarSource) -> str:
+    """The grammar alone, so that what is said of it is not said of what we put around it."""
     if source.kind == "regex":
         return LLMatcher.grammar_from_regex(source.text)
     if source.kind == "lark":
         return LLMatcher.grammar_from_lark(source.text)
-    return _from_schema(source.text if source.kind == "json_schema" else '{"type": "object"}')
+    try:
+        return _from_schema(source.text if source.kind == "json_schema" else '{"type": "object"}')
+    except ValueError as error:
+        refuse(source, f"it cannot be read ({error})")
 
 
 def refuse(source: GrammarSource, reason: str) -> NoReturn:

@@ -227,3 +227,12 @@ def test_mask_writes_rows_of_a_larger_array(compiler: Compiler, width: int) -> N
     assert bits[1].any()
     assert not bits[0].any()
     assert not bits[2].any()
+
+
+@pytest.mark.parametrize("grammar", ["start: /a+/ /a+/", "start: /[b-z]{40}/ /a+/ start", 'start: "a" start'])
+@pytest.mark.timeout(20)
+def test_a_grammar_without_an_end_gives_masks_all_the_same(
+    grammar: str, compiler: Compiler, tokenizer: Tokenizer, width: int
+) -> None:
+    constraint = compiler.compile(GrammarSource("lark", grammar))
+    assert len(walk(constraint, tokenizer, width, seed=1, limit=200)) == 200  # until max_tokens ends it
