@@ -21,7 +21,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("core.commands.serve", "serve models over HTTP on a fixed port: OpenAI and Triton clients"),
     "stop": ("core.commands.stop", "stop the running service"),
     "status": ("core.commands.status", "the running service: address, models, sequences, pages"),
+    "pull": ("core.commands.pull", "download a model from the Hub, or link a folder on this machine"),
     "list": ("core.commands.list", "installed models"),
+    "remove": ("core.commands.remove", "delete an installed model and free its space"),
+    "fit": ("core.commands.fit", "will a model fit on a GPU, per precision"),
     "doctor": ("core.commands.doctor", "check this installation and this machine"),
 }
 
@@ -32,7 +35,9 @@ EXIT_CODES = """exit codes:
   4    the model's files cannot be used
   5    busy; try again
   6    the device cannot be used: driver, GPU, memory
-  7    the service or the engine is not available
+  7    the service, the engine or the Hub is not available
+  8    the Hub refuses: a token or an accepted licence is missing
+  9    the disk is full
   70   an error of ours; run again with DESKSIDE_LOG_LEVEL=debug for the cause
   130  interrupted
 """

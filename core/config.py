@@ -46,6 +46,11 @@ class Config:
         help="The least urgent message written to the log (stderr on the command line). Prompts and answers are never "
         "logged.",
     )
+    offline: bool = _setting(
+        False,
+        env="OFFLINE",
+        help="Never contact the Hub. HF_HUB_OFFLINE=1 has the same effect.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,8 @@ def _convert(setting: Setting, value: Any, source: str, *, strict: bool) -> Any:
 
 def describe_type(kind: Any) -> str:
     """The values a setting takes, in words."""
+    if kind is bool:
+        return "'true' or 'false'"
     return " or ".join(f"'{choice}'" for choice in kind.__args__)
 
 

@@ -9,8 +9,10 @@ DesksideError
 │   ├── ModelUnusable             its files are corrupt, incomplete or unsupported (422, exit 4)
 │   ├── Busy                      queue full, folder in use; try again (429, exit 5)
 │   ├── DeviceUnusable            driver, GPU, memory (503, exit 6)
-│   └── Unavailable               the service or the engine is down or starting (503, exit 7)
-│       └── EngineDied                the engine crashed or hung during the request; its partial answer is kept
+│   ├── Unavailable               the service or the engine is down or starting (503, exit 7)
+│   │   └── EngineDied                the engine crashed or hung during the request; its partial answer is kept
+│   ├── AccessDenied              the Hub wants a token or an accepted licence (403, exit 8)
+│   └── DiskFull                  too little space on a volume; what was written is kept (507, exit 9)
 └── InternalError             logged with its cause; the user sees a generic sentence (500, exit 70)
 """
 
@@ -110,6 +112,18 @@ class EngineDied(Unavailable):
     """The engine of a model crashed or hung while it worked on the request. What it had generated is intact."""
 
     code = "engine_died"
+
+
+class AccessDenied(UserError):
+    code = "access_denied"
+    http_status = 403
+    exit_code = 8
+
+
+class DiskFull(UserError):
+    code = "disk_full"
+    http_status = 507
+    exit_code = 9
 
 
 class InternalError(DesksideError):

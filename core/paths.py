@@ -1,6 +1,6 @@
 """Where Deskside keeps its files: pure functions of one frozen `Places`. Nothing is created here.
 
-    data/    models/  engines/<key>/  jobs/<id>/  chats.db  jobs.db     what the user would miss
+    data/    models/<org>/<name>/  engines/<key>/  jobs/<id>/  chats.db  jobs.db     what the user would miss
     cache/   kernels/  trt-runtime/                                     may be deleted at any time
     state/   service.lock  logs/                                        of this machine and this user
     config/  config.toml                                                see core.config
@@ -41,6 +41,15 @@ class Places:
     @property
     def models(self) -> Path:
         return self.data / "models"
+
+    @property
+    def partial(self) -> Path:
+        """Downloads under way, beside the models: a finished one moves there by a rename."""
+        return self.models / ".partial"
+
+    @property
+    def model_locks(self) -> Path:
+        return self.models / ".locks"
 
     @property
     def engines(self) -> Path:

@@ -42,6 +42,41 @@ if sys.platform == "win32":
     _SDDL_REVISION_1 = 1
     _DACL_SECURITY_INFORMATION = 4
 
+    _LOCK_FAIL_IMMEDIATELY, _LOCK_EXCLUSIVE = 1, 2
+    _ERROR_LOCK_VIOLATION, _ERROR_IO_PENDING = 33, 997
+
+    class _Overlapped(ctypes.Structure):
+        """OVERLAPPED (minwinbase.h)."""
+
+        _fields_ = (
+            ("Internal", ctypes.c_void_p),
+            ("InternalHigh", ctypes.c_void_p),
+            ("Offset", wintypes.DWORD),
+            ("OffsetHigh", wintypes.DWORD),
+            ("hEvent", wintypes.HANDLE),
+        )
+
+    _kernel32.LockFileEx.argtypes = [
+        wintypes.HANDLE,
+        wintypes.DWORD,
+        wintypes.DWORD,
+        wintypes.DWORD,
+        wintypes.DWORD,
+        ctypes.POINTER(_Overlapped),
+    ]
+
+    def lock_file(fd: int, *, shared: bool, at: int) -> bool:
+        """Lock the byte `at` of a file until it is closed; False where somebody else's lock forbids it. A range locked
+        exclusively cannot be read by others, so `at` lies behind the content. Raises OSError."""
+        flags = _LOCK_FAIL_IMMEDIATELY | (0 if shared else _LOCK_EXCLUSIVE)
+        where = _Overlapped(Offset=at)
+        if _kernel32.LockFileEx(msvcrt.get_osfhandle(fd), flags, 0, 1, 0, ctypes.byref(where)):
+            return True
+        code = ctypes.get_last_error()
+        if code in (_ERROR_LOCK_VIOLATION, _ERROR_IO_PENDING):
+            return False
+        raise ctypes.WinError(code)
+
     _EXTENDED_LIMIT_INFORMATION = 9
     _LIMIT_KILL_ON_JOB_CLOSE = 0x2000
 

@@ -1,13 +1,19 @@
-"""Models on this machine: the bundled demo, installed ones, and any folder with a Hugging Face checkpoint."""
+"""Models on this machine: the bundled demo, installed ones, and any folder with a Hugging Face checkpoint.
+
+An installed model is a folder `models/<name>` or `models/<org>/<name>` with a config.json, or one with a link.json, which
+points to a folder elsewhere (core.library.links). Names that start with a dot are ours: downloads under way, locks.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core.errors import ModelUnusable, NotFound
+from core.library.manifest import LINK_FILE, read_link, read_manifest
 from core.paths import Places, bundled_asset
 
 DEMO = "demo"
@@ -15,7 +21,8 @@ DEMO = "demo"
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """`size`: bytes of its safetensors files; `problem`: why it cannot be used, where that shows at a glance."""
+    """`size`: bytes of its safetensors files; `problem`: why it cannot be used, where that shows at a glance; `linked`: the
+    folder lies elsewhere and is not ours; `repo`, `commit`, `licence`: where it came from, where that is known."""
 
     name: str
     folder: Path
@@ -23,15 +30,22 @@ class InstalledModel:
     context: int | None
     size: int
     problem: str = ""
+    linked: bool = False
+    repo: str = ""
+    commit: str = ""
+    licence: str = ""
 
 
 def find_model(model: str, places: Places) -> Path:
     """The folder of MODEL: `demo`, the name of an installed model, or a folder. Raises NotFound, saying what there is."""
     if model == DEMO:
         return bundled_asset("demo_model")
-    installed = places.models / model
-    if ".." not in Path(model).parts and not Path(model).is_absolute() and (installed / "config.json").is_file():
-        return installed
+    if not any(part.startswith(".") for part in Path(model).parts) and not Path(model).is_absolute():
+        installed = places.models / model
+        if (installed / "config.json").is_file():
+            return installed
+        if (installed / LINK_FILE).is_file():
+            return _linked(model, installed)
     folder = Path(model).expanduser()
     try:
         if folder.is_dir():
@@ -52,9 +66,45 @@ def installed_models(places: Places) -> list[InstalledModel]:
 
 
 def _installed_only(places: Places) -> list[InstalledModel]:
-    root = places.models
-    folders = sorted(path.parent for path in root.glob("**/config.json")) if root.is_dir() else []
-    return [describe(folder.relative_to(root).as_posix(), folder) for folder in folders]
+    found = sorted(_candidates(places.models, depth=2))
+    return [_installed(folder.relative_to(places.models).as_posix(), folder) for folder in found]
+
+
+def _candidates(folder: Path, depth: int) -> Iterator[Path]:
+    """Folders of models at most `depth` levels down."""
+    try:
+        children = [child for child in folder.iterdir() if not child.name.startswith(".") and child.is_dir()]
+    except OSError:  # no folder yet, or not readable: nothing is installed there
+        return
+    for child in children:
+        if (child / "config.json").is_file() or (child / LINK_FILE).is_file():
+            yield child
+        elif depth > 1:
+            yield from _candidates(child, depth - 1)
+
+
+def _installed(name: str, folder: Path) -> InstalledModel:
+    if (folder / "config.json").is_file():
+        model = describe(name, folder)
+        manifest = read_manifest(folder)
+        if manifest is not None:
+            model = replace(model, repo=manifest.repo, commit=manifest.commit, licence=manifest.licence)
+        return model
+    try:
+        return replace(describe(name, _linked(name, folder)), linked=True)
+    except (ModelUnusable, NotFound) as error:
+        return InstalledModel(name, folder, "", None, 0, error.message, linked=True)
+
+
+def _linked(name: str, folder: Path) -> Path:
+    """The folder that an installed link points to. Raises ModelUnusable or NotFound."""
+    target = read_link(folder)
+    if not (target / "config.json").is_file():
+        raise NotFound(
+            f"The model {name} is a link to {target}, where no model is any more; bring the folder back, or remove "
+            f"the link with `deskside core remove {name}`."
+        )
+    return target
 
 
 def describe(name: str, folder: Path) -> InstalledModel:

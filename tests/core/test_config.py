@@ -43,6 +43,13 @@ def test_command_line_beats_environment_beats_file(environ: dict[str, str]) -> N
     assert (config.log_level, config.backend) == ("debug", "reference")
 
 
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("false", False), ("0", False)])
+def test_a_switch_is_true_or_false(environ: dict[str, str], text: str, value: bool) -> None:
+    assert load_config({**environ, "DESKSIDE_OFFLINE": text}).offline is value
+    with pytest.raises(InvalidRequest, match="DESKSIDE_OFFLINE is 'maybe', but must be 'true' or 'false'"):
+        load_config({**environ, "DESKSIDE_OFFLINE": "maybe"})
+
+
 def test_an_empty_variable_is_unset(environ: dict[str, str]) -> None:
     assert load_config({**environ, "DESKSIDE_LOG_LEVEL": ""}).log_level == "warning"
 
@@ -51,7 +58,7 @@ def test_an_empty_variable_is_unset(environ: dict[str, str]) -> None:
     ("text", "message"),
     [
         ('log_levle = "info"', r"'log_levle' in .*config\.toml is no setting of Deskside; did you mean 'log_level'\?"),
-        ("zzz = 1", r"'zzz' in .* is no setting of Deskside; the settings are: backend, log_level\."),
+        ("zzz = 1", r"'zzz' in .* is no setting of Deskside; the settings are: backend, log_level, offline\."),
         ('log_level = "loud"', r"'log_level' in .* is 'loud', but must be 'debug' or 'info' or 'warning' or 'error'\."),
         ("log_level = 3", r"'log_level' in .* is 3, but must be"),
         ("[log_level]\na = 1", r"'log_level' in .* is \{'a': 1\}, but must be"),

@@ -1,0 +1,103 @@
+"""Adding a folder of one's own by a link, and removing what is installed. Files that we did not write are never touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import Busy, InvalidRequest, ModelUnusable, NotFound, Unavailable
+from core.library.catalog import DEMO, read_json
+from core.library.files import tree_size
+from core.library.locks import holder, lock_path, own_model, try_lock
+from core.library.manifest import LINK_FILE, write_link
+from core.library.names import check_name, key_of
+from core.paths import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """`freed` in bytes. `linked`: only the link is gone; the folder it named is as it was."""
+
+    name: str
+    freed: int
+    linked: bool = False
+
+
+def link_folder(folder: Path, name: str | None, places: Places) -> str:
+    """Install `folder` under `name` (None: its own) by a link; returns the name. Copies nothing.
+
+    Raises NotFound, ModelUnusable (no checkpoint there), InvalidRequest (name unusable or taken)."""
+    folder = folder.expanduser().resolve()
+    if not folder.is_dir():
+        raise NotFound(f"There is no folder {folder}.")
+    read_json(folder / "config.json")
+    if not any(folder.glob("*.safetensors")):
+        raise ModelUnusable(f"{folder} has no safetensors weights; choose the folder of a Hugging Face checkpoint.")
+    name = check_name(folder.name if name is None else name)
+    target = places.models / name
+    inside = target.parent != places.models and _is_model(target.parent)
+    if name == DEMO or target.exists() or inside:
+        raise InvalidRequest(f"There is a model or folder '{name}' already; give another name with --name.", "name")
+    write_link(target, folder)
+    return name
+
+
+def remove_model(name: str, places: Places) -> Removed:
+    """Delete an installed model, a link, or what there is of an unfinished download; and say how much space came free.
+
+    Raises Busy while it is loaded or being downloaded, NotFound, InvalidRequest for the demo."""
+    if name == DEMO:
+        raise InvalidRequest("The demo model is part of Deskside and cannot be removed.")
+    folder = places.models / name
+    proper = not Path(name).is_absolute() and not any(part.startswith(".") for part in Path(name).parts)
+    partial = places.partial / key_of(name)
+    if not proper or not (_is_model(folder) or partial.is_dir()):
+        raise NotFound(f"No model '{name}' is installed; `deskside core list` shows what is.")
+    pull_path = lock_path(name, places, "pull")
+    pulling = try_lock(pull_path, shared=False)
+    if pulling is None:
+        raise Busy(f"The model {name} is being downloaded{holder(pull_path)}; stop the download first.")
+    with pulling, own_model(name, places):
+        linked = (folder / LINK_FILE).is_file()
+        freed = _delete(partial, places) + _delete(folder, places)
+        with suppress(OSError):  # not empty: other models of the same author
+            folder.parent.rmdir()
+    return Removed(name, freed, linked)
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file() or (folder / LINK_FILE).is_file()
+
+
+def _delete(folder: Path, places: Places) -> int:
+    """Out of sight by one rename, then gone. Returns the bytes freed."""
+    if not folder.is_dir():
+        return 0
+    size = tree_size(folder)
+    trash = places.partial / f"trash-{os.getpid()}-{folder.name}"
+    places.partial.mkdir(parents=True, exist_ok=True)
+    try:
+        os.replace(folder, trash)
+    except OSError as error:
+        raise Busy(
+            f"{folder} cannot be removed ({error.strerror}); end the program that uses it, then try again."
+        ) from error
+    try:
+        shutil.rmtree(trash)
+    except OSError as error:
+        if not trash.exists():  # another process collected it
+            return size
+        raise Unavailable(
+            f"Not all of {trash} could be deleted ({error.strerror}); correct its permissions and delete that folder."
+        ) from error
+    return size
+
+
+def collect_trash(places: Places) -> None:
+    """Finish removals that were cut short. Failure is no reason to stop anything else."""
+    with suppress(OSError):
+        for folder in places.partial.glob("trash-*"):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,122 @@
+"""Locks on model folders, held by processes and let go by the system whatever ends them.
+
+Each installed model has two lock files in `models/.locks/`, which stay there for ever (a deleted lock file is a race):
+
+    <key>.use     shared by every loaded engine; exclusive for whoever removes or replaces the folder
+    <key>.pull    exclusive for the one process that downloads the model
+
+POSIX: flock(2). Windows: LockFileEx.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from core.errors import Busy, Unavailable
+from core.library.names import key_of
+from core.paths import Places
+
+_AT = 1 << 30  # on Windows the locked byte must lie behind the content
+_MAX_CONTENT = 64
+
+
+class FolderLock:
+    """One held lock. Leaving `with`, `release` or the end of the process lets go of it."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd: int | None = fd
+
+    def release(self) -> None:
+        """Idempotent."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def try_lock(path: Path, *, shared: bool) -> FolderLock | None:
+    """The lock, or None while somebody else's forbids it. Never waits. Raises Unavailable where files cannot be locked."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            held = _lock(fd, shared)
+            if held and not shared:
+                _write_pid(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be locked ({error.strerror}); keep the models on a local disk.") from error
+    if held:
+        return FolderLock(fd)
+    os.close(fd)
+    return None
+
+
+def use_model(folder: Path, places: Places) -> FolderLock | None:
+    """What a loaded engine holds so that its files stay: a shared lock. None for folders that are not ours to remove.
+
+    Raises Busy while the model is being removed or replaced."""
+    try:
+        name = folder.resolve().relative_to(places.models.resolve()).as_posix()
+    except ValueError:
+        return None
+    lock = try_lock(lock_path(name, places, "use"), shared=True)
+    if lock is None:
+        raise Busy(f"The model {name} is being removed or replaced; try again in a moment.")
+    return lock
+
+
+def own_model(name: str, places: Places) -> FolderLock:
+    """What removing or replacing needs: nobody has it loaded. Raises Busy."""
+    lock = try_lock(lock_path(name, places, "use"), shared=False)
+    if lock is None:
+        raise Busy(f"The model {name} is in use by a running Deskside; unload it or end that program, then try again.")
+    return lock
+
+
+def lock_path(name: str, places: Places, kind: Literal["use", "pull"]) -> Path:
+    return places.model_locks / f"{key_of(name)}.{kind}"
+
+
+def holder(path: Path) -> str:
+    """Who holds the lock exclusively, as far as the file tells: ' (process 123)' or ''."""
+    with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
+        return f" (process {int(file.read(_MAX_CONTENT))})"
+    return ""
+
+
+if sys.platform == "win32":
+    from core.windows import lock_file
+
+    def _lock(fd: int, shared: bool) -> bool:
+        return lock_file(fd, shared=shared, at=_AT)
+
+else:
+    import fcntl
+
+    def _lock(fd: int, shared: bool) -> bool:
+        try:
+            fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _write_pid(fd: int) -> None:
+    with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
+        os.ftruncate(fd, 0)
+        os.write(fd, b"%d" % os.getpid())
