@@ -32,7 +32,7 @@ def configuration() -> str:
         "models, engines, caches, logs and `config.toml`. |",
     ]
     lines += [
-        f"| `{row.name}` | `{row.env}` | {describe_type(row.type).replace(chr(39), '`')} | `{row.default}` | {row.help} |"
+        f"| `{row.name}` | `{row.env}` | {describe_type(row.type).replace(chr(39), '`')} | `{toml(row.default)}` | {row.help} |"
         for row in settings()
     ]
     return (
@@ -47,6 +47,11 @@ log_level = "info"
 ```
 """
     )
+
+
+def toml(value: object) -> str:
+    """A default as it is written in config.toml."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import httpx
 
 _MAX_REDIRECTS = 8
-_CHUNK = 256 << 10
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -180,7 +179,7 @@ class Fetcher:
 
         since, at = part.done, time.monotonic()
         try:
-            for data in response.iter_raw(_CHUNK):
+            for data in response.iter_raw():
                 self._control.check()
                 try:
                     part.write(data)

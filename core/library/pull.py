@@ -107,7 +107,7 @@ class Pull:
         try:
             files = small_files(remote)
             index = next((file for file in files if file.path == INDEX_FILE), None)
-            files += weight_files(remote, None if index is None else self._read(staging, fetcher, index))
+            files += weight_files(remote, None if index is None else self._read(staging, fetcher, index, target))
             manifest = self._manifest(remote, files)
             intact = self._intact(target, installed, files)
             if installed and len(intact) == len(files) == len(installed.files):
@@ -131,8 +131,10 @@ class Pull:
             with suppress(OSError):
                 staging.folder.rmdir()  # only if nothing came of it
 
-    def _read(self, staging: Staging, fetcher: Fetcher, file: RemoteFile) -> bytes:
-        """The content of a small file, fetched if need be."""
+    def _read(self, staging: Staging, fetcher: Fetcher, file: RemoteFile, target: Path) -> bytes:
+        """The content of a small file, from the installed model or fetched if need be."""
+        if is_intact(target / file.path, file, self._control.check, lambda count: None):
+            return (target / file.path).read_bytes()
         if not staging.has(file):
             self._fetch(staging, fetcher, file)
         return (staging.folder / file.hash).read_bytes()
