@@ -255,6 +255,7 @@ class FakeHub:
                 raise ConnectionError
             if fault.stall_at is not None and seen.sent + len(piece) > fault.stall_at:
                 handler.wfile.flush()
+                handler.close_connection = True
                 self.release.wait(20)
                 raise ConnectionError
             handler.wfile.write(piece)
