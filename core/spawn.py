@@ -28,6 +28,7 @@ from core.pipes import MAX_FRAME, Connection
 ROLES: Mapping[str, str] = {
     "grammar": "core.grammar.trial:main",
     "probe": "core.probe:main",
+    "pull": "core.library.pull_job:main",
     "service": "core.service.main:main",
     "worker": "core.worker.main:main",
 }
@@ -35,7 +36,9 @@ ROLES: Mapping[str, str] = {
 # What a child may need of our environment. The rest, with whatever secrets it holds, stays here.
 # fmt: off
 _KEEP = frozenset({
-    "HOME", "HF_HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONUTF8",
+    "DBUS_SESSION_BUS_ADDRESS", "HF_ENDPOINT", "HF_HOME", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "HF_HUB_OFFLINE", "HF_TOKEN_PATH",
+    "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONUTF8",
+    "PYTHON_KEYRING_BACKEND",
     "TMPDIR", "TZ", "USER",
     "APPDATA", "COMSPEC", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "NUMBER_OF_PROCESSORS", "PATHEXT",
     "PROCESSOR_ARCHITECTURE", "PROGRAMDATA", "PROGRAMFILES", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "USERNAME",

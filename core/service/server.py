@@ -17,6 +17,7 @@ import uvicorn
 from core.config import Config
 from core.errors import InvalidRequest, Unavailable
 from core.jobs.job import JobKind
+from core.jobs.kinds import KINDS
 from core.jobs.manager import JobManager
 from core.lifecycle import LockFile, ServiceInfo, new_token
 from core.protocol import EngineOptions
@@ -53,7 +54,7 @@ class ServeOptions:
     grace: float = 5.0
     limits: Limits = field(default_factory=Limits)
     engine: EngineOptions = field(default_factory=EngineOptions)
-    jobs: tuple[JobKind, ...] = ()
+    jobs: tuple[JobKind, ...] = KINDS
 
 
 class Server(uvicorn.Server):

@@ -1,0 +1,10 @@
+"""Every kind of job that the service runs. A kind is names and numbers: its code is loaded in its own process only."""
+
+from __future__ import annotations
+
+from core.jobs.job import JobKind
+
+# params {"model": "REPO[@revision]"}; the result is the model's folder. One at a time: several share one network anyway.
+PULL = JobKind("pull", "pull", resumable=True)
+
+KINDS = (PULL,)
