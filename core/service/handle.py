@@ -182,8 +182,8 @@ class EngineHandle:
             return Unavailable(f"The model '{self.name}' is not loaded any more; load it again.")
         if self.state == "safe_mode":
             return Unavailable(
-                f"The engine of '{self.name}' {self.reason} several times in a row and is not started again by itself; "
-                f"restart or unload it, and see its log."
+                f"The engine of '{self.name}' failed several times in a row and is not started again by itself (the last time "
+                f"it {self.reason}); restart or unload it, and see its log."
             )
         load_s = self.info.load_s if self.info else 5.0
         wait = max(0.0, self._retry_at - time.monotonic()) + max(1.0, load_s)

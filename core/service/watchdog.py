@@ -17,7 +17,6 @@ class Watchdog:
     def __init__(self, deadlines: Deadlines, now: float) -> None:
         self._deadlines = deadlines
         self._beat: Heartbeat | None = None
-        self._beat_at = now
         self._heard_at = now
         self._asked_at = now
         self._quiet_until = now
@@ -25,7 +24,7 @@ class Watchdog:
     def heard(self, frame: object, now: float) -> None:
         self._heard_at = now
         if isinstance(frame, Heartbeat):
-            self._beat, self._beat_at = frame, now
+            self._beat = frame
 
     def overdue(self, now: float) -> str | None:
         """None: it lives. Else what it did for too long, in words that complete 'the engine ...'."""
@@ -39,9 +38,10 @@ class Watchdog:
             late = now - self._heard_at > limits.start_s
             return f"did not start within {limits.start_s:g} s" if late else None
         if beat.deadline is not None:
-            # Past its deadline by its own clock; or silent since, and past it by ours.
+            # Past its deadline by its own clock; or silent since, and past it by ours. Whatever it said later than its last
+            # heartbeat says that it went on.
             margin = 0.0 if beat.now > beat.deadline else _MARGIN
-            if beat.now + (now - self._beat_at) > beat.deadline + margin:
+            if beat.now + (now - self._heard_at) > beat.deadline + margin:
                 return f"hung: {_doing(beat)} took longer than {beat.deadline - beat.started:.3g} s"
             return None
         if now - self._heard_at > limits.silence_s:

@@ -55,6 +55,7 @@ class EngineLoop:
         self._on_plan: Callable[[PlannedStep], None] | None = None
         self._in_flight: _InFlight | None = None
         self._last_end = 0.0
+        self._late: list[Event] = []  # of a step that was collected by a call that then failed
 
     def watch(self, on_plan: Callable[[PlannedStep], None], on_step: Callable[[PlannedStep], None]) -> None:
         """From now on `on_plan` sees each step before the engine does, and `on_step` after it was applied."""
@@ -63,7 +64,7 @@ class EngineLoop:
     @property
     def busy(self) -> bool:
         """True while a call of `step` has something to do."""
-        return self._in_flight is not None or not self.scheduler.idle
+        return self._in_flight is not None or not self.scheduler.idle or bool(self._late)
 
     def submit(self, submit: Submit, make_constraint: Callable[[], TokenConstraint] | None = None) -> None:
         """Accept a request or raise (InvalidRequest, NeverFits, Busy)."""
@@ -80,12 +81,12 @@ class EngineLoop:
 
         An engine error leaves the loop unusable: the caller ends every request with `abort`.
         """
+        events, self._late = self._late, []
         planned = self.scheduler.plan()
         started = self._start(planned) if planned else None
-        events: list[Event] = []
         if self.engine.spec.lookahead == 0:
             if started is None:
-                return []
+                return events
             self.engine.sample(started.handle, self._masks(started.planned, events))
             return events + self._collect(started)
         if started and not started.planned.has_constraint:
@@ -142,16 +143,22 @@ class EngineLoop:
 
     def update_weights(self, tensors: Mapping[str, NDArray[np.generic]]) -> tuple[int, list[Event]]:
         """New weights between steps. Cached KV is dropped and running sequences are recomputed with the new weights.
-        Returns the weight version and the events of the step that was in flight. WeightError: nothing changed."""
+        Returns the weight version and the events of the step that was in flight. WeightError: nothing changed, and the next
+        `step` returns these events."""
         events = self.drain()
-        version = self.engine.update_weights(tensors)
+        try:
+            version = self.engine.update_weights(tensors)
+        except BaseException:
+            self._late += events
+            raise
         self.scheduler.new_weights(version)
         return version, events
 
     def abort(self, code: str, message: str) -> list[Event]:
         """After an engine error: every open request ends with it."""
         self._in_flight = None
-        return self.scheduler.fail_all(code, message)
+        events, self._late = self._late, []
+        return events + self.scheduler.fail_all(code, message)
 
     def check_idle(self) -> None:
         """When idle, every page is free or cached. Raises InternalError."""

@@ -18,6 +18,7 @@ from core.protocol import (
     PROTOCOL_VERSION,
     Deadlines,
     Fault,
+    Heartbeat,
     Hello,
     Load,
     LoadProgress,
@@ -31,7 +32,7 @@ from core.worker.engine import describe, open_worker_engine
 from core.worker.grammars import Grammars, model_grammars
 from core.worker.loop import EngineLoop, scheduler_config
 from core.worker.pulse import Pulse
-from core.worker.serve import Server
+from core.worker.serve import MAX_PENDING, Server
 from engines.api.errors import EngineError
 
 FLUSH_S = 5.0
@@ -65,7 +66,11 @@ def _serve(connection: Connection, outbox: Outbox) -> int:
     if not isinstance(load, Load):
         raise ProtocolError(f"A worker is first told what to load, not {type(load).__name__}.")
 
-    pulse = Pulse(lambda beat: outbox.put(encode(beat)) if not outbox.pending else None, load.heartbeat_s)
+    def send(beat: Heartbeat) -> None:
+        if outbox.pending < MAX_PENDING:  # else the service reads nothing, and this would only grow
+            outbox.put(encode(beat))
+
+    pulse = Pulse(send, load.heartbeat_s)
     try:
         pulse.enter(Phase.LOAD, load.deadlines.load_s, tell=True)
         started = time.monotonic()

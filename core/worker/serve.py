@@ -164,14 +164,14 @@ class Server:
         """Take every frame that is here; with nothing to do, wait for one."""
         try:
             if self._loop.busy:
-                arrived = self._connection.wait(0)
+                frames = self._arrived(0)
             elif len(self._grammars) or self._closing is not None:
-                arrived = self._connection.wait(GRAMMAR_POLL_S)
+                self._pulse.enter(Phase.IDLE)
+                frames = self._arrived(GRAMMAR_POLL_S)
             else:
-                arrived = self._idle()
-            if arrived:
-                for data in self._connection.drain():
-                    self._handle(decode_to_worker(data))
+                frames = self._idle()
+            for data in frames:
+                self._handle(decode_to_worker(data))
         except PipeClosed:  # no one is left, or no one wants more: nothing can be answered
             self._closing = self._clock()
         except ProtocolError:
@@ -179,17 +179,21 @@ class Server:
             traceback.print_exc()
             raise
 
-    def _idle(self) -> bool:
+    def _arrived(self, timeout: float) -> list[bytes]:
+        return self._connection.drain() if self._connection.wait(timeout) else []
+
+    def _idle(self) -> list[bytes]:
         self._pulse.enter(Phase.IDLE)
         if not self._checked:
-            if self._connection.wait(IDLE_CHECK_S):
-                return True
+            frames = self._arrived(IDLE_CHECK_S)
+            if frames:
+                return frames
             self._loop.check_idle()
             self._checked = True
-        self._connection.wait()
+        first = self._connection.receive()  # unlike `wait` it sleeps on Windows, too
         self._meter.restart()
         self._progressed = self._clock()
-        return True
+        return [first, *self._arrived(0)]
 
     def _handle(self, frame: ToWorker) -> None:
         match frame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.protocol import Deadlines, Heartbeat, Hello, Phase
+from core.protocol import Deadlines, Events, Heartbeat, Hello, Phase
 from core.service.watchdog import Watchdog
 
 LIMITS = Deadlines(start_s=60.0, silence_s=30.0)
@@ -64,6 +64,15 @@ def test_a_worker_that_falls_silent_with_nothing_to_do() -> None:
     assert worker.verdict(20) is None
     worker.hear(Hello(2))
     assert worker.verdict(100) == (50.25, "hung: nothing was heard of it for 30 s")
+
+
+def test_events_count_as_life_where_heartbeats_are_late() -> None:
+    worker = Worker()
+    worker.hear(beat(Phase.STEP, 0.0, 0.0, 30.0, step=17))
+    for now in range(10, 200, 10):
+        assert worker.verdict(now) is None
+        worker.hear(Events(()))
+    assert worker.verdict(300) == (222.25, "hung: step 17 took longer than 30 s")
 
 
 def test_each_phase_of_loading_has_its_own_deadline() -> None:

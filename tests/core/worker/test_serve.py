@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -313,6 +314,26 @@ class OnlyToken:
 SOURCE = GrammarSource("regex", "a+")
 
 
+def test_an_update_that_fails_loses_no_event(make: Any, tmp_path: Path) -> None:
+    peer = make.serve(slow(lookahead=1))
+    peer.send(make.submit(1, max_tokens=30))
+    for ticket in range(20):
+        peer.until(Events)
+        peer.send(UpdateWeights(ticket, str(bad_checkpoint(tmp_path / str(ticket)))))
+    assert peer.done(1).output_tokens == 30
+    assert sum(len(e.ids) for e in peer.events(1) if isinstance(e, Tokens)) == 30
+    peer.send(Shutdown())
+    assert peer.end() == 0
+    assert {f.code for f in peer.frames if isinstance(f, WeightsUpdated)} == {"model_unusable"}
+
+
+def bad_checkpoint(folder: Path) -> Path:
+    header = b'{"other": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}   '
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    return folder
+
+
 @pytest.mark.parametrize("lookahead", [0, 1])
 def test_a_grammar_is_compiled_beside_the_loop(make: Any, lookahead: int) -> None:
     release = threading.Event()
@@ -335,6 +356,22 @@ def test_a_grammar_is_compiled_beside_the_loop(make: Any, lookahead: int) -> Non
     release.set()
     assert peer.done(1).output_tokens == 12
     assert {i for e in peer.events(1) if isinstance(e, Tokens) for i in e.ids} == {77}
+
+
+def test_waiting_for_a_grammar_is_no_step_that_takes_long(make: Any) -> None:
+    release = threading.Event()
+    peer = make.serve(make_constraint=lambda source: release.wait(20) and OnlyToken(77, 4))
+    peer.send(make.submit(1))
+    peer.done(1)
+    peer.send(make.submit(2, grammar=SOURCE))
+    time.sleep(0.3)
+    peer.frames.clear()
+    peer.until(Heartbeat, lambda beat: beat.phase is Phase.IDLE)
+    peer.send(GetStatus(3))
+    assert peer.until(Status, lambda status: status.ticket == 3).grammars == 1
+    assert peer.until(Heartbeat).deadline is None
+    release.set()
+    assert peer.done(2).outcome is Outcome.COMPLETED
 
 
 def test_a_request_can_be_cancelled_while_its_grammar_is_compiled(make: Any) -> None:
