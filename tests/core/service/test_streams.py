@@ -120,7 +120,8 @@ def test_failing_ends_every_open_sample_and_keeps_what_there_is() -> None:
             stream.push(event)
         stream.fail("engine_died", "It died.")
         stream.fail("engine_died", "Again.")
-        assert (await anext(stream))[-3:] == (
+        assert (await anext(stream))[4:] == (
+            SampleEnd(7, 0, FinishReason.STOP, 2),
             SampleEnd(7, 1, FinishReason.ERROR, 2),
             SampleEnd(7, 2, FinishReason.ERROR, 0),
             Done(7, Outcome.FAILED, 3, 2, 4, "engine_died", "It died."),

@@ -361,9 +361,8 @@ def test_a_grammar_is_compiled_beside_the_loop(make: Any, lookahead: int) -> Non
 def test_waiting_for_a_grammar_is_no_step_that_takes_long(make: Any) -> None:
     release = threading.Event()
     peer = make.serve(make_constraint=lambda source: release.wait(20) and OnlyToken(77, 4))
-    peer.send(make.submit(1))
+    peer.send(make.submit(1, max_tokens=200), make.submit(2, grammar=SOURCE))
     peer.done(1)
-    peer.send(make.submit(2, grammar=SOURCE))
     time.sleep(0.3)
     peer.frames.clear()
     peer.until(Heartbeat, lambda beat: beat.phase is Phase.IDLE)
