@@ -48,7 +48,7 @@ def test_start_up_modules_load_nothing_heavy(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["core.child", "core.config", "core.errors", "core.paths", "core.probe", "core.spawn"]
+    "module", ["core.child", "core.client", "core.config", "core.errors", "core.paths", "core.probe", "core.spawn"]
 )
 def test_what_the_window_and_a_child_start_with_does_without_numpy(module: str) -> None:
     assert "numpy" not in modules_after(f"import {module}")
