@@ -22,6 +22,7 @@ from core.errors import InvalidRequest
 from core.paths import HOME_VARIABLE, Places, find_places
 
 PREFIX = "DESKSIDE_"
+TEST_PREFIX = "DESKSIDE_TEST_"  # read by the tests, which start processes that read this
 
 
 def _setting(default: Any, env: str, help: str) -> Any:
@@ -92,7 +93,7 @@ def load_config(environ: Mapping[str, str], options: Mapping[str, Any] | None = 
 
     by_variable = {setting.env: setting for setting in table.values()}
     for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or variable == HOME_VARIABLE:
+        if not variable.startswith(PREFIX) or variable == HOME_VARIABLE or variable.startswith(TEST_PREFIX):
             continue
         if variable not in by_variable:
             raise _unknown(f"The environment variable {variable}", variable, [*by_variable, HOME_VARIABLE])

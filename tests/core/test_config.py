@@ -52,6 +52,7 @@ def test_a_switch_is_true_or_false(environ: dict[str, str], text: str, value: bo
 
 def test_an_empty_variable_is_unset(environ: dict[str, str]) -> None:
     assert load_config({**environ, "DESKSIDE_LOG_LEVEL": ""}).log_level == "warning"
+    assert load_config({**environ, "DESKSIDE_TEST_ROUNDS": "7"}).log_level == "warning"
 
 
 @pytest.mark.parametrize(
