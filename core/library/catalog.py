@@ -38,22 +38,37 @@ class InstalledModel:
 
 def find_model(model: str, places: Places) -> Path:
     """The folder of MODEL: `demo`, the name of an installed model, or a folder. Raises NotFound, saying what there is."""
-    if model == DEMO:
-        return bundled_asset("demo_model")
-    if not any(part.startswith(".") for part in Path(model).parts) and not Path(model).is_absolute():
-        installed = places.models / model
-        if (installed / "config.json").is_file():
-            return installed
-        if (installed / LINK_FILE).is_file():
-            return _linked(model, installed)
-    folder = Path(model).expanduser()
+    installed = find_installed(model, places)
+    if installed is not None:
+        return installed
     try:
+        folder = Path(model).expanduser()
         if folder.is_dir():
             return folder.resolve()
     except OSError as error:
         raise NotFound(f"The folder '{model}' cannot be opened ({error.strerror}); correct its permissions.") from error
+    except (ValueError, RuntimeError) as error:  # a NUL character; ~ of a user that there is not
+        raise NotFound(f"There is no model or folder {model!r} ({error}).") from error
     names = ", ".join([DEMO, *(found.name for found in _installed_only(places))])
     raise NotFound(f"There is no model or folder '{model}'; installed are: {names}.")
+
+
+def find_installed(model: str, places: Places) -> Path | None:
+    """The folder of `demo` or of an installed model, by its name; None for anything else, such as a path. Raises NotFound
+    where the demo model, or the folder that a linked one leads to, is gone."""
+    if model == DEMO:
+        return bundled_asset("demo_model")
+    if not model or any(part.startswith(".") for part in Path(model).parts) or Path(model).is_absolute():
+        return None
+    installed = places.models / model
+    try:
+        if (installed / "config.json").is_file():
+            return installed
+        if (installed / LINK_FILE).is_file():
+            return _linked(model, installed)
+    except (OSError, ValueError):  # no name of a file here: too long, a NUL character
+        return None
+    return None
 
 
 def installed_models(places: Places) -> list[InstalledModel]:

@@ -105,8 +105,7 @@ class FakeStream:
 
 @dataclass
 class FakeHandle:
-    """The engine loop of one model, stepped by a task. `submits`: all that it was asked; `step_seconds`: between steps;
-    `cancelled_at`: step number of each cancel."""
+    """The engine loop of one model, stepped by a task. `submits`: all that it was asked; `step_seconds`: between steps."""
 
     engine: StubEngine
     step_seconds: float = 0.0
@@ -121,7 +120,9 @@ class FakeHandle:
     max_waiting: int = 10_000
 
     def __post_init__(self) -> None:
-        self.loop = EngineLoop(self.engine, scheduler_config(self.engine.spec, max_waiting=self.max_waiting))
+        self.steps = 0
+        config = scheduler_config(self.engine.spec, max_waiting=self.max_waiting)
+        self.loop = EngineLoop(self.engine, config, on_step=self._count)
         self._streams: dict[int, FakeStream] = {}
         self._ids = iter(range(1, 10**9))
         self._wake = asyncio.Event()
@@ -170,6 +171,9 @@ class FakeHandle:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+
+    def _count(self, step: object) -> None:
+        self.steps += 1
 
     async def _run(self) -> None:
         while True:
@@ -288,8 +292,7 @@ def running(home: Path, options: ServeOptions, engines: FakeEngines | None) -> I
         assert not thread.is_alive()
 
 
-@pytest.fixture
-def serve_with(tmp_path: Path) -> Serve:
+def starter(home: Path) -> Serve:
     """Start a server: `with serve_with(stub={...}, limits=...) as server`."""
 
     def start(
@@ -300,12 +303,23 @@ def serve_with(tmp_path: Path) -> Serve:
         template: str | None = TEMPLATE,
         **options: Any,
     ) -> contextlib.AbstractContextManager[Running]:
-        write_model(tmp_path / "data" / "models" / "tiny", template)
+        write_model(home / "data" / "models" / "tiny", template)
         engines = FakeEngines()
         engines.stub, engines.step_seconds, engines.script = stub or {}, step_seconds, script
-        return running(tmp_path, ServeOptions(**({"model": "tiny"} | options)), engines)
+        return running(home, ServeOptions(**({"model": "tiny"} | options)), engines)
 
     return start
+
+
+@pytest.fixture
+def serve_with(tmp_path: Path) -> Serve:
+    return starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """The same for a server that a whole module uses."""
+    return starter(tmp_path_factory.mktemp("module"))
 
 
 @pytest.fixture(scope="module")
