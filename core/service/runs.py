@@ -24,6 +24,7 @@ from core.sampling import SamplingParams
 from core.service.limits import Limits
 from core.service.metrics import Metrics
 from core.service.models import LoadedModel
+from core.service.streams import merged
 from core.text.prompt import Prompt
 
 T = TypeVar("T")
@@ -128,7 +129,7 @@ class Run:
             async for events in stream:
                 deltas: list[Delta] = []
                 tokens = 0
-                for event in events:
+                for event in events if len(events) == 1 else merged(events):
                     if type(event) is Tokens:
                         tokens += len(event.ids)
                     deltas += take(event)
