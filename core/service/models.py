@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.errors import DesksideError, InvalidRequest, NotFound, Unavailable
-from core.library.catalog import DEMO, InstalledModel, find_model, generation_defaults, installed_models
+from core.library.catalog import (
+    DEMO,
+    InstalledModel,
+    find_installed,
+    find_model,
+    generation_defaults,
+    installed_models,
+)
 from core.paths import Places
 from core.protocol import EngineOptions, Event, Ready, Status, Submit
 from core.service.answers import Style
@@ -121,7 +128,8 @@ class Models:
             name = next(iter(self._loaded)) if len(self._loaded) == 1 else self._default or DEMO
         model = self._loaded.get(name)
         if model is None:
-            if name not in self._loading and not self._is_installed(name):
+            # By its name only: a request for an answer does not make the service open folders of the caller's choice.
+            if name not in self._loading and find_installed(name, self._places) is None:
                 raise NotFound(f"There is no model '{name}'; GET /v1/models lists those that can be used.")
             model = await self.load(name)
         model.last_used = time.monotonic()
@@ -201,18 +209,6 @@ class Models:
         else:
             known = isinstance(error, DesksideError) and error.http_status != 500
             self._on_change(name, "failed", str(error) if known else "The model could not be loaded.")
-
-    def _is_installed(self, name: str) -> bool:
-        """By its name only: a request for an answer does not make the service open folders of the caller's choice."""
-        if name == DEMO:
-            return True
-        parts = Path(name).parts
-        if not name or "\0" in name or len(name) > 512 or ".." in parts or Path(name).is_absolute():
-            return False
-        try:
-            return (self._places.models / name / "config.json").is_file()
-        except (OSError, ValueError):
-            return False
 
 
 def _replace(options: EngineOptions, **changes: Any) -> EngineOptions:

@@ -306,7 +306,7 @@ def starter(home: Path) -> Serve:
         write_model(home / "data" / "models" / "tiny", template)
         engines = FakeEngines()
         engines.stub, engines.step_seconds, engines.script = stub or {}, step_seconds, script
-        return running(home, ServeOptions(**({"model": "tiny"} | options)), engines)
+        return running(home, ServeOptions(**({"model": "tiny", "jobs": ()} | options)), engines)
 
     return start
 
@@ -329,7 +329,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     write_model(home / "data" / "models" / "tiny")
     arguments = json.dumps({"vocab_size": 259, "num_pages": 2000, "num_slots": 64, "max_context": 8192})
     engine = EngineOptions(target="engines.stub:StubEngine", arguments=arguments)
-    with running(home, ServeOptions(model="tiny", engine=engine), None) as server:
+    with running(home, ServeOptions(model="tiny", jobs=(), engine=engine), None) as server:
         yield server
 
 
@@ -340,7 +340,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     write_model(home / "data" / "models" / "tiny")
     write_model(home / "data" / "models" / "base", template=None)
     write_model(home / "data" / "models" / "broken")
-    with running(home, ServeOptions(model="tiny"), FakeEngines()) as server:
+    with running(home, ServeOptions(model="tiny", jobs=()), FakeEngines()) as server:
         yield server
 
 
