@@ -101,7 +101,8 @@ class Planner:
             self._load = Counter(sequence.request.client for sequence in self._roster.running)
         self._plan_decodes(draft, ready.decodes)
         kept = len(ready.batch_decodes)
-        if ready.batch_prefills or self._roster.waiting.oldest(Priority.BATCH):
+        roster = self._roster
+        if ready.batch_prefills or (roster.num_free_slots and roster.waiting.oldest(Priority.BATCH)):
             kept += max(1, int((draft.budget - kept) * self.config.batch_share))
         blocked = self._plan_prefills(draft, ready.prefills, Priority.INTERACTIVE, kept, blocked=False)
         self._plan_decodes(draft, ready.batch_decodes)
@@ -186,6 +187,8 @@ class Planner:
         slot = self._roster.seat(sequence)
         if forks:
             draft.copies += self._pages.fork(sequence, shared)
+            if leader.slot is not None:
+                draft.slots.add(leader.slot)  # its part page is read by this step: it must not be handed out in it
         else:
             self._pages.take(sequence, shared)
         request = sequence.request

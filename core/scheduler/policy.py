@@ -17,7 +17,7 @@ class SchedulerConfig:
     `max_tokens`: packed tokens of one step. `num_slots`: sequences running at once. `target_step_s`: while an interactive
     request is generating, a step should not take longer, so that its text keeps flowing. `min_chunk`: prefill always gets at
     least this many tokens of a step. `batch_share`: of a step's prefill tokens, kept for batch requests where some wait.
-    `patience_steps`: a batch sequence that made no progress for so many steps is promoted. `quantum_tokens`: what a promoted
+    `patience_steps`: where no batch sequence gets on for so many steps, one is promoted. `quantum_tokens`: what a promoted
     sequence may compute before it can be preempted again. `max_waiting`: sequences that may wait; more are refused as Busy.
     """
 
@@ -42,11 +42,13 @@ class WaitingQueue:
     """Sequences without a slot: by class, then by client, each client's in order of arrival.
 
     `peek` takes the promoted sequence first, then the first class that has any; within it the client with the fewest running
-    sequences, so that one client with a thousand prompts does not hold up another's one.
+    sequences, so that one client with a thousand prompts does not hold up another's one. With W waiting, of C clients,
+    `add` and `remove` take O(log W) steps, `oldest` one, and `peek` at most one for each client that has running sequences.
     """
 
     def __init__(self) -> None:
         self._queues: dict[Priority, dict[str, list[Sequence]]] = {priority: {} for priority in Priority}
+        self._heads: dict[Priority, list[Sequence]] = {priority: [] for priority in Priority}  # by arrival
         self._promoted: Sequence | None = None
         self._count = 0
 
@@ -59,16 +61,29 @@ class WaitingQueue:
                 yield from queue
 
     def add(self, sequence: Sequence) -> None:
-        queue = self._queues[sequence.request.priority].setdefault(sequence.request.client, [])
+        priority = sequence.request.priority
+        queue = self._queues[priority].setdefault(sequence.request.client, [])
+        heads = self._heads[priority]
+        before = queue[0] if queue else None
         bisect.insort(queue, sequence, key=_arrival)
+        if queue[0] is sequence:
+            if before is not None:
+                _take_out(heads, before)
+            bisect.insort(heads, sequence, key=_arrival)
         self._count += 1
 
     def remove(self, sequence: Sequence) -> None:
-        clients = self._queues[sequence.request.priority]
-        queue = clients[sequence.request.client]
-        queue.remove(sequence)
-        if not queue:
-            del clients[sequence.request.client]
+        priority, client = sequence.request.priority, sequence.request.client
+        clients, heads = self._queues[priority], self._heads[priority]
+        queue = clients[client]
+        was_head = queue[0] is sequence
+        _take_out(queue, sequence)
+        if was_head:
+            _take_out(heads, sequence)
+            if queue:
+                bisect.insort(heads, queue[0], key=_arrival)
+            else:
+                del clients[client]
         if sequence is self._promoted:
             self._promoted = None
         self._count -= 1
@@ -78,16 +93,27 @@ class WaitingQueue:
         self._promoted = sequence
 
     def oldest(self, priority: Priority) -> Sequence | None:
-        heads = [queue[0] for queue in self._queues[priority].values()]
-        return min(heads, key=_arrival, default=None)
+        heads = self._heads[priority]
+        return heads[0] if heads else None
 
     def peek(self, load: Mapping[str, int], priority: Priority) -> Sequence | None:
         """The next to admit of a class. `load`: running sequences per client."""
         promoted = self._promoted
         if priority is Priority.INTERACTIVE and promoted is not None:
             return promoted
-        heads = [queue[0] for queue in self._queues[priority].values() if queue[0] is not promoted]
-        return min(heads, key=lambda head: (load.get(head.request.client, 0), _arrival(head)), default=None)
+        best, least = None, 0
+        for head in self._heads[priority]:
+            running = load.get(head.request.client, 0)
+            if head is not promoted and (best is None or running < least):
+                best, least = head, running
+                if not running:
+                    break
+        return best
+
+
+def _take_out(queue: list[Sequence], sequence: Sequence) -> None:
+    """Remove a member of a list in order of arrival."""
+    del queue[bisect.bisect_left(queue, _arrival(sequence), key=_arrival)]
 
 
 def _arrival(sequence: Sequence) -> tuple[int, int]:

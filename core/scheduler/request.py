@@ -54,6 +54,7 @@ class Sequence:
         "progress_step",
         "published",
         "quantum",
+        "reached",
         "request",
         "slot",
         "state",
@@ -83,7 +84,8 @@ class Sequence:
         self.published = 0  # leading pages already offered to the prefix index
         self.hashes: list[bytes] = []  # chain hashes of the leading full pages, as far as they were needed
         self.live = False  # the slot holds the last sampled token: the next row is a decode
-        self.progress_step = 0  # last step that computed something of it, or its arrival
+        self.reached = 0  # most that `computed` ever was; kept for batch sequences only
+        self.progress_step = 0  # the step that last raised `reached`, or its arrival
         self.quantum = 0  # promoted while > 0: ranks as interactive until `computed` reaches this
 
     @property
@@ -141,6 +143,7 @@ class Request:
     open: int = 0
     cached_tokens: int | None = None
     output_tokens: int = 0
+    progress: int = 0  # prompt tokens last told of as computed
     outcome: Outcome = Outcome.COMPLETED
     code: str = ""
     message: str = ""

@@ -72,11 +72,14 @@ class Scheduler:
         if length == 0:
             raise InvalidRequest("The prompt is empty; give at least one token.", "prompt")
         if length >= self.capacity or (params.max_tokens is not None and length + params.max_tokens > self.capacity):
-            raise NeverFits(self._never_fits(length, params.max_tokens), "max_tokens")
-        if len(self.waiting) + len(self.roster.forking) + params.n > self.config.max_waiting:
-            raise Busy(
-                f"{len(self.waiting)} sequences are waiting already, the limit is {self.config.max_waiting}; retry later."
+            raise NeverFits(
+                self._never_fits(length, params.max_tokens), "prompt" if length >= self.capacity else "max_tokens"
             )
+        limit, waiting = self.config.max_waiting, len(self.waiting) + self.roster.num_forking
+        if params.n > limit:
+            raise InvalidRequest(f"n is {params.n}, but at most {limit} sequences may wait here; ask for fewer.", "n")
+        if waiting + params.n > limit:
+            raise Busy(f"{waiting} sequences are waiting already, the limit is {limit}; retry later.")
         request = Request(
             id=submit.request,
             prompt=np.array(submit.prompt_ids, np.int32),
@@ -94,8 +97,7 @@ class Scheduler:
         self.requests[request.id] = request
         leader, *others = request.sequences
         self.waiting.add(leader)
-        for sequence in others:
-            self.roster.forking[sequence] = leader
+        self.roster.wait_for(leader, others)
 
     def _never_fits(self, length: int, max_tokens: int | None) -> str:
         wanted = f"{length} prompt tokens" + ("" if max_tokens is None else f" + max_tokens {max_tokens}")
@@ -163,11 +165,12 @@ class Scheduler:
                     self.roster.release(sequence)
                 continue
             sequence.computed += count
-            sequence.progress_step = step
+            if sequence.batch and sequence.computed > sequence.reached:
+                sequence.reached, sequence.progress_step = sequence.computed, step
             if is_sampled:
                 self._take(sequence, token_ids[at], sampled, at, events)
-            elif sequence.request.submit.wants_progress and sequence.index == 0:
-                events.append(_progress(sequence))
+            elif sequence.request.submit.wants_progress:
+                _tell_progress(sequence, events)
             if sequence.computed >= (sequence.published + 1) * page_size or sequence.preempting or sequence.quantum:
                 self._settle(sequence)
         return events
@@ -176,8 +179,8 @@ class Scheduler:
         """Append a sampled token, tell of it, and see whether it was the last."""
         request = sequence.request
         params = request.params
-        if request.submit.wants_progress and not sequence.output_len and sequence.index == 0:
-            events.append(_progress(sequence))
+        if request.submit.wants_progress:
+            _tell_progress(sequence, events)
         sequence.pending -= 1
         sequence.append(token)
         logprobs = () if params.logprobs is None else (_logprob(sampled, at, params.logprobs),)
@@ -229,6 +232,8 @@ class Scheduler:
         if sequence.state is State.WAITING:
             self.roster.leave_queue(sequence)
         sequence.state = State.FINISHED
+        if sequence in self.roster.forking:
+            self.roster.free_forks(sequence)
         if not sequence.in_flight:
             self.roster.release(sequence)
         count = sequence.output_len if output_tokens is None else output_tokens
@@ -260,10 +265,14 @@ class Scheduler:
             raise InternalError(f"Idle, but {self.pages.pool.num_held} pages are held.")
 
 
-def _progress(sequence: Sequence) -> Progress:
+def _tell_progress(sequence: Sequence, events: list[Event]) -> None:
+    """How much of the prompt is computed, where that is more than was told: what a preemption undoes is not told again."""
     request = sequence.request
     length = len(request.prompt)
-    return Progress(request.id, min(sequence.computed, length), length, request.cached_tokens or 0)
+    computed = min(sequence.computed, length)
+    if sequence.index == 0 and computed > request.progress:
+        request.progress = computed
+        events.append(Progress(request.id, computed, length, request.cached_tokens or 0))
 
 
 def _logprob(sampled: Sampled, at: int, count: int) -> TokenLogprob:

@@ -13,7 +13,7 @@ offset of every section; each section starts on a multiple of 4 words (16 bytes)
     page_ids     P       page of token position p: page_ids[page_start[r] + p // page_size]
     logit_token  L       indices into the packed tokens whose logits are sampled
     logit_row    L       the row each of them belongs to
-    page_copies  C * 2   (source page, destination page): copy-on-write, applied before anything else of the step
+    page_copies  C * 2   (source page, destination page): copy-on-write, applied before anything else of the step, in any order
 
 Rows with one token that continue a generation (decodes) come first: `num_decodes` of them. The token sampled from a row sits
 at position kv_len[r] of its sequence: that is the position `engines.api.random` takes. Page 0 is the dummy page: never handed
@@ -219,6 +219,9 @@ class StepPlan:
             raise ContractError("A page id is outside the pool, or the dummy page.")
         if len(self.page_copies) and (self.page_copies.min() <= DUMMY_PAGE or self.page_copies.max() >= num_pages):
             raise ContractError("A page copy is outside the pool, or touches the dummy page.")
+        written = self.page_copies[:, 1]
+        if len(np.unique(written)) != len(written) or np.isin(written, self.page_copies[:, 0]).any():
+            raise ContractError("A page copy writes what another one of its step writes or reads.")
         writes = [
             (int(page), row)
             for row in range(rows)

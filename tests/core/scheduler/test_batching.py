@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import Busy, InvalidRequest, NeverFits
-from core.protocol import FinishReason, Outcome
+from core.protocol import FinishReason, Outcome, Priority
 from engines.api.errors import ConstraintError
 
 EOS = 0
@@ -294,3 +294,38 @@ def test_an_engine_that_dies_ends_every_request_once(make_driver, lookahead):
     assert len(driver.dones) == 4
     assert not driver.loop.busy
     driver.scheduler.check()
+
+
+def test_progress_never_goes_back_and_ends_with_the_first_token(make_driver, lookahead):
+    driver = make_driver(
+        num_slots=2, num_pages=14, page_size=4, max_tokens=8, lookahead=lookahead, policy={"patience_steps": 4}
+    )
+    driver.submit(0, list(range(1, 31)), max_tokens=12, ignore_eos=True, wants_progress=True, priority=Priority.BATCH)
+    told = []
+    for turn in range(400):
+        if turn % 9 == 2 and len(driver.dones) < 8:
+            driver.submit(turn, [50 + turn] * 45, max_tokens=3, ignore_eos=True)
+        if driver.loop.busy:
+            driver.step()
+        if driver.outputs[0, 0] and not told:
+            told = list(driver.progress[0])
+    driver.run()
+    assert driver.scheduler.preemptions > 0
+    computed = [progress.computed for progress in driver.progress[0]]
+    assert computed == sorted(set(computed))
+    assert computed[-1] == 30
+    assert driver.progress[0] == told  # nothing more once text flows
+
+
+def test_refusals_name_the_parameter_that_is_to_blame(make_driver):
+    driver = make_driver(num_pages=9, page_size=16, policy={"max_waiting": 3})
+    with pytest.raises(NeverFits) as long:
+        driver.submit(1, [1] * 128)
+    with pytest.raises(NeverFits) as many:
+        driver.submit(1, [1] * 100, max_tokens=29)
+    with pytest.raises(InvalidRequest, match="n is 4, but at most 3") as wide:  # never Busy: waiting would not help
+        driver.submit(1, [1], n=4)
+    assert (long.value.param, many.value.param, wide.value.param) == ("prompt", "max_tokens", "n")
+    driver.submit(1, [1], n=3)
+    with pytest.raises(Busy, match="3 sequences are waiting already, the limit is 3"):
+        driver.submit(2, [1])

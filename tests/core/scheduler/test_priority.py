@@ -110,3 +110,38 @@ def test_the_budget_never_starves_decodes_or_prefill():
     model.observe(100, 1.0)
     assert token_budget(config, model, interactive_decodes=1, decodes=40) == 72
     assert token_budget(config, model, interactive_decodes=0, decodes=40) == 512
+
+
+def test_batch_work_alone_takes_its_turns_without_preemption(make_driver, lookahead):
+    driver = make_driver(num_slots=2, num_pages=64, lookahead=lookahead, policy={"patience_steps": 5})
+    for i in range(6):
+        driver.submit(i, [5 + i] * 20, max_tokens=40, ignore_eos=True, priority=BATCH)
+    driver.run()
+    assert driver.scheduler.preemptions == 0
+    assert list(driver.dones) == list(range(6))
+
+
+def test_a_batch_request_that_is_preempted_again_and_again_is_promoted(make_driver, lookahead):
+    """Its pages are evicted each time: that it computes the same positions over and over is no progress."""
+    driver = make_driver(
+        num_slots=2, num_pages=13, page_size=4, max_tokens=8, lookahead=lookahead, policy={"patience_steps": 16}
+    )
+    driver.submit(0, list(range(1, 31)), max_tokens=2, ignore_eos=True, priority=BATCH)
+    sent = 0
+    while 0 not in driver.dones:
+        if driver.turns % 4 == 0 and not driver.scheduler.waiting.oldest(Priority.INTERACTIVE):
+            sent += 1
+            driver.submit(sent, [40 + sent % 900] * 36, max_tokens=2, ignore_eos=True)
+        driver.step()
+        assert driver.turns < 600, "the batch request starves"
+
+
+def test_no_token_is_kept_for_batch_work_that_has_no_slot(make_driver):
+    driver = make_driver(num_slots=1, max_tokens=64, num_pages=300)
+    driver.submit(0, [7] * 400, max_tokens=1)
+    driver.step()
+    driver.step()
+    driver.submit(2, [9] * 400, max_tokens=1, priority=BATCH)
+    driver.step()
+    assert [step.plan.num_tokens for step in driver.steps] == [64, 64, 64]
+    driver.run()

@@ -89,13 +89,15 @@ BREAKS = {
     "page id": lambda plan: plan.page_ids.__setitem__(0, DUMMY_PAGE),
     "page id is outside": lambda plan: plan.page_ids.__setitem__(0, 20),
     "page copy": lambda plan: plan.page_copies.__setitem__((0, 1), 0),
+    "another one of its step": lambda plan: plan.page_copies.__setitem__((1, 0), 9),
+    "writes what another": lambda plan: plan.page_copies.__setitem__((1, 1), 9),
     "same page": lambda plan: plan.page_ids.__setitem__(1, 6),
 }
 
 
 @pytest.mark.parametrize("reason", BREAKS)
 def test_check_names_what_is_broken(reason):
-    plan = StepPlan.build(1, make_rows(), [(10, 9)])
+    plan = StepPlan.build(1, make_rows(), [(10, 9), (11, 12)])
     BREAKS[reason](plan)
     with pytest.raises(ContractError, match=reason):
         plan.check(**LIMITS)
