@@ -89,7 +89,8 @@ class SequencePages:
     def release(self, sequence: Sequence) -> None:
         """Give all pages back. Idempotent."""
         self.pool.release(sequence.pages.tolist())
-        sequence.num_pages = sequence.published = 0
+        sequence.drop_pages()
+        sequence.published = 0
         sequence.cached = sequence.computed = sequence.planned = 0
 
     def new_weights(self, salt: bytes) -> None:

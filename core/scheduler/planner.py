@@ -129,20 +129,22 @@ class Planner:
         """One token for each sequence that generates."""
         if self._pages.pool.available < len(ready):
             ready = sorted(ready, key=rank)  # the first may displace the last
-        size = self.config.page_size
+        size, budget = self.config.page_size, draft.budget
+        add_row, add_plan_row, add_slot = draft.decode_rows.append, draft.decodes.append, draft.slots.add
         for sequence in ready:
             slot, start = sequence.slot, sequence.planned
-            if slot is None or sequence.preempting or draft.budget <= 0:
+            if slot is None or sequence.preempting or budget <= 0:
                 continue  # gave way to one before it
             if start >= sequence.num_pages * size and not self._extend(draft, sequence):
                 continue  # stalls, holding what it has
-            draft.decodes.append(PlanRow(slot, start, None, sequence.table[: sequence.num_pages], True, True))
-            draft.decode_rows.append((sequence, 1, True))
-            draft.slots.add(slot)
+            add_plan_row(PlanRow(slot, start, None, sequence.pages, True, True))
+            add_row((sequence, 1, True))
+            add_slot(slot)
             sequence.planned = start + 1
             sequence.pending += 1
             sequence.in_flight += 1
-            draft.budget -= 1
+            budget -= 1
+        draft.budget = budget
 
     def _add_chunk(self, draft: Draft, sequence: Sequence, limit: int) -> None:
         assert sequence.slot is not None

@@ -48,6 +48,7 @@ class Sequence:
         "live",
         "max_total",
         "num_pages",
+        "pages",
         "pending",
         "planned",
         "preempting",
@@ -80,7 +81,9 @@ class Sequence:
         self.preempting = False  # goes back to waiting once nothing of it is in flight
         self.slot: int | None = None
         self.table: Int32 = np.zeros(16, np.int32)
-        self.num_pages = 0
+        self.num_pages: int
+        self.pages: Int32  # the page table, int32 [num_pages]: a view of `table`; rows of a plan copy it
+        self._set_pages(0)
         self.published = 0  # leading pages already offered to the prefix index
         self.hashes: list[bytes] = []  # chain hashes of the leading full pages, as far as they were needed
         self.live = False  # the slot holds the last sampled token: the next row is a decode
@@ -97,11 +100,6 @@ class Sequence:
     def output_len(self) -> int:
         return self.total - len(self.request.prompt)
 
-    @property
-    def pages(self) -> Int32:
-        """The page table, int32 [num_pages]: a view; rows of a plan copy it."""
-        return self.table[: self.num_pages]
-
     def add_pages(self, pages: list[int]) -> None:
         end = self.num_pages + len(pages)
         if end > len(self.table):
@@ -109,7 +107,15 @@ class Sequence:
                 [self.table, np.zeros(max(end, 2 * len(self.table)) - len(self.table), np.int32)]
             )
         self.table[self.num_pages : end] = pages
-        self.num_pages = end
+        self._set_pages(end)
+
+    def drop_pages(self) -> None:
+        """Hold no page any more; whoever calls has given them back."""
+        self._set_pages(0)
+
+    def _set_pages(self, count: int) -> None:
+        self.num_pages = count
+        self.pages = self.table[:count]
 
     def append(self, token: int) -> None:
         """Take a sampled token."""

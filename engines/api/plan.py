@@ -136,10 +136,11 @@ class StepPlan:
     def build(cls, step: int, rows: Sequence[PlanRow], page_copies: Sequence[tuple[int, int]] = ()) -> StepPlan:
         """Pack `rows` (decodes first) and copies into a fresh buffer: never rewritten, so it may stay in flight."""
         n_rows = len(rows)
-        counts = [1 if row.token_ids is None else len(row.token_ids) for row in rows]
-        page_counts = [len(row.pages) for row in rows]
-        logit_rows = [i for i, row in enumerate(rows) if row.wants_logits]
-        n_decodes = sum(1 for row in rows if row.is_decode)
+        slots, first, token_ids, pages, wants_logits, is_decode = zip(*rows, strict=True) if rows else ((),) * 6
+        counts = [1 if ids is None else len(ids) for ids in token_ids]
+        page_counts = list(map(len, pages))
+        logit_rows = [i for i, wants in enumerate(wants_logits) if wants]
+        n_decodes = sum(is_decode)
         n_tokens, n_pages = sum(counts), sum(page_counts)
         n_logits, n_copies = len(logit_rows), len(page_copies)
         sizes = (n_tokens, n_tokens, n_rows + 1, n_rows, n_rows, n_rows + 1, n_pages, n_logits, n_logits, 2 * n_copies)
@@ -163,24 +164,22 @@ class StepPlan:
             *offsets,
         )
         plan = cls(buffer)
-        starts = np.array([row.start for row in rows], np.int32)
+        starts = np.array(first, np.int32)
         count_array = np.array(counts, np.int32)
         np.cumsum(count_array, out=plan.query_start[1:])
         np.cumsum(np.array(page_counts, np.int32), out=plan.page_start[1:])
-        plan.slots[:] = [row.slot for row in rows]
-        plan.kv_len[:] = starts + count_array
+        plan.slots[:] = slots
+        np.add(starts, count_array, out=plan.kv_len)
         if n_pages:
-            np.concatenate([row.pages for row in rows], out=plan.page_ids)
+            np.concatenate(pages, out=plan.page_ids)
         # Decodes first: one token each, so packed index = row index.
-        plan.tokens[:n_decodes] = [
-            FROM_SLOT if row.token_ids is None else int(row.token_ids[0]) for row in rows[:n_decodes]
-        ]
+        plan.tokens[:n_decodes] = [FROM_SLOT if ids is None else int(ids[0]) for ids in token_ids[:n_decodes]]
         plan.positions[:n_decodes] = starts[:n_decodes]
         query_start = plan.query_start.tolist()
         for i in range(n_decodes, n_rows):
-            row, first, end = rows[i], query_start[i], query_start[i + 1]
-            plan.tokens[first:end] = FROM_SLOT if row.token_ids is None else row.token_ids
-            plan.positions[first:end] = np.arange(row.start, row.start + end - first, dtype=np.int32)
+            ids, begin, end = token_ids[i], query_start[i], query_start[i + 1]
+            plan.tokens[begin:end] = FROM_SLOT if ids is None else ids
+            plan.positions[begin:end] = np.arange(first[i], first[i] + end - begin, dtype=np.int32)
         plan.logit_row[:] = logit_rows
         plan.logit_token[:] = plan.query_start[1:][plan.logit_row] - 1
         if n_copies:
