@@ -55,7 +55,7 @@ class EngineLoop:
         self._on_plan: Callable[[PlannedStep], None] | None = None
         self._in_flight: _InFlight | None = None
         self._last_end = 0.0
-        self._late: list[Event] = []  # of a step that was collected by a call that then failed
+        self._late: list[Event] = []  # of steps that were applied, not yet returned: the call failed after that
 
     def watch(self, on_plan: Callable[[PlannedStep], None], on_step: Callable[[PlannedStep], None]) -> None:
         """From now on `on_plan` sees each step before the engine does, and `on_step` after it was applied."""
@@ -81,21 +81,24 @@ class EngineLoop:
 
         An engine error leaves the loop unusable: the caller ends every request with `abort`.
         """
-        events, self._late = self._late, []
         planned = self.scheduler.plan()
         started = self._start(planned) if planned else None
+        # Kept in `_late` until this returns: what a step that is applied tells must reach its reader, also if the engine
+        # fails right afterwards.
+        events = self._late
         if self.engine.spec.lookahead == 0:
-            if started is None:
-                return events
-            self.engine.sample(started.handle, self._masks(started.planned, events))
-            return events + self._collect(started)
-        if started and not started.planned.has_constraint:
-            self.engine.sample(started.handle)
-        due, self._in_flight = self._in_flight, started
-        if due:
-            events += self._collect(due)
-        if started and started.planned.has_constraint:
-            self.engine.sample(started.handle, self._masks(started.planned, events))
+            if started:
+                self.engine.sample(started.handle, self._masks(started.planned, events))
+                events += self._collect(started)
+        else:
+            if started and not started.planned.has_constraint:
+                self.engine.sample(started.handle)
+            due, self._in_flight = self._in_flight, started
+            if due:
+                events += self._collect(due)
+            if started and started.planned.has_constraint:
+                self.engine.sample(started.handle, self._masks(started.planned, events))
+        self._late = []
         return events
 
     def _start(self, planned: PlannedStep) -> _InFlight:

@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import Busy, InvalidRequest, NeverFits
 from core.protocol import FinishReason, Outcome, Priority
-from engines.api.errors import ConstraintError
+from engines.api.errors import ConstraintError, DeviceError
 
 EOS = 0
 
@@ -294,6 +294,27 @@ def test_an_engine_that_dies_ends_every_request_once(make_driver, lookahead):
     assert len(driver.dones) == 4
     assert not driver.loop.busy
     driver.scheduler.check()
+
+
+def test_what_a_step_told_is_not_lost_when_the_engine_dies_in_the_same_turn(make_driver):
+    driver = make_driver(lookahead=1)
+    driver.submit(1, [5, 6], max_tokens=1, ignore_eos=True)
+    driver.submit(2, [5, 7], max_tokens=9, constraint=lambda: EvenTokens(9), ignore_eos=True)
+    driver.step()
+    sample = driver.engine.sample
+
+    def dies(step, masks=None):
+        raise DeviceError("The GPU fell off the bus.")
+
+    driver.engine.sample = dies
+    with pytest.raises(DeviceError):  # collected the first step, then failed on the grammar's row of the second
+        driver.step()
+    driver.engine.sample = sample
+    driver.record(driver.loop.abort("engine_failed", "The GPU fell off the bus."))
+    assert driver.completed(1)
+    assert len(driver.outputs[1, 0]) == len(driver.outputs[2, 0]) == 1
+    assert driver.dones[2].outcome is Outcome.FAILED
+    assert not driver.loop.busy
 
 
 def test_progress_never_goes_back_and_ends_with_the_first_token(make_driver, lookahead):

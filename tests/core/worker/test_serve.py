@@ -67,7 +67,7 @@ def test_cancel_and_finish(make: Any) -> None:
         ({"prompt": [1, 1000]}, "invalid_request", "prompt"),
         ({"prompt": [-1]}, "invalid_request", "prompt"),
         ({"prompt": [2**40]}, "invalid_request", "prompt"),
-        ({"prompt": [1] * 4096}, "context_length_exceeded", "max_tokens"),
+        ({"prompt": [1] * 4096}, "context_length_exceeded", "prompt"),
         ({"temperature": -1.0}, "invalid_request", "temperature"),
         ({"logit_bias": {5000: 1.0}}, "invalid_request", "logit_bias"),
         ({"n": 0}, "invalid_request", "n"),
