@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "pull": ("core.commands.pull", "download a model from the Hub, or link a folder on this machine"),
     "list": ("core.commands.list", "installed models"),
     "remove": ("core.commands.remove", "delete an installed model and free its space"),
+    "fit": ("core.commands.fit", "will a model fit on a GPU, per precision"),
     "doctor": ("core.commands.doctor", "check this installation and this machine"),
 }
 

@@ -27,6 +27,7 @@ from core.config import load_config
 from core.errors import DesksideError, InternalError, InvalidRequest, from_engine
 from core.generation import Delta, Generation
 from core.library.catalog import find_model, generation_defaults
+from core.library.locks import use_model
 from core.protocol import Cancel, Event, FinishReason, Outcome, Priority, TokenLogprob
 from core.sampling import SamplingParams
 from core.text.prompt import Prompt, PromptBuilder
@@ -107,15 +108,20 @@ class LLM:
         self.folder = find_model(str(model), config.places)
         self.prompts = PromptBuilder.from_folder(self.folder, config.places.cache / "tokenizers")
         self.defaults = generation_defaults(self.folder)
-        with _engine_errors():
-            engine = open_engine(
-                self.folder,
-                backend=config.backend,
-                num_slots=num_slots,
-                max_tokens=max_tokens_per_step,
-                kv_tokens=kv_tokens,
-                threads=threads,
-            )
+        self._in_use = use_model(self.folder, config.places)
+        try:
+            with _engine_errors():
+                engine = open_engine(
+                    self.folder,
+                    backend=config.backend,
+                    num_slots=num_slots,
+                    max_tokens=max_tokens_per_step,
+                    kv_tokens=kv_tokens,
+                    threads=threads,
+                )
+        except BaseException:
+            self._release()
+            raise
         self._loop = EngineLoop(engine)
         self._lock = RLock()
         self._open: dict[int, _Running] = {}
@@ -204,6 +210,12 @@ class LLM:
                 for request in list(self._open):
                     self._dispatch(self._loop.cancel(Cancel(request)))
                 self._loop.engine.close()
+                self._release()
+
+    def _release(self) -> None:
+        """The folder may be removed again."""
+        if self._in_use is not None:
+            self._in_use.release()
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,9 @@ import time
 import traceback
 from pathlib import Path
 
+from core.config import load_config
 from core.errors import DesksideError, DeviceUnusable, InternalError, from_engine
+from core.library.locks import use_model
 from core.outbox import Outbox
 from core.pipes import Connection, PipeClosed
 from core.protocol import (
@@ -74,6 +76,8 @@ def _serve(connection: Connection, outbox: Outbox) -> int:
     try:
         pulse.enter(Phase.LOAD, load.deadlines.load_s, tell=True)
         started = time.monotonic()
+        # Held until this process ends, so that nobody removes or replaces the files meanwhile.
+        in_use = use_model(Path(load.folder), load_config(os.environ).places)
         loop = _load(load, LoadReport(pulse, outbox, load.deadlines))
         outbox.put(encode(describe(loop, os.getpid(), time.monotonic() - started)))
         pulse.enter(Phase.IDLE, tell=True)
@@ -81,6 +85,8 @@ def _serve(connection: Connection, outbox: Outbox) -> int:
         code = Server(connection, outbox, pulse, loop, grammars, load.deadlines).run()
         if code == 0:
             loop.engine.close()
+        if in_use is not None:
+            in_use.release()
         return code
     finally:
         pulse.stop()
