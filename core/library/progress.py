@@ -50,6 +50,7 @@ class Meter:
         self._shown = 0
         self._arrivals: deque[tuple[float, int]] = deque()
         self._told = float("-inf")
+        self._file = ""
         self.arrived = 0  # bytes from the network
 
     def begin(self, stage: Stage, total: int) -> None:
@@ -76,15 +77,17 @@ class Meter:
         with self._lock:
             self._on_note(text)
 
-    def end(self) -> None:
+    def tick(self) -> None:
+        """Tell how things are although nothing arrived: call it a few times a second, or a stall leaves an old rate."""
         with self._lock:
-            self._tell("", force=True)
+            self._tell(self._file, force=True)
 
     def _tell(self, file: str, *, force: bool) -> None:
         now = self._clock()
         if not force and now - self._told < self._interval:
             return
         self._told = now
+        self._file = file
         self._shown = max(self._shown, self._sum)
         rate = self._rate(now)
         eta = (self._total - self._sum) / rate if rate > 0 and self._total else None

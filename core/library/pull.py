@@ -121,7 +121,7 @@ class Pull:
             staging.describe(self.revision, total_size(files))
             self._meter.begin("download", total_size(files))
             self._fetch_all(staging, fetcher, files)
-            self._meter.end()
+            self._meter.tick()
             self._meter.begin("install", total_size(files))
             with own_model(name, self._places):
                 folder = staging.install(files, manifest)
@@ -230,6 +230,7 @@ class Pull:
             for thread in threads:
                 while thread.is_alive():
                     thread.join(0.2)  # short, so that Ctrl+C gets through on Windows
+                    self._meter.tick()
                     if self._control.stopped:
                         break
         finally:

@@ -15,9 +15,10 @@ from core.errors import AccessDenied, Busy, DiskFull, InvalidRequest, ModelUnusa
 from core.library import pull as pull_module
 from core.library.catalog import find_model, installed_models
 from core.library.fetch import Stopped
-from core.library.hub import Hub
+from core.library.hub import Hub, RemoteFile
 from core.library.locks import lock_path, try_lock, use_model
 from core.library.manifest import read_manifest
+from core.library.progress import Meter
 from core.library.staging import unfinished
 
 REPO = "maker/model"
@@ -74,6 +75,23 @@ def test_progress_never_goes_back_and_ends_at_the_end(pull):
         "download",
         "install",
     ]
+
+
+def test_rate_and_eta_follow_the_last_seconds():
+    now, told = [0.0], []
+    meter = Meter(told.append, print, clock=lambda: now[0])
+    file = RemoteFile("x", 1000, "0" * 40)
+    meter.begin("download", 1000)
+    for _ in range(4):
+        now[0] += 1.0
+        meter.at(file, int(now[0]) * 100, arrived=100)
+    assert (told[-1].rate, told[-1].eta) == (pytest.approx(400 / 3), pytest.approx(600 / (400 / 3)))
+    now[0] += 30.0
+    meter.tick()
+    assert (told[-1].done, told[-1].rate, told[-1].eta, told[-1].file) == (400, 0.0, None, "x")
+    now[0] += 1.0
+    meter.at(file, 0, arrived=0)  # started over
+    assert told[-1].done == 400
 
 
 def test_a_revision_by_name_or_commit(pull):

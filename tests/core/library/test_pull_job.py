@@ -54,6 +54,8 @@ def test_a_pull_is_paused_resumed_and_done(environment, pull, places):
         seen = []
         while not any(request.sent >= 390_000 for request in pull.fake.requests(SHARD, "cdn")):
             await asyncio.sleep(0.02)
+        while manager.get(job.id).done < 390_000:  # told although nothing arrives any more
+            await asyncio.sleep(0.02)
         manager.pause(job.id)
         paused = await until(manager, job.id, JobState.PAUSED)
         assert not (places.models / REPO).exists()
