@@ -27,6 +27,7 @@ import numpy as np
 
 from engines.api import Engine, PlanRow, SamplerParams, SlotInit, StepPlan
 from engines.factory import open_engine
+from engines.models import open_model
 
 PROMPT, DECODE, PREFILL = 32, 48, 512
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo_model"
@@ -72,6 +73,8 @@ class Ours:
         self.engine: Engine = open_engine(
             folder, num_slots=16, kv_tokens=17 * 16 * self.pages, max_tokens=PREFILL, threads=threads
         )
+        with open_model(folder) as model:  # an end token must not end one side's text (transformers' min_new_tokens)
+            self.params = SamplerParams(temperature=0, min_tokens=1 + DECODE, stop_ids=model.eos_ids)
         # Interleaved, as pages are when sequences grow side by side.
         self.table = 1 + np.arange(16)[:, None] + 16 * np.arange(self.pages)[None]
         self.steps = 0
@@ -89,7 +92,7 @@ class Ours:
     def prefill(self, prompts: np.ndarray) -> tuple[float, np.ndarray]:
         """Seconds, first tokens [batch]."""
         for slot, ids in enumerate(prompts):
-            self.engine.init_slot(SlotInit(slot, SamplerParams(temperature=0), ids, ids[:0]))
+            self.engine.init_slot(SlotInit(slot, self.params, ids, ids[:0]))
         begin = time.perf_counter()
         tokens = self.step([self.row(slot, 0, ids) for slot, ids in enumerate(prompts)])
         return time.perf_counter() - begin, tokens
