@@ -8,13 +8,15 @@ from core.schemas.base import Finish, Reply, Sampling
 
 
 class TritonParameters(Sampling):
-    """As Triton's TensorRT-LLM models name them. `bad_words` must be empty: use logit_bias."""
+    """As Triton's TensorRT-LLM models name them. `bad_words` must be empty: use logit_bias. `apply_chat_template`: false takes
+    `text_input` as it is; otherwise, for a model with a chat template, it is a user's message."""
 
     max_tokens: int | None = None
     stop_words: str | list[str] | None = None
     bad_words: str | list[str] | None = None
     random_seed: int | None = None
     n: int | None = None
+    apply_chat_template: bool | None = None
 
 
 class TritonRequest(TritonParameters):

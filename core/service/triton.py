@@ -2,6 +2,9 @@
 
     curl -X POST localhost:PORT/v2/models/demo/generate -H "Authorization: Bearer $TOKEN" -d \\
       '{"text_input": "How do I count to nine in French?", "parameters": {"max_tokens": 100}}'
+
+A chat model given a bare question has nothing to say to it, so `text_input` goes through the model's chat template where there
+is one, unless `apply_chat_template` is false: for clients that write the template's tokens themselves.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from core.service.replies import TRITON_ERRORS, answer_once, answer_stream
 from core.service.runs import Run
 from core.service.sse import event
 from core.service.state import Service
+from core.text.prompt import Prompt
 
 
 def routes(service: Service) -> APIRouter:
@@ -58,7 +62,7 @@ def routes(service: Service) -> APIRouter:
 
     @router.post("/models/{model}/generate", response_model=TritonReply)
     async def generate(model: str, body: TritonRequest, request: Request) -> Response:
-        """The whole text that follows `text_input`."""
+        """The model's whole answer to `text_input` (without a chat template: the text that follows it)."""
         if body.stream:
             raise InvalidRequest("generate answers in one piece; use generate_stream.", "stream")
         return await answer_once(request, _generate(service, model, body, caller_of(request)))
@@ -78,12 +82,15 @@ async def _known(service: Service, name: str) -> None:
         raise NotFound(f"There is no model '{name}'; GET /v1/models lists those that can be used.")
 
 
-def _params(body: TritonRequest) -> SamplingParams:
+def _merged(body: TritonRequest) -> TritonParameters:
     """Of the two places where a parameter may stand, `parameters` goes before."""
     given = body.model_dump(exclude_none=True, exclude={"id", "text_input", "stream", "parameters"})
     if body.parameters is not None:
         given |= body.parameters.model_dump(exclude_none=True)
-    merged = TritonParameters(**given)
+    return TritonParameters(**given)
+
+
+def _params(merged: TritonParameters) -> SamplingParams:
     if any(_words(merged.bad_words)):
         raise InvalidRequest("bad_words is not supported; lower a token's chances with logit_bias.", "bad_words")
     if merged.n not in (None, 1):
@@ -100,10 +107,18 @@ def _words(value: str | list[str] | None) -> list[str]:
 
 
 async def _run(service: Service, name: str, body: TritonRequest, caller: Caller) -> Run:
-    params = _params(body)
+    merged = _merged(body)
+    params = _params(merged)
     model = await service.models.get(name)
-    prompt = await service.encoders.run(len(body.text_input), lambda: model.prompts.text(body.text_input))
-    priority = priority_of(body.parameters or body)
+    is_chat = bool(body.text_input) and model.prompts.template is not None and merged.apply_chat_template is not False
+
+    def encode() -> Prompt:
+        if is_chat:
+            return model.prompts.chat([{"role": "user", "content": body.text_input}])
+        return model.prompts.text(body.text_input)
+
+    prompt = await service.encoders.run(len(body.text_input), encode)
+    priority = priority_of(merged)
     return Run(model, prompt, params, service.limits, client=caller.name, priority=priority, metrics=service.metrics)
 
 

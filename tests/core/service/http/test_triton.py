@@ -87,3 +87,15 @@ def test_errors_are_a_sentence_under_error(client: Any, path: str, body: dict[st
     response = client.post(path, json=body)
     assert response.status_code == status
     assert response.json()["error"].endswith(".")
+
+
+def test_text_goes_through_the_chat_template_unless_told_not_to(server: Any, client: Any) -> None:
+    def prompt_of(**parameters: Any) -> list[int]:
+        body = {"text_input": "One", "max_tokens": 1, **parameters}
+        assert client.post("/v2/models/tiny/generate", json=body).status_code == 200
+        return list(server.handle().submits[-1].prompt_ids)
+
+    bare, asked = prompt_of(apply_chat_template=False), prompt_of()
+    assert prompt_of(parameters={"apply_chat_template": False}) == bare
+    assert len(asked) > len(bare)
+    assert any(asked[i : i + len(bare)] == bare for i in range(len(asked)))
