@@ -14,7 +14,7 @@ import msgspec
 from core.errors import InvalidRequest
 from core.generation import Delta
 from core.grammar.source import GrammarSource
-from core.protocol import Progress, TokenLogprob
+from core.protocol import FinishReason, Progress, TokenLogprob
 from core.schemas import (
     ChatChoice,
     ChatCompletion,
@@ -51,6 +51,7 @@ from core.text.tool_formats import PLAIN
 
 MAX_TOP_LOGPROBS = 20
 PROGRESS_EVENT = "deskside.progress"
+_FINISHED = (FinishReason.STOP, FinishReason.LENGTH)  # of any other end an error event tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +291,7 @@ class ChatWriter:
         for part in parts:
             out.append(self._chunk(delta.index, _delta_json(part), logprobs))
             logprobs = b"null"
-        if delta.finish_reason is not None:
+        if delta.finish_reason in _FINISHED:
             reason = answer.finish_reason(delta.finish_reason)
             out.append(self._chunk(delta.index, b"{}", finish=encode(reason)))
 

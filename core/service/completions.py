@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import InvalidRequest
 from core.generation import Delta
+from core.protocol import FinishReason
 from core.schemas import Completion, CompletionChoice, CompletionLogprobs, CompletionRequest
 from core.service.chat import Caller, progress_event, usage_reply
 from core.service.models import LoadedModel
@@ -164,8 +165,9 @@ async def completion_events(service: Service, body: CompletionRequest, caller: C
                 if delta.logprobs:
                     reply = logprobs_reply(request.model, delta, offsets)
                     logprobs = encode(reply.model_dump())
-                finish = b"null" if delta.finish_reason is None else encode(delta.finish_reason.value)
-                if text or delta.logprobs or delta.finish_reason is not None:
+                ended = delta.finish_reason in (FinishReason.STOP, FinishReason.LENGTH)  # else an error event tells
+                finish = encode(delta.finish_reason) if ended else b"null"
+                if text or delta.logprobs or ended:
                     out.append(
                         begin
                         + b'{"index":%d,"text":%b,"logprobs":%b,"finish_reason":%b}'

@@ -69,7 +69,13 @@ class History:
     def splice(self, text: str, plain: list[int]) -> list[int]:
         """The ids for `text`, of which `plain` is the ordinary encoding: with remembered ids as far as they say the same."""
         with self._lock:
-            turns = [(key, turn) for key, turn in self._turns.items() if text.startswith(turn.text)]
+            found = {
+                # The same prompt again (another try, a benchmark) can be there many times: the last says as much as all.
+                (key if len(turn.text) < len(text) else None): (key, turn)
+                for key, turn in self._turns.items()
+                if text.startswith(turn.text)
+            }
+        turns = list(found.values())
         borders = []
         for key, turn in turns:
             rest = text[len(turn.text) :]

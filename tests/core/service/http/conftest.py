@@ -322,15 +322,36 @@ def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Serve:
     return starter(tmp_path_factory.mktemp("module"))
 
 
+def real_engine(**stub: Any) -> EngineOptions:
+    """A real worker process over the stub engine."""
+    arguments = json.dumps({"vocab_size": 259, "num_pages": 4000, "num_slots": 64, "max_context": 8192} | stub)
+    return EngineOptions(target="engines.stub:StubEngine", arguments=arguments)
+
+
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """As `server`, with a real supervisor and worker process (over the stub engine): what grammars need."""
+    """As `server`, with a real supervisor and worker process: what grammars need."""
     home = tmp_path_factory.mktemp("real")
     write_model(home / "data" / "models" / "tiny")
-    arguments = json.dumps({"vocab_size": 259, "num_pages": 2000, "num_slots": 64, "max_context": 8192})
-    engine = EngineOptions(target="engines.stub:StubEngine", arguments=arguments)
-    with running(home, ServeOptions(model="tiny", jobs=(), engine=engine), None) as server:
+    with running(home, ServeOptions(model="tiny", jobs=(), engine=real_engine()), None) as server:
         yield server
+
+
+@pytest.fixture
+def serve_real(tmp_path: Path) -> Serve:
+    """The same with a stub engine of one's own: `with serve_real(seconds_per_step=0.01) as server`."""
+
+    def start(**stub: Any) -> contextlib.AbstractContextManager[Running]:
+        write_model(tmp_path / "data" / "models" / "tiny")
+        return running(tmp_path, ServeOptions(model="tiny", jobs=(), engine=real_engine(**stub)), None)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def serve_demo(tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """The bundled demo model on the reference engine."""
+    return lambda: running(tmp_path_factory.mktemp("demo"), ServeOptions(model="demo", jobs=()), None)
 
 
 @pytest.fixture(scope="module")
