@@ -12,6 +12,8 @@ with LLM("demo") as llm:
 from __future__ import annotations
 
 import os
+import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,14 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import load_config
-from core.errors import DesksideError, InternalError, InvalidRequest, from_engine
+from core.errors import DesksideError, InternalError, InvalidRequest, from_code, from_engine
 from core.generation import Delta, Generation
+from core.interrupts import uninterrupted
 from core.library.catalog import find_model, generation_defaults
 from core.library.locks import use_model
 from core.protocol import Cancel, Event, FinishReason, Outcome, Priority, TokenLogprob
 from core.sampling import SamplingParams
 from core.text.prompt import Prompt, PromptBuilder
-from core.worker.loop import EngineLoop
+from core.worker.loop import EngineLoop, scheduler_config
 from engines.api import EngineSpec
 from engines.api.errors import EngineError
 
@@ -104,6 +107,14 @@ class LLM:
         Raises NotFound, ModelUnusable, DeviceUnusable, InvalidRequest."""
         from engines.factory import open_engine
 
+        for name, value, least in (
+            ("num_slots", num_slots, 1),
+            ("max_tokens_per_step", max_tokens_per_step, num_slots),
+            ("kv_tokens", kv_tokens, 1),
+        ):
+            if value is not None and value < least:
+                why = ", one for each of the num_slots" if least > 1 else ""
+                raise InvalidRequest(f"{name} is {value}; it must be at least {least}{why}.", name)
         config = load_config(os.environ, {"backend": backend})
         self.folder = find_model(str(model), config.places)
         self.prompts = PromptBuilder.from_folder(self.folder, config.places.cache / "tokenizers")
@@ -122,9 +133,11 @@ class LLM:
         except BaseException:
             self._release()
             raise
-        self._loop = EngineLoop(engine)
+        # Whoever calls `generate` holds all its prompts already: as many as there are may wait.
+        self._loop = EngineLoop(engine, scheduler_config(engine.spec, max_waiting=sys.maxsize))
         self._lock = RLock()
         self._open: dict[int, _Running] = {}
+        self._left: deque[_Running] = deque()  # of streams that nobody holds any more
         self._next_id = 0
         self._closed = False
 
@@ -230,7 +243,12 @@ class LLM:
     def _prompt(self, prompt: PromptLike, **variables: Any) -> Prompt:
         if isinstance(prompt, str):
             return self.prompts.text(prompt)
-        items = list(prompt)
+        items = list(prompt) if isinstance(prompt, (Sequence, np.ndarray)) else None
+        if items is None or isinstance(prompt, bytes):
+            raise InvalidRequest(
+                f"A prompt is a {type(prompt).__name__}; give text, a list of token ids, or a list of messages.",
+                "prompt",
+            )
         if items and isinstance(items[0], Mapping):
             return self.prompts.chat(items, **variables)  # type: ignore[arg-type]
         ids = [int(item) if isinstance(item, np.integer) else item for item in items]
@@ -243,6 +261,8 @@ class LLM:
         return built
 
     def _resolve(self, params: SamplingParams | None) -> SamplingParams:
+        if params is not None and not isinstance(params, SamplingParams):
+            raise InvalidRequest(f"params is a {type(params).__name__}; give SamplingParams.", "params")
         return (params or SamplingParams()).check(self.spec.vocab_size).resolve(self.defaults)
 
     def _run(
@@ -252,7 +272,9 @@ class LLM:
         priority: Priority,
         on_done: Callable[[int, Result], None] | None,
     ) -> list[Result]:
-        each = [params] * len(prompts) if params is None or isinstance(params, SamplingParams) else list(params)
+        each: list[Any] = [params] * len(prompts)  # one for all; `_resolve` refuses what is none
+        if isinstance(params, Sequence):
+            each = list(params)
         if len(each) != len(prompts):
             raise InvalidRequest(
                 f"{len(prompts)} prompts came with {len(each)} sampling parameters; give one or as many."
@@ -260,15 +282,17 @@ class LLM:
         resolved = [self._resolve(one) for one in each]
         with self._lock:
             runs: list[_Running] = []
+            finished: deque[_Running] = deque()
             try:
                 for prompt, one in zip(prompts, resolved, strict=True):
-                    runs.append(self._submit(prompt, one, priority, False))
-                waiting = dict(enumerate(runs))
-                while waiting:
+                    runs.append(self._submit(prompt, one, priority, False, finished))
+                index = {run: i for i, run in enumerate(runs)}
+                while index:
                     self._turn()
-                    for i in [i for i, run in waiting.items() if run.generation.done is not None]:
-                        run = waiting.pop(i)
+                    while finished:
+                        run = finished.popleft()
                         run.collect()
+                        i = index.pop(run)
                         if on_done:
                             on_done(i, run.result())
             except BaseException:
@@ -277,25 +301,39 @@ class LLM:
                 raise
         return [run.result() for run in runs]
 
-    def _submit(self, prompt: Prompt, params: SamplingParams, priority: Priority, wants_progress: bool) -> _Running:
+    def _submit(
+        self,
+        prompt: Prompt,
+        params: SamplingParams,
+        priority: Priority,
+        wants_progress: bool,
+        finished: deque[_Running] | None = None,
+    ) -> _Running:
+        """Start a request; once it is done it is put into `finished`."""
         self._check_open()
-        self._next_id += 1
-        generation = Generation(
-            self._next_id, prompt, params, self.prompts, priority=priority, wants_progress=wants_progress
-        )
-        self._loop.submit(generation.submit)
-        running = _Running(generation)
-        self._open[self._next_id] = running
-        return running
+        with uninterrupted():
+            self._cancel_left()
+            self._next_id += 1
+            generation = Generation(
+                self._next_id, prompt, params, self.prompts, priority=priority, wants_progress=wants_progress
+            )
+            self._loop.submit(generation.submit)
+            running = _Running(generation, finished)
+            self._open[self._next_id] = running
+            return running
 
     def _turn(self) -> None:
-        """One step of the engine, for whoever is open."""
-        try:
-            events = self._loop.step()
-        except EngineError as error:
-            self._dispatch(self._loop.abort("engine_failed", str(error)))
-            raise from_engine(error) from error
-        self._dispatch(events)
+        """One step of the engine, for whoever is open. If it fails, all of them end with that error."""
+        with uninterrupted():
+            self._cancel_left()
+            try:
+                with _engine_errors():
+                    events = self._loop.step()
+            except BaseException as error:
+                ours = error if isinstance(error, DesksideError) else InternalError(f"{type(error).__name__}: {error}")
+                self._dispatch(self._loop.abort(ours.code, ours.message))
+                raise
+            self._dispatch(events)
 
     def _dispatch(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -305,24 +343,36 @@ class LLM:
             running.deltas += running.generation.take(event)
             for finish in running.generation.take_finishes():
                 self._dispatch(self._loop.finish(finish))
-            if running.generation.done is not None:
-                self._open.pop(event.request, None)
+            if running.generation.done is None or self._open.pop(event.request, None) is None:
+                continue  # goes on, or its end was seen by the call above
+            if running.finished is not None:
+                running.finished.append(running)
 
     def _cancel(self, running: _Running) -> None:
-        with self._lock:
+        with self._lock, uninterrupted():
             if running.generation.done is None and not self._closed:
                 self._dispatch(self._loop.cancel(Cancel(running.generation.submit.request)))
+
+    def _leave(self, running: _Running) -> None:
+        """`_cancel` from a finalizer: at any moment and in any thread, so the next call does it."""
+        if running.generation.done is None:
+            self._left.append(running)
+
+    def _cancel_left(self) -> None:
+        while self._left:
+            self._cancel(self._left.popleft())
 
     def _check_open(self) -> None:
         if self._closed:
             raise InvalidRequest("This LLM is closed; make a new one.")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Running:
     """A request in the loop: deltas not yet handed out, and the samples as far as they were collected."""
 
     generation: Generation
+    finished: deque[_Running] | None = None
     deltas: list[Delta] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
 
@@ -348,7 +398,9 @@ class _Running:
         done = self.generation.done
         assert done is not None
         if done.outcome is Outcome.FAILED:
-            raise InvalidRequest(done.message) if done.code == "constraint_failed" else InternalError(done.message)
+            if done.code == "constraint_failed":
+                raise InvalidRequest(done.message)
+            raise from_code(done.code, done.message)
         usage = Usage(done.prompt_tokens, done.cached_tokens, done.output_tokens)
         return Result(self.generation.prompt.ids, self.samples, usage)
 
@@ -412,7 +464,7 @@ class Stream(Iterator[Delta]):
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        self._llm._leave(self._running)
 
 
 def _is_one(prompts: object) -> bool:

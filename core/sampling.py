@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,10 @@ MAX_N = 128
 MAX_LOGPROBS = 32
 MAX_STOP = 64
 MAX_BIAS = 2048
+MAX_COUNT = 2**31 - 1  # engines count in int32
+_NEVER_NONE = ("typical_p", "presence_penalty", "frequency_penalty", "n", "min_tokens")
+_SWITCHES = ("include_stop", "ignore_eos", "skip_special_tokens")
+_DEFAULTS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 
 
 class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,8 +54,9 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def check(self, vocab_size: int | None = None) -> SamplingParams:
         """Return self, or raise InvalidRequest naming the first bad parameter, its value and what is allowed."""
+        self._check_types()
         _number("temperature", self.temperature, 0.0, 100.0)
-        _whole("top_k", self.top_k, 0, None)
+        _whole("top_k", self.top_k, 0, MAX_COUNT)
         _number("top_p", self.top_p, 0.0, 1.0, above=True)
         _number("min_p", self.min_p, 0.0, 1.0)
         _number("typical_p", self.typical_p, 0.0, 1.0, above=True)
@@ -61,8 +65,8 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         _number("frequency_penalty", self.frequency_penalty, -100.0, 100.0)
         _whole("n", self.n, 1, MAX_N)
         _whole("seed", self.seed, -(2**63), 2**64 - 1)
-        _whole("max_tokens", self.max_tokens, 1, None)
-        _whole("min_tokens", self.min_tokens, 0, self.max_tokens)
+        _whole("max_tokens", self.max_tokens, 1, MAX_COUNT)
+        _whole("min_tokens", self.min_tokens, 0, MAX_COUNT if self.max_tokens is None else self.max_tokens)
         _whole("logprobs", self.logprobs, 0, MAX_LOGPROBS)
         if len(self.stop) > MAX_STOP or any(not isinstance(text, str) or not text for text in self.stop):
             raise InvalidRequest(f"stop takes at most {MAX_STOP} strings, none of them empty.", "stop")
@@ -77,14 +81,29 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             _token("stop_token_ids", token, vocab_size)
         return self
 
+    def _check_types(self) -> None:
+        """Python checks none when it makes one of these, and a wrong one would fail far from here, or mean something else."""
+        for name in _NEVER_NONE:
+            if getattr(self, name) is None:
+                raise InvalidRequest(f"{name} is None; leave it out or give a number.", name)
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise InvalidRequest(f"{name} is {getattr(self, name)!r}; it must be True or False.", name)
+        for name, items in (("stop", "texts"), ("stop_token_ids", "token ids")):
+            if not isinstance(getattr(self, name), (tuple, list)):
+                raise InvalidRequest(f"{name} is {getattr(self, name)!r}; it must be a list of {items}.", name)
+        if not isinstance(self.logit_bias, dict):
+            raise InvalidRequest(f"logit_bias is {self.logit_bias!r}; it must map token ids to numbers.", "logit_bias")
+
     def resolve(self, defaults: Mapping[str, Any]) -> SamplingParams:
         """Fill every None from the model's generation defaults (keys of generation_config.json) and draw the seed."""
         temperature = self.temperature
         if temperature is None:
             sampled = defaults.get("do_sample", "temperature" in defaults)
-            temperature = float(defaults.get("temperature") or 1.0) if sampled else 0.0
-            if not defaults:
-                temperature = 1.0
+            written = defaults.get("temperature")
+            temperature = 1.0 if written is None else float(written)
+            if defaults and not sampled:
+                temperature = 0.0
 
         def pick(value: Any, key: str, neutral: Any) -> Any:
             if value is not None:
@@ -122,11 +141,19 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         )
 
 
+def check_defaults(defaults: Mapping[str, Any]) -> None:
+    """Of a model's generation_config.json what `resolve` takes. Raises InvalidRequest."""
+    given = {name: defaults[name] for name in _DEFAULTS if defaults.get(name) is not None}
+    if isinstance(top_k := given.get("top_k"), float) and top_k.is_integer():
+        given["top_k"] = int(top_k)
+    SamplingParams(**given).check()
+
+
 def _number(name: str, value: float | None, low: float, high: float, *, above: bool = False) -> None:
     if value is None:
         return
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or value > high or value < low or (above and value == low):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high or (above and value == low):  # NaN is in no range
         start = f"above {low:g}" if above else f"at least {low:g}"
         raise InvalidRequest(f"{name} is {value!r}; it must be a number {start} and at most {high:g}.", name)
 
@@ -140,6 +167,11 @@ def _whole(name: str, value: int | None, low: int, high: int | None) -> None:
 
 
 def _token(name: str, value: int, vocab_size: int | None) -> None:
-    if not isinstance(value, int) or value < 0 or (vocab_size is not None and value >= vocab_size):
+    if (
+        not isinstance(value, int)
+        or isinstance(value, bool)
+        or value < 0
+        or (vocab_size is not None and value >= vocab_size)
+    ):
         end = "" if vocab_size is None else f" below {vocab_size}"
         raise InvalidRequest(f"{name} holds {value!r}; token ids are whole numbers from 0{end}.", name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelUnusable, NotFound
+from core.errors import InvalidRequest, ModelUnusable, NotFound
 from core.library.manifest import LINK_FILE, read_link, read_manifest
 from core.paths import Places, bundled_asset
 
@@ -137,9 +137,17 @@ def describe(name: str, folder: Path) -> InstalledModel:
 
 
 def generation_defaults(folder: Path) -> dict[str, Any]:
-    """Sampling defaults that the model's authors wrote down (generation_config.json); {} where there are none."""
+    """Sampling defaults that the model's authors wrote down (generation_config.json); {} where there are none.
+    Raises ModelUnusable for one that no sampler can take."""
+    from core.sampling import check_defaults  # here, so that `list` does not load NumPy for it
+
     path = folder / "generation_config.json"
-    return read_json(path) if path.is_file() else {}
+    defaults = read_json(path) if path.is_file() else {}
+    try:
+        check_defaults(defaults)
+    except InvalidRequest as error:
+        raise ModelUnusable(f"{path} cannot be used: {error.message} Correct it, or download it again.") from error
+    return defaults
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -150,7 +158,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise NotFound(f"There is no {path}; choose a folder that holds a Hugging Face checkpoint.") from error
     except OSError as error:
         raise ModelUnusable(f"{path} cannot be read ({error.strerror}); correct its permissions.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelUnusable(f"{path} is not valid JSON ({error}); download the model again.") from error
     if not isinstance(value, dict):
         raise ModelUnusable(f"{path} holds no JSON object; download the model again.")

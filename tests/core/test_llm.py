@@ -1,12 +1,14 @@
 """The in-process API on a tiny random model: a real engine, a real tokenizer."""
 
 import json
+import signal
+import threading
 
 import numpy as np
 import pytest
 
 from core import LLM, SamplingParams
-from core.errors import InvalidRequest, ModelUnusable, NeverFits, NotFound
+from core.errors import DeviceUnusable, InvalidRequest, ModelUnusable, NeverFits, NotFound
 from core.protocol import FinishReason
 
 GREEDY = SamplingParams(temperature=0.0, max_tokens=12)
@@ -211,3 +213,124 @@ def test_a_closed_llm_says_so(make_tiny_model):
     with pytest.raises(InvalidRequest, match="closed"):
         llm.generate("One", GREEDY)
     assert [d.finish_reason for d in stream][-1] is FinishReason.CANCELLED
+
+
+def test_a_generation_config_that_no_sampler_can_take_is_named(make_tiny_model):
+    for name, content in (("top_p", 7), ("temperature", "hot"), ("top_k", [1])):
+        folder = make_tiny_model(name)
+        (folder / "generation_config.json").write_text(json.dumps({name: content}))
+        with pytest.raises(ModelUnusable, match=rf"generation_config\.json cannot be used: {name} is"):
+            LLM(folder)
+
+
+def test_silly_prompts_and_options_are_refused_in_words(llm, tiny_model):
+    for prompt in (None, 5, b"bytes"):
+        with pytest.raises(InvalidRequest, match=r"A prompt is a (NoneType|int|bytes)"):
+            llm.stream(prompt, GREEDY)
+    with pytest.raises(InvalidRequest, match="A prompt is a NoneType"):
+        llm.generate([None], GREEDY)
+    with pytest.raises(InvalidRequest, match="params is a dict"):
+        llm.generate("One", {"temperature": 0.0})
+    assert llm.generate([np.array([70, 71])], GREEDY)[0].prompt_token_ids == [70, 71]
+    for option in ({"num_slots": 0}, {"kv_tokens": 0}, {"num_slots": 9, "max_tokens_per_step": 8}):
+        with pytest.raises(InvalidRequest, match="must be at least"):
+            LLM(tiny_model, **option)
+
+
+def test_ctrl_c_in_the_middle_of_a_step_loses_nothing(llm):
+    forward, calls = llm._loop.engine.forward, []
+
+    def interrupted(plan):
+        calls.append(plan)
+        if len(calls) == 4:
+            signal.raise_signal(signal.SIGINT)
+        return forward(plan)
+
+    expected = llm.generate("One", GREEDY)[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(llm._loop.engine, "forward", interrupted)
+        with llm.stream("One", GREEDY) as stream:
+            deltas = []
+            with pytest.raises(KeyboardInterrupt):
+                deltas.extend(stream)
+            assert len(calls) == 4  # the step was finished first
+            deltas += list(stream)  # and the stream can go on
+        assert [t for delta in deltas for t in delta.token_ids] == expected.token_ids
+        calls.clear()
+        with pytest.raises(KeyboardInterrupt):
+            llm.generate(["One", "Two"], GREEDY)
+    assert not llm._loop.busy  # what generate had begun was cancelled
+    llm._loop.scheduler.check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_step_that_fails_ends_what_is_open_and_frees_it(llm):
+    forward = llm._loop.engine.forward
+
+    def fails(plan):
+        raise MemoryError
+
+    other = llm.stream("Two", GREEDY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(llm._loop.engine, "forward", fails)
+        with pytest.raises(DeviceUnusable, match="too little free memory"):
+            llm.generate("One", GREEDY)
+    assert llm._loop.engine.forward == forward
+    with pytest.raises(DeviceUnusable, match="too little free memory"):
+        list(other)
+    assert not llm._loop.busy
+    llm._loop.scheduler.check()
+    assert len(llm.generate("One", GREEDY)) == 1
+
+
+def test_a_stream_that_the_collector_finds_within_a_step_is_cancelled_by_the_next_call(llm):
+    forward = llm._loop.engine.forward
+    stream = llm.stream("Nobody reads this to its end.", SamplingParams(max_tokens=100, ignore_eos=True))
+    next(stream)
+    streams, running = [stream], []
+    del stream
+
+    def collects(plan):
+        streams.clear()  # the last reference goes where the scheduler's lists are in use
+        running.append(len(llm._loop.scheduler.running))
+        return forward(plan)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(llm._loop.engine, "forward", collects)
+        llm.generate("One", GREEDY)
+    assert running[:2] == [2, 1]
+    assert not llm._loop.busy
+    llm._loop.scheduler.check()
+
+
+def test_several_threads_take_turns(llm):
+    expected = {text: llm.generate(text, GREEDY)[0].token_ids for text in ("One", "Two", "Three")}
+    got, errors = {}, []
+
+    def work(text, streamed):
+        try:
+            for _ in range(3):
+                if streamed:
+                    got[text] = [t for delta in llm.stream(text, GREEDY) for t in delta.token_ids]
+                else:
+                    got[text] = llm.generate(text, GREEDY)[0].token_ids
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(text, text != "Two")) for text in expected]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert got == expected
+
+
+def test_an_error_in_on_done_cancels_the_rest(llm):
+    def fails(_index, _result):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        llm.generate(["One", "Two"], [GREEDY, SamplingParams(max_tokens=100, ignore_eos=True)], on_done=fails)
+    assert not llm._loop.busy
+    llm._loop.scheduler.check()

@@ -79,3 +79,40 @@ def test_what_the_engine_gets():
     assert engine.seed == 2**64 - 1
     assert engine.logit_bias == ((2, 2.0), (9, 1.0))
     assert (engine.sample_index, engine.stop_ids) == (2, (5,))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"stop": "END"},  # would be three stop strings of a letter each
+        {"stop": None},
+        {"stop_token_ids": 5},
+        {"stop_token_ids": (True,)},
+        {"logit_bias": None},
+        {"logit_bias": [1]},
+        {"logit_bias": {1: 10**400}},
+        {"typical_p": None},
+        {"presence_penalty": None},
+        {"n": None},
+        {"min_tokens": None},
+        {"min_tokens": 10**12},
+        {"max_tokens": 10**12},
+        {"top_k": 10**12},
+        {"temperature": 10**400},
+        {"temperature": float("nan")},
+        {"ignore_eos": "no"},
+    ],
+    ids=str,
+)
+def test_values_of_another_kind_are_named(bad):
+    (name,) = bad
+    with pytest.raises(InvalidRequest, match=f"^{name} ") as refused:
+        SamplingParams(**bad).check(100)
+    assert refused.value.param == name
+
+
+def test_a_temperature_of_0_in_the_models_defaults_is_greedy():
+    assert SamplingParams().resolve({"temperature": 0.0}).temperature == 0.0
+    assert SamplingParams().resolve({"do_sample": True}).temperature == 1.0
+    assert SamplingParams().resolve({"top_p": 0.5}).temperature == 0.0  # as Transformers: no sampling unless it says so
+    assert SamplingParams().resolve({}).temperature == 1.0
