@@ -7,6 +7,8 @@ that `--help` stays quick. stdout carries results only; progress, notes and erro
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -30,6 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
 
 EXIT_CODES = """exit codes:
   0    done
+  1    doctor: something is amiss
   2    a wrong argument, prompt or parameter
   3    no such model, file or folder
   4    the model's files cannot be used
@@ -45,6 +48,7 @@ EXIT_CODES = """exit codes:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    _set_encodings()
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] != ["core"]:
         return _top_level(words)
@@ -113,7 +117,6 @@ def _run(run: object, args: argparse.Namespace) -> int:
         return 0
     except Exception as error:
         import logging
-        import os
 
         if os.environ.get("DESKSIDE_LOG_LEVEL") == "debug":
             logging.basicConfig(level=logging.DEBUG)
@@ -122,10 +125,21 @@ def _run(run: object, args: argparse.Namespace) -> int:
         return DesksideError.exit_code
 
 
+def _set_encodings() -> None:
+    """Text through a pipe or file is UTF-8 on every system, as the JSON that we write must be; a terminal keeps its own
+    encoding. What that cannot express is escaped, for an answer must not end at an emoji."""
+    if os.environ.get("PYTHONIOENCODING"):
+        return
+    for stream, errors in ((sys.stdin, "strict"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding:
+            try:
+                stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors=errors)
+            except (OSError, ValueError):  # closed, or read from already: stays as it is
+                continue
+
+
 def _silence_stdout() -> None:
     """The reader of our stdout is gone: nothing more can be written, and Python's own flush at exit must not complain."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < 1:
             raise InvalidRequest(f"--{name.replace('_', '-')} must be at least 1.", name)
     loading = time.perf_counter()
-    with open_llm(args, num_slots=args.concurrency) as llm:
+    with open_llm(args, num_slots=args.concurrency, max_tokens_per_step=max(512, args.concurrency)) as llm:
         load = time.perf_counter() - loading
         measure(llm, args, requests=1)  # warm up
         finished, seconds = measure(llm, args, args.requests)

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.commands.options import add_json, add_model, add_sampling, note, open_llm, print_json, sampling_from
 from core.commands.results import result_json
+from core.errors import InvalidRequest
 from core.llm import LLM, Result
 from core.sampling import SamplingParams
 
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 def converse(llm: LLM, opening: Messages, params: SamplingParams, args: argparse.Namespace) -> int:
     """Read lines until the input ends; keep the conversation as messages, so that each turn reuses the cache of the last."""
-    at_terminal = sys.stdin.isatty() and not args.json
+    at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
     if at_terminal:
         note(
             f"{args.model}, {llm.spec.max_context:,} tokens of context, on {llm.spec.backend}. "
@@ -63,7 +64,15 @@ def converse(llm: LLM, opening: Messages, params: SamplingParams, args: argparse
             continue
         else:
             messages.append({"role": "user", "content": line})
-        text = answer(llm, messages, params, args)
+        try:
+            text = answer(llm, messages, params, args)
+        except InvalidRequest as error:
+            if not at_terminal:
+                raise
+            note(f"{error.message} (/reset starts anew.)")  # a conversation is not thrown away for one message
+            if messages and messages[-1]["role"] == "user":
+                messages.pop()
+            continue
         messages.append({"role": "assistant", "content": text})
 
 
@@ -106,6 +115,8 @@ def _read_line(at_terminal: bool) -> str | None:
         return input("> " if at_terminal else "")
     except EOFError:
         return None
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"stdin is not UTF-8 text ({error.reason} at byte {error.start}).") from error
     except KeyboardInterrupt:
         note("")
         return None

@@ -20,11 +20,11 @@ from typing import Any, TextIO
 
 import msgspec
 
-from core.commands.options import add_json, add_model, add_sampling, open_llm, print_json, sampling_from
+from core.commands.options import add_json, add_model, add_sampling, note, open_llm, print_json, sampling_from
 from core.commands.results import result_json
 from core.errors import InvalidRequest, NotFound
 from core.llm import LLM, PromptLike, Result
-from core.protocol import Priority
+from core.protocol import FinishReason, Priority
 from core.sampling import SamplingParams
 
 
@@ -56,17 +56,36 @@ def run(args: argparse.Namespace) -> int:
     items = list(_items(args, params))
     if args.out and not Path(args.out).expanduser().absolute().parent.is_dir():
         raise NotFound(f"The folder of '{args.out}' does not exist; make it first.")
+    if args.out and Path(args.out).expanduser().is_dir():
+        raise InvalidRequest(f"'{args.out}' is a folder; give the name of a file to write.", "out")
     with open_llm(args) as llm:
         if not (args.out or args.json or args.jsonl) and len(items) == 1 and items[0].params.n == 1:
-            for delta in llm.stream(items[0].prompt, items[0].params):
+            stream = llm.stream(items[0].prompt, items[0].params)
+            for delta in stream:
                 sys.stdout.write(delta.text)
                 sys.stdout.flush()
             print(flush=True)
+            _explain_silence(llm, items, [stream.result])
             return 0
         with _sink(args) as write:
-            for item, result in zip(items, _results(llm, items, args), strict=True):
+            results = _results(llm, items, args)
+            for item, result in zip(items, results, strict=True):
                 write(item, result)
+        _explain_silence(llm, items, results)
     return 0
+
+
+def _explain_silence(llm: LLM, items: list[_Item], results: list[Result]) -> None:
+    """A chat model that is given a plain text often sees a finished turn, and ends at once: say so once."""
+    silent = any(
+        isinstance(item.prompt, str)
+        and not result.text
+        and result.finish_reason is FinishReason.STOP
+        and not isinstance(result.samples[0].stop, str)  # a stop text is what the user asked for
+        for item, result in zip(items, results, strict=True)
+    )
+    if silent and llm.prompts.template is not None:
+        note("The model ended at once, with no text. It is made for conversations: add --chat.")
 
 
 def _results(llm: LLM, items: list[_Item], args: argparse.Namespace) -> list[Result]:
@@ -90,7 +109,7 @@ def _items(args: argparse.Namespace, params: SamplingParams) -> Iterator[_Item]:
         text = _read(args.file)
         yield _Item(_as_chat(text) if args.chat else text, params, {})
     else:
-        for number, line in enumerate(_read(args.jsonl).splitlines(), 1):
+        for number, line in enumerate(_read(args.jsonl).split("\n"), 1):
             if line.strip():
                 yield _parse_line(line, f"{args.jsonl}, line {number}", params, args.chat)
 
@@ -128,7 +147,8 @@ def _as_chat(text: str) -> list[dict[str, str]]:
 
 def _read(name: str) -> str:
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        return text.removeprefix("\ufeff")  # editors on Windows write one
     except FileNotFoundError as error:
         raise NotFound(f"There is no file '{name}'.") from error
     except OSError as error:
@@ -150,7 +170,7 @@ def _sink(args: argparse.Namespace) -> Iterator[Any]:
     target = Path(args.out).expanduser()
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
             yield lambda item, result: _write_line(file, result_json(result, **item.label))
         part.replace(target)
     except OSError as error:

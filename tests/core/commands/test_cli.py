@@ -202,6 +202,91 @@ def test_doctor_says_when_a_folder_cannot_be_written(run, home, monkeypatch):
     assert "DESKSIDE_HOME" in out
 
 
+def test_a_chat_model_that_ends_at_once_is_explained(run, make_tiny_model):
+    folder = make_tiny_model()
+    end = json.loads((folder / "config.json").read_text())["eos_token_id"]
+    at_once = ("--logit-bias", f"{end}=1000")
+    for words in (("--prompt", "One"), ("--prompt", "One", "--json"), ("--prompt", "One", "--prompt", "Two")):
+        code, out, err = run("generate", folder, *words, *at_once)
+        assert code == 0
+        assert err.splitlines()[-1] == (
+            "The model ended at once, with no text. It is made for conversations: add --chat."
+        )
+        assert "add --chat" not in out
+    for words in (("--chat", *at_once), ("--stop", "a", "--logit-bias", "64=1000"), GREEDY):
+        _, _, err = run("generate", folder, "--prompt", "One", *words)
+        assert "add --chat" not in err
+
+
+def test_jsonl_lines_end_at_newlines_only_and_may_begin_with_a_mark(run, tiny_model, tmp_path):
+    source = tmp_path / "in.jsonl"
+    texts = ["a\u2028b", "c\x85d"]  # line ends to str.splitlines, plain characters to JSON
+    lines = [json.dumps({"prompt": text, "id": "\ud800"}, ensure_ascii=False) for text in texts]
+    lines = [line.encode("utf-8", "backslashreplace").decode() for line in lines]
+    source.write_text("\ufeff" + "\r\n".join(lines) + "\r\n", encoding="utf-8", newline="")
+    out = tmp_path / "out.jsonl"
+    code, _, err = run("generate", tiny_model, "--jsonl", source, "--out", out, *GREEDY)
+    assert (code, err) == (0, "")
+    results = [json.loads(line) for line in out.read_text(encoding="utf-8").split("\n") if line]
+    assert [result["id"] for result in results] == ["\ud800"] * 2  # written back as it came
+    code, _, err = run("generate", tiny_model, "--jsonl", source, "--out", tmp_path)
+    assert code == 2
+    assert "is a folder" in err
+
+
+def spawn_core(*words, stdin=b"", **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "core", *map(str, words)],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment},
+        timeout=120,
+        check=False,
+    )
+
+
+def test_text_through_pipes_is_utf_8_whatever_the_locale_says(tiny_model, home):
+    latin = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    line = '{"prompt": "One", "id": "日本 😀"}'.encode()
+    done = spawn_core("generate", tiny_model, "--jsonl", "-", *GREEDY, stdin=line, **latin)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.decode("utf-8"))["id"] == "日本 😀"
+    done = spawn_core("chat", tiny_model, *GREEDY, stdin=b"\xff\xfe\n", **latin)
+    assert done.returncode == 2
+    assert b"stdin is not UTF-8 text" in done.stderr
+
+
+def test_silly_arguments_are_refused_in_words(run, tiny_model):
+    for words, code, reason in (
+        (("generate", "~nobody-by-that-name/model", "--prompt", "a"), 3, "no model or folder"),
+        (("generate", "a" * 300, "--prompt", "a"), 3, "aaa"),
+        (("generate", tiny_model, "--prompt", "a", "--kv-tokens", 0), 2, "kv_tokens is 0"),
+        (("generate", tiny_model, "--prompt", "a", "--temperature", "nan"), 2, "temperature is nan"),
+        (("generate", tiny_model, "--prompt", "\udcff"), 2, "not valid Unicode"),
+    ):
+        got, _, err = run(*words)
+        assert got == code, err
+        assert reason in err
+    code, out, _ = run(
+        "bench",
+        tiny_model,
+        *["--concurrency", "600", "--requests", "2", "--input-len", "4", "--output-len", "2", "--json"],
+    )
+    assert code == 0
+    assert json.loads(out)["requests"] == 2
+
+
+def test_a_message_that_is_too_long_does_not_end_the_conversation(tiny_model, home, monkeypatch, capsys):
+    lines = iter(["Hello", "x" * 400, "And?", None])
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("core.commands.chat._read_line", lambda _at_terminal: next(lines))
+    assert main(["core", "chat", str(tiny_model), *GREEDY]) == 0
+    captured = capsys.readouterr()
+    assert "do not fit" in captured.err
+    assert captured.err.count("tokens/s") == 2
+
+
 def test_a_reader_that_goes_away_is_no_error(tiny_model, home):
     command = [
         sys.executable,
