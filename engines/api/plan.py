@@ -218,15 +218,12 @@ class StepPlan:
             raise ContractError("A page id is outside the pool, or the dummy page.")
         if len(self.page_copies) and (self.page_copies.min() <= DUMMY_PAGE or self.page_copies.max() >= num_pages):
             raise ContractError("A page copy is outside the pool, or touches the dummy page.")
-        written = self.page_copies[:, 1]
-        if len(np.unique(written)) != len(written) or np.isin(written, self.page_copies[:, 0]).any():
+        targets = self.page_copies[:, 1]
+        if len(np.unique(targets)) != len(targets) or np.isin(targets, self.page_copies[:, 0]).any():
             raise ContractError("A page copy writes what another one of its step writes or reads.")
-        writes = [
-            (int(page), row)
-            for row in range(rows)
-            for page in self.row_pages(row)[
-                int(self.positions[self.query_start[row]]) // page_size : -(-int(self.kv_len[row]) // page_size)
-            ]
-        ]
-        if len({page for page, _ in writes}) != len(writes):
+        first = self.page_start[:-1] + self.positions[self.query_start[:-1]] // page_size
+        written = self.page_start[1:] - first
+        at = np.repeat(first - (np.cumsum(written) - written), written) + np.arange(int(written.sum()))
+        pages = self.page_ids[at]
+        if len(np.unique(pages)) != len(pages):
             raise ContractError("Two rows write the same page.")

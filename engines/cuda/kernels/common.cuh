@@ -1,0 +1,203 @@
+// What every kernel file shares: element type, conversions, fragments of tensor-core products, reductions, plan sections.
+//
+// Self-contained on purpose: no CUDA header is included, so that NVRTC needs nothing but this text.
+// ELEM_FP16 = 0: activations, weights and cache are bfloat16; 1: float16. Sums are always float32.
+#pragma once
+
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef unsigned short u16;
+
+#ifndef ELEM_FP16
+#define ELEM_FP16 0
+#endif
+
+#ifdef __CUDA_ARCH__
+#define ARCH __CUDA_ARCH__
+#else
+#define ARCH 900
+#endif
+
+#define NEG_INF __int_as_float(0xff800000)
+#define FULL_MASK 0xffffffffu
+
+// --- one element: 16 bits, held as u16 -------------------------------------------------------------------------------------
+
+__device__ __forceinline__ float to_float(u16 bits) {
+#if ELEM_FP16
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+    return x;
+#else
+    return __uint_as_float((u32)bits << 16);
+#endif
+}
+
+__device__ __forceinline__ u16 from_float(float x) {
+    u16 bits;
+#if ELEM_FP16
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+#elif ARCH >= 800
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+#else  // round to nearest even by hand; NaN stays NaN
+    u32 u = __float_as_uint(x);
+    bits = (u & 0x7fffffffu) > 0x7f800000u ? (u16)0x7fff : (u16)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+#endif
+    return bits;
+}
+
+// Two elements in one register, the first in the low half.
+__device__ __forceinline__ u32 pack2(float lo, float hi) {
+#if ARCH >= 800
+    u32 r;
+#if ELEM_FP16
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(hi), "f"(lo));
+#else
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(hi), "f"(lo));
+#endif
+    return r;
+#else
+    return (u32)from_float(lo) | ((u32)from_float(hi) << 16);
+#endif
+}
+
+__device__ __forceinline__ void unpack2(u32 r, float &lo, float &hi) {
+    lo = to_float((u16)(r & 0xffffu));
+    hi = to_float((u16)(r >> 16));
+}
+
+// Eight elements in 16 bytes.
+__device__ __forceinline__ void unpack8(uint4 v, float *x) {
+    unpack2(v.x, x[0], x[1]);
+    unpack2(v.y, x[2], x[3]);
+    unpack2(v.z, x[4], x[5]);
+    unpack2(v.w, x[6], x[7]);
+}
+
+__device__ __forceinline__ uint4 pack8(const float *x) {
+    return make_uint4(pack2(x[0], x[1]), pack2(x[2], x[3]), pack2(x[4], x[5]), pack2(x[6], x[7]));
+}
+
+// --- tensor cores ----------------------------------------------------------------------------------------------------------
+
+#if ARCH < 800 && !ELEM_FP16
+// Turing has no bfloat16 product: the operands are converted to float16 (range 65504), sums stay float32.
+__device__ __forceinline__ u32 half2_of(u32 r) {
+    float lo, hi;
+    unpack2(r, lo, hi);
+    u16 a, b;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(a) : "f"(lo));
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(b) : "f"(hi));
+    return (u32)a | ((u32)b << 16);
+}
+#else
+__device__ __forceinline__ u32 half2_of(u32 r) { return r; }
+#endif
+
+// c [16 x 8] += a [16 x 16] b [16 x 8]. Lane = 4 g + t: a0 (row g, k 2t), a1 (row g + 8), a2 (row g, k 2t + 8), a3; b0 (k 2t, col g),
+// b1 (k 2t + 8); c0, c1 (row g, cols 2t, 2t + 1), c2, c3 (row g + 8).
+__device__ __forceinline__ void mma16816(float *c, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+#if ARCH >= 800
+#if ELEM_FP16
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+#else
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+#endif
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#else
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(half2_of(a0)), "r"(half2_of(a1)), "r"(half2_of(b0)));
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(half2_of(a2)), "r"(half2_of(a3)), "r"(half2_of(b1)));
+#endif
+}
+
+__device__ __forceinline__ u32 shared_address(const void *p) { return (u32)__cvta_generic_to_shared(p); }
+
+__device__ __forceinline__ void ldmatrix4(u32 address, u32 *r) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address));
+}
+
+__device__ __forceinline__ void ldmatrix4_trans(u32 address, u32 *r) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address));
+}
+
+// 16 bytes to shared memory without passing through registers; zeros where `valid` is false.
+__device__ __forceinline__ void copy16_async(u32 shared, const void *global, bool valid) {
+#if ARCH >= 800
+    int bytes = valid ? 16 : 0;
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(bytes));
+#else
+    uint4 v = valid ? *(const uint4 *)global : make_uint4(0, 0, 0, 0);
+    asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(shared), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w));
+#endif
+}
+
+__device__ __forceinline__ void copy_commit() {
+#if ARCH >= 800
+    asm volatile("cp.async.commit_group;");
+#endif
+}
+
+template <int PENDING> __device__ __forceinline__ void copy_wait() {
+#if ARCH >= 800
+    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING));
+#endif
+}
+
+// --- reductions ------------------------------------------------------------------------------------------------------------
+
+__device__ __forceinline__ float warp_sum(float x) {
+#pragma unroll
+    for (int i = 16; i; i >>= 1) x += __shfl_xor_sync(FULL_MASK, x, i);
+    return x;
+}
+
+__device__ __forceinline__ float warp_max(float x) {
+#pragma unroll
+    for (int i = 16; i; i >>= 1) x = fmaxf(x, __shfl_xor_sync(FULL_MASK, x, i));
+    return x;
+}
+
+// Over a block of whole warps; `scratch` 33 floats of shared memory. Every thread gets the result; safe to call in sequence.
+__device__ __forceinline__ float block_sum(float x, float *scratch) {
+    int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
+    x = warp_sum(x);
+    __syncthreads();
+    if (lane == 0) scratch[warp] = x;
+    __syncthreads();
+    if (warp == 0) {
+        x = warp_sum(lane < (int)(blockDim.x >> 5) ? scratch[lane] : 0.f);
+        if (lane == 0) scratch[32] = x;
+    }
+    __syncthreads();
+    return scratch[32];
+}
+
+// --- the step plan (engines/api/plan.py): header words and sections --------------------------------------------------------
+
+enum { PLAN_TOKENS = 4, PLAN_ROWS = 5, PLAN_DECODES = 6, PLAN_LOGITS = 7, PLAN_COPIES = 9, PLAN_OFFSETS = 10 };
+enum {
+    AT_TOKENS, AT_POSITIONS, AT_QUERY_START, AT_SLOTS, AT_KV_LEN, AT_PAGE_START, AT_PAGE_IDS, AT_LOGIT_TOKEN, AT_LOGIT_ROW, AT_COPIES
+};
+
+__device__ __forceinline__ const int *section(const int *plan, int which) { return plan + plan[PLAN_OFFSETS + which]; }
+
+// The greatest i in 0 .. n - 1 with start[i] <= x, for ascending start.
+__device__ __forceinline__ int find_row(const int *start, int n, int x) {
+    int low = 0, high = n - 1;
+    while (low < high) {
+        int mid = (low + high + 1) >> 1;
+        if (start[mid] <= x) low = mid; else high = mid - 1;
+    }
+    return low;
+}
+
+// --- the work of a step, written by prepare_step and read by both attention kernels ----------------------------------------
+
+enum { WORK_SPLITS = 0, WORK_CHUNK = 1, WORK_TILES = 2, WORK_HEADER = 4 };

@@ -1,0 +1,82 @@
+// y [M, N] = x [M, K] W [N, K]^T for few tokens: bound by reading W once, which this does with every load in flight it can have.
+//
+// A warp owns ROWS rows of W at a time and strides over K, 16 bytes per lane and load; x lies in shared memory as it is stored.
+// TOKENS: M, 1 .. 8. OUT_FLOAT: y is float32 (logits), else elements.
+#include "common.cuh"
+
+#ifndef TOKENS
+#define TOKENS 1
+#endif
+#ifndef ROWS
+#define ROWS 2
+#endif
+#ifndef UNROLL
+#define UNROLL 4
+#endif
+#ifndef OUT_FLOAT
+#define OUT_FLOAT 0
+#endif
+
+// Weights are read once: past the first-level cache. volatile: the loads stay in front of the sums that wait for them.
+__device__ __forceinline__ uint4 load_once(const uint4 *p) {
+    uint4 v;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
+    return v;
+}
+
+// Columns 8 at .. 8 at + 7 of every 32nd vector from `at` on, COUNT times: all loads first, then the sums.
+template <int COUNT>
+__device__ __forceinline__ void part(const uint4 *const *from, const uint4 *xs, int k8, int at, float (*acc)[TOKENS]) {
+    uint4 v[ROWS][COUNT];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int u = 0; u < COUNT; u++) v[r][u] = load_once(from[r] + at + 32 * u);
+#pragma unroll
+    for (int u = 0; u < COUNT; u++)
+#pragma unroll
+        for (int m = 0; m < TOKENS; m++) {
+            float a[8];
+            unpack8(xs[m * k8 + at + 32 * u], a);
+#pragma unroll
+            for (int r = 0; r < ROWS; r++) {
+                float b[8];
+                unpack8(v[r][u], b);
+#pragma unroll
+                for (int e = 0; e < 8; e++) acc[r][m] = fmaf(a[e], b[e], acc[r][m]);
+            }
+        }
+}
+
+// Dynamic shared memory: TOKENS * K * 2 bytes. K a multiple of 8. y [TOKENS, stride].
+// Grid: any; block 256.
+extern "C" __global__ void __launch_bounds__(256) gemv(const uint4 *w, const uint4 *x, void *y, const u16 *bias, int n, int k8, int stride) {
+    extern __shared__ uint4 xs[];
+    for (int i = threadIdx.x; i < TOKENS * k8; i += blockDim.x) xs[i] = x[i];
+    __syncthreads();
+    int lane = threadIdx.x & 31, warps = gridDim.x * (blockDim.x >> 5);
+    for (int row = (blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5)) * ROWS; row < n; row += warps * ROWS) {
+        float acc[ROWS][TOKENS];
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int m = 0; m < TOKENS; m++) acc[r][m] = 0.f;
+        const uint4 *from[ROWS];
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) from[r] = w + (u64)min(row + r, n - 1) * k8;
+        int i = lane;
+        for (; i + 32 * (UNROLL - 1) < k8; i += 32 * UNROLL) part<UNROLL>(from, xs, k8, i, acc);
+        for (; i < k8; i += 32) part<1>(from, xs, k8, i, acc);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int m = 0; m < TOKENS; m++) {
+                float sum = warp_sum(acc[r][m]);
+                if (lane == 0 && row + r < n) {
+                    if (bias) sum += to_float(bias[row + r]);
+                    if (OUT_FLOAT) ((float *)y)[(u64)m * stride + row + r] = sum;
+                    else ((u16 *)y)[(u64)m * stride + row + r] = from_float(sum);
+                }
+            }
+    }
+}

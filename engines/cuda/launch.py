@@ -1,0 +1,72 @@
+"""Kernels as callables: grid, block and arguments in, enqueued on the engine's stream."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engines.cuda.driver import Driver
+from engines.cuda.nvrtc import Compiler
+
+Grid = tuple[int, int, int]
+
+
+def pack_arguments(arguments: Sequence[int | float]) -> list[int]:
+    """One 64-bit cell per argument: a pointer, an integer (the kernel reads as many low bytes as it declares) or a float32."""
+    return [
+        struct.unpack("<I", struct.pack("<f", value))[0] if isinstance(value, float) else value & 0xFFFFFFFFFFFFFFFF
+        for value in arguments
+    ]
+
+
+class Kernel:
+    """One function of a loaded module."""
+
+    def __init__(self, driver: Driver, function: Any, stream: Any, shared: int) -> None:
+        self._launch = driver.api.cuLaunchKernel
+        self._driver = driver
+        self._function = function
+        self._stream = stream
+        self._shared = shared
+
+    def __call__(self, grid: Grid, block: int, *arguments: int | float, shared: int | None = None) -> None:
+        """Enqueue. Python ints become integers and pointers, floats float32. Raises DeviceError."""
+        cells = (ctypes.c_uint64 * len(arguments))(*pack_arguments(arguments))
+        base = ctypes.addressof(cells)
+        pointers = (ctypes.c_void_p * len(arguments))(*range(base, base + 8 * len(arguments), 8))
+        size = self._shared if shared is None else shared
+        (code,) = self._launch(self._function, *grid, block, 1, 1, size, self._stream, ctypes.addressof(pointers), 0)
+        if int(code):
+            self._driver.call(
+                "cuLaunchKernel", self._function, *grid, block, 1, 1, size, self._stream, ctypes.addressof(pointers), 0
+            )
+
+
+class Modules:
+    """Modules compiled and loaded at their first use. `base`: macros that every module is compiled with."""
+
+    def __init__(self, driver: Driver, compiler: Compiler, stream: Any, base: Mapping[str, int]) -> None:
+        self._driver = driver
+        self._compiler = compiler
+        self._stream = stream
+        self._base = dict(base)
+        self._modules: dict[tuple[Any, ...], Any] = {}
+
+    def kernel(self, file: str, name: str, defines: Mapping[str, int] | None = None, shared: int = 0) -> Kernel:
+        """The kernel `name` of kernels/<file>.cu. `shared`: most bytes of dynamic shared memory it is launched with."""
+        macros = {**self._base, **(defines or {})}
+        key = (file, *sorted(macros.items()))
+        if key not in self._modules:
+            self._modules[key] = self._driver.call("cuModuleLoadData", self._compiler.compile(file, macros))
+        function = self._driver.call("cuModuleGetFunction", self._modules[key], name.encode())
+        if shared > 48 * 1024:
+            attribute = self._driver.api.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+            self._driver.call("cuFuncSetAttribute", function, attribute, shared)
+        return Kernel(self._driver, function, self._stream, shared)
+
+    def close(self) -> None:
+        for module in self._modules.values():
+            self._driver.call("cuModuleUnload", module)
+        self._modules.clear()

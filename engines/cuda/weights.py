@@ -1,0 +1,152 @@
+"""A model's parameters on the device: one arena, each parameter once, joined ones side by side; loading and replacement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api.errors import ContractError, WeightError
+from engines.cuda.driver import Driver
+from engines.cuda.memory import Arena, DeviceTensor, Memory, StagingRing, align
+from engines.network import ops
+from engines.network.graph import Network, Program, Segment
+from engines.weights import DType, Tensor, to_float32
+
+_DTYPES = {np.dtype(np.uint16): DType.BF16, np.dtype(np.float16): DType.FP16, np.dtype(np.float32): DType.FP32}
+# Bytes of a weight that go through the staging buffers at a time.
+_PIECE = 32 << 20
+
+
+class LoadedModel(Protocol):
+    """What the engine needs of `engines.models.Model`. `config`: anything with `vocab_size` and `max_context`."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def config(self) -> Any: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def dtype(self) -> DType: ...
+    @property
+    def revision(self) -> str: ...
+    def load(self, param: str) -> Tensor: ...
+    def convert(self, param: str, stored: Tensor) -> Tensor: ...
+    def params_of(self, tensor: str) -> tuple[str, ...]: ...
+
+
+def to_element(tensor: Tensor, fp16: bool) -> NDArray[np.uint16]:
+    """Bits of the engine's 16-bit type: as stored where it is that type, else rounded to nearest even."""
+    wanted = DType.FP16 if fp16 else DType.BF16
+    if tensor.dtype is wanted:
+        return tensor.data.view(np.uint16)
+    wide = to_float32(tensor)
+    if fp16:
+        return wide.astype(np.float16).view(np.uint16)
+    return round_bf16(wide)
+
+
+def round_bf16(x: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """float32 -> bf16 bits, to nearest even. Finite values only."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+    return rounded.astype(np.uint16)
+
+
+def groups(program: Program) -> list[tuple[str, ...]]:
+    """Parameters that lie side by side, in the order they are used; a parameter used alone is a group of one. A parameter that
+    several groups name is stored in each."""
+    found: dict[tuple[str, ...], None] = {}
+    for stage in program.stages:
+        for node in stage.nodes if isinstance(stage, Segment) else (stage,):
+            match node.op:
+                case ops.Linear(weights=weights, biases=biases):
+                    found[weights] = None
+                    if biases:
+                        found[biases] = None
+                case ops.Embedding(weight=name) | ops.RMSNorm(weight=name) | ops.AddRMSNorm(weight=name):
+                    found[(name,)] = None
+                case ops.LayerNorm(weight=name, bias=bias):
+                    found[(name,)] = None
+                    if bias is not None:
+                        found[(bias,)] = None
+                case ops.Attention(q_norm=q_norm, k_norm=k_norm):
+                    for norm in (q_norm, k_norm):
+                        if norm is not None:
+                            found[(norm,)] = None
+                case _:
+                    pass
+    return list(found)
+
+
+def weight_bytes(program: Program) -> int:
+    """Size of the arena."""
+    shapes = program.network.params
+    return sum(align(sum(int(np.prod(shapes[name])) for name in group) * 2) for group in groups(program))
+
+
+class Parameters:
+    """Device tensors by group of parameters."""
+
+    def __init__(
+        self, driver: Driver, memory: Memory, staging: StagingRing, program: Program, model: LoadedModel, fp16: bool
+    ) -> None:
+        self._driver = driver
+        self._staging = staging
+        self._model = model
+        self._fp16 = fp16
+        self._places: dict[str, list[DeviceTensor]] = {}
+        self._groups: dict[tuple[str, ...], DeviceTensor] = {}
+        shapes = program.network.params
+        arena = Arena(memory, weight_bytes(program))
+        dtype = "fp16" if fp16 else "bf16"
+        for group in groups(program):
+            rows = sum(shapes[name][0] for name in group)
+            shape = (rows, *shapes[group[0]][1:])
+            whole = DeviceTensor(arena.take(int(np.prod(shape)) * 2), shape, dtype, 2)
+            self._groups[group] = whole
+            at = 0
+            for name in group:
+                count = shapes[name][0]
+                self._places.setdefault(name, []).append(whole.rows(at, at + count))
+                at += count
+        for name in self._places:
+            self._write(name, model.load(name))
+
+    def get(self, *names: str) -> DeviceTensor:
+        return self._groups[names]
+
+    def check(self, tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
+        """The parameters that checkpoint `tensors` make, all checked, nothing changed. Raises WeightError."""
+        found: dict[str, Tensor] = {}
+        for name, data in tensors.items():
+            params = self._model.params_of(name)
+            if not params:
+                continue
+            if data.dtype not in _DTYPES:
+                raise WeightError(
+                    f"The new tensor {name} is a NumPy array of {data.dtype}; give fp32, fp16, or bf16 as its uint16 bits."
+                )
+            tensor = Tensor(name, _DTYPES[data.dtype], data)
+            for param in params:
+                found[param] = self._model.convert(param, tensor)
+        return found
+
+    def write(self, params: Mapping[str, Tensor]) -> None:
+        """Put checked parameters in place, in order with the stream."""
+        for name, tensor in params.items():
+            self._write(name, tensor)
+
+    def _write(self, name: str, tensor: Tensor) -> None:
+        places = self._places[name]
+        if tensor.shape != places[0].shape:
+            raise ContractError(
+                f"Parameter {name} is {list(tensor.shape)} where the network has {list(places[0].shape)}."
+            )
+        bits = np.ascontiguousarray(to_element(tensor, self._fp16)).reshape(-1).view(np.uint8)
+        for place in places:
+            for start in range(0, len(bits), _PIECE):
+                self._staging.upload(bits[start : start + _PIECE], place.ptr + start)

@@ -1,0 +1,94 @@
+"""Every kernel file compiles for every architecture the backend is for: by NVRTC where its package is there, else by nvcc."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engines.api.errors import DeviceError
+from engines.cuda.nvrtc import KERNELS, Compiler, cache_key, options, sources
+
+ARCHS = (75, 80, 86, 89, 90, 120)
+# The shapes of attention in use: Llama-3's, and the demo model's.
+DEFINES = {"attention_decode": ({"HEAD_DIM": 128, "GROUP": 4}, {"HEAD_DIM": 32, "GROUP": 2})}
+
+
+def has(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+NVRTC = has("cuda.bindings.nvrtc") and has("nvidia.cu13")
+NVCC = shutil.which("nvcc")
+needs_compiler = pytest.mark.skipif(not (NVRTC or NVCC), reason="neither NVRTC's packages nor nvcc are here")
+
+
+@needs_compiler
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("name", sources())
+def test_compiles(name: str, arch: int, tmp_path: Path) -> None:
+    for defines in DEFINES.get(name, ({},)):
+        if NVRTC:
+            assert Compiler(arch, None).compile(name, defines)[:4] == b"\x7fELF"
+            continue
+        macros = [f"-D{key}={value}" for key, value in defines.items()]
+        command = [
+            str(NVCC),
+            "-cubin",
+            f"-arch=sm_{arch}",
+            "-std=c++17",
+            *macros,
+            "-o",
+            str(tmp_path / "out"),
+            str(KERNELS / f"{name}.cu"),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not NVRTC, reason="NVRTC's packages are not here")
+def test_modules_are_kept_and_errors_are_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = Compiler(90, tmp_path / "cache")
+    first = compiler.compile("gemv", {"TOKENS": 2})
+    (file,) = (tmp_path / "cache").iterdir()
+    file.write_bytes(b"kept")
+    assert compiler.compile("gemv", {"TOKENS": 2}) == b"kept" != first
+    assert compiler.compile("gemv", {"TOKENS": 1}) != b"kept"
+    with pytest.raises(DeviceError, match="gemv does not compile for sm_90"):
+        compiler.compile("gemv", {"TOKENS": -1})
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    from engines.cuda.nvrtc import _write
+
+    (tmp_path / "file").write_bytes(b"")
+    _write(tmp_path / "file" / "below.cubin", b"code")
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_key_changes_with_everything_the_code_depends_on() -> None:
+    base = ("source", "header", options(90, {"A": 1}), "nvrtc 13.0")
+    keys = {
+        cache_key(*base),
+        cache_key("other", *base[1:]),
+        cache_key(base[0], "other", *base[2:]),
+        cache_key(*base[:2], options(89, {"A": 1}), base[3]),
+        cache_key(*base[:2], options(90, {"A": 2}), base[3]),
+        cache_key(*base[:3], "nvrtc 13.1"),
+    }
+    assert len(keys) == 6
+    assert cache_key(*base) == cache_key("source", "header", options(90, {"A": 1}), "nvrtc 13.0")
+
+
+def test_kernels_include_nothing_but_their_header() -> None:
+    """NVRTC is given one header: no CUDA package's folder has to be found."""
+    for name in sources():
+        includes = [line for line in (KERNELS / f"{name}.cu").read_text().splitlines() if line.startswith("#include")]
+        assert includes == ['#include "common.cuh"']
+    assert "#include" not in (KERNELS / "common.cuh").read_text()

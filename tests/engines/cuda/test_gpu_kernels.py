@@ -1,0 +1,292 @@
+"""Every kernel on a device against float64 formulas on the same bf16 inputs, at awkward sizes, into poisoned outputs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.api import PlanRow, StepPlan
+from engines.cuda.program import PREFILL_WARPS, TILE_KEYS, tile_tokens
+from engines.cuda.state import WORK_HEADER
+from engines.cuda.weights import round_bf16
+
+pytestmark = pytest.mark.gpu
+
+SIZES = (1, 19, 99, 989)
+
+
+def bf16(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Random bits, and the values they stand for in float64."""
+    bits = round_bf16((rng.standard_normal(shape) * scale).astype(np.float32))
+    return bits, (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+
+
+def error(found: np.ndarray, wanted: np.ndarray) -> float:
+    assert np.isfinite(found).all(), "not every element was written"
+    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
+
+
+@pytest.mark.parametrize("rows", SIZES)
+@pytest.mark.parametrize("width", [8, 256, 4096, 14336])
+def test_norms(gpu: Any, rows: int, width: int) -> None:
+    rng = np.random.default_rng(rows + width)
+    (x, fx), (r, fr), (w, fw), (b, fb) = (bf16(rng, *s) for s in ((rows, width), (rows, width), (width,), (width,)))
+    px, pr, pw, pb = gpu.put(x), gpu.put(r), gpu.put(w), gpu.put(b)
+    out, total = gpu.poisoned(x.nbytes), gpu.poisoned(x.nbytes)
+    block = min(1024, -(-width // 8 // 32) * 32)
+    rms = lambda v: v / np.sqrt((v**2).mean(-1, keepdims=True) + 1e-5) * fw  # noqa: E731
+    gpu.kernel("elementwise", "rms_norm")((rows, 1, 1), block, px, pw, out, width // 8, 1e-5)
+    assert error(gpu.get_bf16(out, x.shape), rms(fx)) < 4e-3
+    out = gpu.poisoned(x.nbytes)
+    gpu.kernel("elementwise", "add_rms_norm")((rows, 1, 1), block, px, pr, pw, total, out, width // 8, 1e-5)
+    assert error(gpu.get_bf16(total, x.shape), fx + fr) < 4e-3
+    assert error(gpu.get_bf16(out, x.shape), rms(fx + fr)) < 6e-3
+    out = gpu.poisoned(x.nbytes)
+    gpu.kernel("elementwise", "layer_norm")((rows, 1, 1), block, px, pw, pb, out, width // 8, 1e-5)
+    layer = (fx - fx.mean(-1, keepdims=True)) / np.sqrt(fx.var(-1, keepdims=True) + 1e-5) * fw + fb
+    assert error(gpu.get_bf16(out, x.shape), layer) < 4e-3
+
+
+@pytest.mark.parametrize("rows", SIZES)
+def test_elementwise(gpu: Any, rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    width = 264
+    (x, fx), (y, fy) = bf16(rng, rows, width), bf16(rng, rows, width)
+    (pair, fpair) = bf16(rng, rows, 2 * width)
+    px, py, pp = gpu.put(x), gpu.put(y), gpu.put(pair)
+    count, grid = rows * width // 8, (-(-rows * width // 8 // 256), 1, 1)
+    erf = np.vectorize(math.erf)
+    acts = {
+        0: lambda v: v / (1 + np.exp(-v)),
+        1: lambda v: v * 0.5 * (1 + erf(v / math.sqrt(2))),
+        2: lambda v: 0.5 * v * (1 + np.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))),
+        3: lambda v: np.maximum(v, 0),
+    }
+    for kind, act in acts.items():
+        out = gpu.poisoned(x.nbytes)
+        gpu.kernel("elementwise", "gated_activation")(grid, 256, pp, out, count, width // 8, kind)
+        assert error(gpu.get_bf16(out, x.shape), act(fpair[:, :width]) * fpair[:, width:]) < 4e-3
+        out = gpu.poisoned(x.nbytes)
+        gpu.kernel("elementwise", "unary")(grid, 256, px, out, count, 0, kind, 0.0)
+        assert error(gpu.get_bf16(out, x.shape), act(fx)) < 4e-3
+    for what, factor, wanted in ((1, 0.25, fx * 0.25), (2, 2.0, 2 * np.tanh(fx / 2))):
+        out = gpu.poisoned(x.nbytes)
+        gpu.kernel("elementwise", "unary")(grid, 256, px, out, count, what, 0, factor)
+        assert error(gpu.get_bf16(out, x.shape), wanted) < 4e-3
+    for multiply, wanted in ((0, fx + fy), (1, fx * fy)):
+        out = gpu.poisoned(x.nbytes)
+        gpu.kernel("elementwise", "binary")(grid, 256, px, py, out, count, multiply)
+        assert error(gpu.get_bf16(out, x.shape), wanted) < 4e-3
+    ids = rng.integers(0, rows, 77).astype(np.int32)
+    out = gpu.poisoned(77 * width * 2)
+    gpu.kernel("elementwise", "embedding")((77, 1, 1), 128, gpu.put(ids), px, out, width // 8)
+    np.testing.assert_array_equal(gpu.get(out, (77, width), np.uint16), x[ids])
+
+
+# --- attention -------------------------------------------------------------------------------------------------------------
+
+PAGE = 16
+
+
+class Cache:
+    """A paged cache of one layer with given keys and values per row, everything else NaN."""
+
+    def __init__(
+        self, gpu: Any, rng: np.random.Generator, lengths: list[int], kv_heads: int, dim: int, page: int
+    ) -> None:
+        self.tables, pages = [], 1
+        order = rng.permutation(sum(-(-n // page) for n in lengths)) + 1
+        for n in lengths:
+            count = -(-n // page)
+            self.tables.append(order[pages - 1 : pages - 1 + count].astype(np.int32))
+            pages += count
+        self.keys = np.full((pages, kv_heads, page, dim), 0x7FFF, np.uint16)
+        self.values = self.keys.copy()
+        self.rows = []
+        for n, table in zip(lengths, self.tables, strict=True):
+            (k, fk), (v, fv) = bf16(rng, n, kv_heads, dim), bf16(rng, n, kv_heads, dim)
+            at = np.arange(n)
+            self.keys[table[at // page], :, at % page] = k
+            self.values[table[at // page], :, at % page] = v
+            self.rows.append((fk, fv))
+        self.pk, self.pv = gpu.put(self.keys), gpu.put(self.values)
+
+
+def attend(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, first: int, scale: float, window: int, cap: float
+) -> np.ndarray:
+    """q [n, heads, d] at positions first ..; k, v [length, kv_heads, d] -> [n, heads, d] in float64."""
+    group = q.shape[1] // k.shape[1]
+    k, v = np.repeat(k, group, axis=1), np.repeat(v, group, axis=1)
+    s = np.einsum("nhd,khd->hnk", q, k) * scale
+    if cap:
+        s = cap * np.tanh(s / cap)
+    at, key = first + np.arange(len(q))[:, None], np.arange(len(k))[None]
+    hidden = (key > at) | ((key <= at - window) if window else False)
+    s = np.where(hidden, -np.inf, s)
+    w = np.exp(s - s.max(-1, keepdims=True))
+    return np.einsum("hnk,khd->nhd", w / w.sum(-1, keepdims=True), v)
+
+
+def run_attention(
+    gpu: Any, rows: list[tuple[int, int, bool]], heads: int, kv_heads: int, dim: int, *, page: int = PAGE, window: int = 0,
+    cap: float = 0.0, chunk: int = 64, target: int = 200, seed: int = 0,
+) -> float:  # fmt: skip
+    """rows: (tokens before, tokens of the step, is decode). Greatest relative error over the rows."""
+    rng = np.random.default_rng(seed)
+    cache = Cache(gpu, rng, [start + n for start, n, _ in rows], kv_heads, dim, page)
+    plan = StepPlan.build(
+        1,
+        [
+            PlanRow(i, start, np.zeros(n, np.int32), cache.tables[i], True, decode)
+            for i, (start, n, decode) in enumerate(rows)
+        ],
+    )
+    count, group = plan.num_tokens, heads // kv_heads
+    padded = count + 5
+    (qkv, fq) = bf16(rng, padded, heads + 2 * kv_heads, dim)
+    max_rows, tiles = 1024, count // tile_tokens(group) + len(rows) + 1
+    tokens, positions, index = (gpu.poisoned(4 * padded) for _ in range(3))
+    work = gpu.poisoned(4 * (WORK_HEADER + max_rows + 1 + 2 * tiles))
+    pplan, last = gpu.put(plan.buffer), gpu.put(np.zeros(max_rows, np.int32))
+    gpu.kernel("step", "prepare_step")(
+        (1 + -(-padded // 1024), 1, 1), 1024, pplan, last, tokens, positions, index, work, padded, page, max_rows,
+        tile_tokens(group), target, chunk,
+    )  # fmt: skip
+    np.testing.assert_array_equal(gpu.get(positions, (padded,), np.int32), [*plan.positions, *[0] * (padded - count)])
+    expected = [
+        cache.tables[i][p // page] * page + p % page for i, (s, n, _) in enumerate(rows) for p in range(s, s + n)
+    ]
+    np.testing.assert_array_equal(gpu.get(index, (padded,), np.int32), [*expected, *[0] * (padded - count)])
+    out = gpu.poisoned(padded * heads * dim * 2)
+    splits = len(rows) + target + 1
+    partial, stat = gpu.poisoned(splits * heads * dim * 4), gpu.poisoned(splits * heads * 8)
+    counters = gpu.put(np.zeros(max_rows * heads, np.int32))
+    scale = dim**-0.5
+    given = scale if cap else scale * math.log2(math.e)
+    pq, stride = gpu.put(qkv), (heads + 2 * kv_heads) * dim
+    macros = {"HEAD_DIM": dim, "GROUP": group}
+    decode = gpu.kernel("attention_decode", "attention_decode", macros)
+    for _ in range(2):  # twice: the counters must be back at zero
+        decode(
+            (132, 1, 1), 128, pq, out, cache.pk, cache.pv, pplan, work, partial, stat, counters, kv_heads, stride, page, given,
+            window, cap,
+        )  # fmt: skip
+    shared = 4 * TILE_KEYS * dim * 2
+    gpu.kernel("attention_prefill", "attention_prefill", {**macros, "WARPS": PREFILL_WARPS}, shared)(
+        (132, 1, 1), 32 * PREFILL_WARPS, pq, out, cache.pk, cache.pv, pplan, work, max_rows, kv_heads, stride, page, given, window,
+        cap,
+    )  # fmt: skip
+    found = gpu.get_bf16(out, (padded, heads, dim))
+    worst = 0.0
+    for i, (start, n, _) in enumerate(rows):
+        at = int(plan.query_start[i])
+        k, v = cache.rows[i]
+        wanted = attend(fq[at : at + n, :heads], k, v, start, scale, window, cap)
+        worst = max(worst, error(found[at : at + n], wanted))
+    assert (gpu.get(out, (padded, heads, dim), np.uint16)[count:] == 0xFFFF).all()
+    return worst
+
+
+HEADS = [
+    (4, 4, 32),
+    (8, 4, 32),
+    (12, 12, 64),
+    (8, 2, 64),
+    (32, 8, 128),
+    (8, 1, 128),
+    (12, 1, 128),
+    (32, 1, 64),
+    (71, 1, 64),
+]
+
+
+@pytest.mark.parametrize(("heads", "kv_heads", "dim"), HEADS)
+def test_decode_attention(gpu: Any, heads: int, kv_heads: int, dim: int) -> None:
+    lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 99, 127, 989, 2050, 3, 300]
+    assert run_attention(gpu, [(n - 1, 1, True) for n in lengths], heads, kv_heads, dim) < 8e-3
+    assert run_attention(gpu, [(988, 1, True)], heads, kv_heads, dim) < 8e-3
+    assert run_attention(gpu, [(988, 1, True), (5, 1, True)], heads, kv_heads, dim, target=1, page=64) < 8e-3
+
+
+@pytest.mark.parametrize("window", [1, 20, 100])
+def test_sliding_window_and_soft_cap(gpu: Any, window: int) -> None:
+    rows = [(988, 1, True), (7, 1, True), (98, 1, True), (500, 19, False), (0, 300, False), (0, 1, False)]
+    assert run_attention(gpu, rows, 8, 2, 64, window=window) < 8e-3
+    assert run_attention(gpu, rows, 8, 2, 64, window=window, cap=3.0) < 8e-3
+
+
+@pytest.mark.parametrize(("heads", "kv_heads", "dim"), HEADS)
+def test_prefill_attention(gpu: Any, heads: int, kv_heads: int, dim: int) -> None:
+    rows = [
+        (16, 1, True),
+        (0, 1, False),
+        (0, 19, False),
+        (99, 99, False),
+        (15, 64, False),
+        (16, 65, False),
+        (989, 33, False),
+    ]
+    assert run_attention(gpu, rows, heads, kv_heads, dim) < 8e-3
+    assert run_attention(gpu, [(0, 989, False)], heads, kv_heads, dim, page=32) < 8e-3
+
+
+def test_many_rows(gpu: Any) -> None:
+    rng = np.random.default_rng(5)
+    rows = [(int(n), 1, True) for n in rng.integers(0, 300, 512)]
+    assert run_attention(gpu, rows, 8, 2, 64) < 1e-2
+    rows = [(int(n), 1, True) for n in rng.integers(0, 300, 100)] + [
+        (int(n), int(m), False) for n, m in rng.integers(1, 90, (60, 2))
+    ]
+    assert run_attention(gpu, rows, 32, 8, 128) < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("dim", "rotary", "interleaved"), [(32, 32, 0), (64, 64, 0), (128, 128, 0), (128, 64, 1), (64, 32, 1)]
+)
+@pytest.mark.parametrize("norm", [False, True])
+def test_rope_and_cache_write(gpu: Any, dim: int, rotary: int, interleaved: int, norm: bool) -> None:
+    rng = np.random.default_rng(dim + rotary)
+    heads, kv_heads, count = 6, 2, 99
+    (qkv, f), (qw, fqw), (kw, fkw) = bf16(rng, count, heads + 2 * kv_heads, dim), bf16(rng, dim), bf16(rng, dim)
+    positions = rng.integers(0, 500, count).astype(np.int32)
+    index = rng.permutation(count * 2)[:count].astype(np.int32)
+    angle = np.arange(500)[:, None] * 1e4 ** (-np.arange(rotary // 2) / (rotary // 2))
+    table = np.stack([np.cos(angle), np.sin(angle)], -1).astype(np.float32)
+    pages = -(-2 * count // PAGE)
+    cache = [gpu.poisoned(pages * kv_heads * PAGE * dim * 2) for _ in range(2)]
+    pq = gpu.put(qkv)
+    gpu.kernel("rope_kv", "rope_kv", {"HEAD_DIM": dim})(
+        (count, 2, 1), 256, pq, gpu.put(positions), gpu.put(index), gpu.put(table), gpu.put(qw) if norm else 0,
+        gpu.put(kw) if norm else 0, *cache, heads, kv_heads, PAGE, rotary, interleaved, 1e-6,
+    )  # fmt: skip
+    if norm:
+        scaled = f / np.sqrt((f**2).mean(-1, keepdims=True) + 1e-6)
+        f[:, :heads] = scaled[:, :heads] * fqw
+        f[:, heads : heads + kv_heads] = scaled[:, heads : heads + kv_heads] * fkw
+    turned = f.copy()
+    half = rotary // 2
+    for i in range(half):
+        a, b = (2 * i, 2 * i + 1) if interleaved else (i, i + half)
+        cos, sin = (table[positions, i, j].astype(np.float64)[:, None] for j in (0, 1))
+        turned[..., a] = f[..., a] * cos - f[..., b] * sin
+        turned[..., b] = f[..., b] * cos + f[..., a] * sin
+    assert error(gpu.get_bf16(pq, qkv.shape)[:, :heads], turned[:, :heads]) < 4e-3
+    k, v = (gpu.get_bf16(c, (pages, kv_heads, PAGE, dim))[index // PAGE, :, index % PAGE] for c in cache)
+    assert error(k, turned[:, heads : heads + kv_heads]) < 4e-3
+    np.testing.assert_array_equal(v, f[:, heads + kv_heads :])
+
+
+def test_page_copies(gpu: Any) -> None:
+    rng = np.random.default_rng(1)
+    pool = rng.integers(0, 2**16, (6, 20, 640), dtype=np.uint16)
+    pairs = [(3, 7), (3, 8), (5, 19)]
+    plan = StepPlan.build(1, [PlanRow(0, 0, np.zeros(1, np.int32), np.array([1], np.int32), True, False)], pairs)
+    ptr = gpu.put(pool)
+    gpu.kernel("step", "copy_pages")((len(pairs), 6, 1), 128, gpu.put(plan.buffer), ptr, 20, 640 * 2 // 16)
+    for source, target in pairs:
+        pool[:, target] = pool[:, source]
+    np.testing.assert_array_equal(gpu.get(ptr, pool.shape, np.uint16), pool)
