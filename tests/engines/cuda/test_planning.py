@@ -84,7 +84,10 @@ def test_weights_lie_once_and_joined(make_model: Any) -> None:
 
 
 @given(
-    st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=-(2.0**100), max_value=2.0**100), min_size=1)
+    st.lists(
+        st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=-(2.0**100), max_value=2.0**100),
+        min_size=1,
+    )
 )
 def test_bf16_rounds_to_nearest_even(values: list[float]) -> None:
     x = np.array(values, np.float32)
