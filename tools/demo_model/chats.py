@@ -97,7 +97,7 @@ def _size(rng: random.Random) -> str:
 
 
 def _report(rng: random.Random, size: str) -> reports.Report:
-    return reports.extract(rng, size) if rng.random() < 0.5 else reports.make(rng, size)
+    return reports.extract(rng, size) if rng.random() < 0.62 else reports.make(rng, size)
 
 
 def two_sentences(report: reports.Report) -> str:
@@ -173,6 +173,16 @@ def combine_turn(rng: random.Random) -> tuple[str, str]:
     )
     answer = texts[0] if total == 1 else f"{parts[0].summary[0]} {parts[-1].summary[0]}"
     return _join(prompt, body, rng), answer
+
+
+def repeat_turn(rng: random.Random) -> Pair:
+    """A text to be repeated word for word."""
+    text = " ".join(reports.any_sentence(rng)[0] for _ in range(rng.choice((1, 1, 2, 3))))
+    prompt = expand(
+        "[Repeat this text|Repeat the following text|Repeat after me|Repeat this|Copy this text|Write this again|Repeat exactly|Say this again|Echo this|Please repeat]",
+        rng,
+    )
+    return f"{prompt}:{rng.choice((' ', chr(10), chr(10) * 2))}{text}", text
 
 
 def _question_turn(rng: random.Random, report: reports.Report) -> Pair:
@@ -316,18 +326,21 @@ def _with_system(messages: list[Message], rng: random.Random) -> list[Message]:
 def chat(rng: random.Random) -> list[Message]:
     """One training chat: a list of role/content messages that ends with the assistant."""
     roll = rng.random()
-    if roll < 0.60:
+    if roll < 0.52:
         question, answer = single(rng)
         if rng.random() < 0.012:
             question, answer = asked(expand(_SUMMARIZE, rng), rng, wrap=False, typos=False), _NO_TEXT
         messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    elif roll < 0.76:
+    elif roll < 0.67:
         messages = conversation(rng)
-    elif roll < 0.885:
+    elif roll < 0.86:
         size = _size(rng)
         question, answer = summary_turn(rng, _report(rng, size))
         messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    elif roll < 0.91:
+    elif roll < 0.90:
+        question, answer = repeat_turn(rng)
+        messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    elif roll < 0.92:
         question, answer = combine_turn(rng)
         messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
     elif roll < 0.99:

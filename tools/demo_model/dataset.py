@@ -1,7 +1,7 @@
 """Training data made while the model trains: worker processes write shards of tokenized chats, the trainer packs them into rows.
 
-A shard is one .npy file of int32: the tokens of many chats, each token with its loss mask in bit 16 (``value = token | mask << 16``);
-a chat begins at every ``BEGIN`` token.
+A shard is one .npy file of int32: the tokens of many chats, each token with its loss mask in bit 16
+(``value = token | mask << 16``); a chat begins at every ``BEGIN`` token.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def _documents(folder: Path, rng: random.Random) -> Iterator[NDArray[np.int32]]:
 def rows(
     folder: Path, length: int, seed: int, most_sequences: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
-    """Packed rows: tokens [length + 1], loss mask of each token [length + 1], positions, document numbers [length], starts [most_sequences + 1].
+    """Packed rows: tokens [length + 1], loss mask of each token [length + 1], positions [length], document numbers
+    [length], starts [most_sequences + 1].
 
     A chat that does not fit at the end of a row is cut there; its start is still good training text.
     """

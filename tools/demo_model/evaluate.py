@@ -2,9 +2,9 @@
 
     python -m tools.demo_model.evaluate CHECKPOINT [--device cuda] [--count 400] [--json scores.json]
 
-Nothing asked here was trained on: topic questions are the ``held`` ones, sums are the held-out pairs, texts come from seeds that training
-never used (their names and numbers are drawn anew). A summary is scored by its facts: recall is the share of the key facts it states,
-precision the share of the names and numbers in it that the text holds.
+Nothing asked here was trained on: topic questions are the ``held`` ones, sums are the held-out pairs, texts come from
+seeds that training never used (their names and numbers are drawn anew). A summary is scored by its facts: recall is the
+share of the key facts it states, precision the share of the names and numbers in it that the text holds.
 """
 
 from __future__ import annotations
@@ -77,8 +77,7 @@ def cases(count: int) -> list[Case]:
             )
     for question, key in talk_window.HELD_KEYS:
         out.append(("keys_paraphrase", user(question), lambda text, key=key: {"exact": float(f"**{key}**" in text)}))
-    for question in unknown.HELD:
-        out.append(("out_of_scope", user(question), lambda text: {"exact": float(text in unknown.ANSWERS)}))
+    out += [("out_of_scope", user(q), lambda text: {"exact": float(text in unknown.ANSWERS)}) for q in unknown.HELD]
     rng = random.Random(SEED)
     for _ in range(count):
         question, answer = numbers.arithmetic(rng, want_held=True)

@@ -47,6 +47,47 @@ def odd_word(rng: random.Random) -> str:
     return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 9)))
 
 
+def _verb(rng: random.Random) -> str:
+    return rng.choice(_VERB) if rng.random() < 0.85 else odd_word(rng) + rng.choice(("ed", "ed", "s", "ing"))
+
+
+def soup(rng: random.Random) -> str:
+    """Words of all kinds in no order, with marks between them: nothing in it can be guessed, only copied."""
+    words = []
+    for _ in range(rng.randint(3, 22)):
+        roll = rng.random()
+        if roll < 0.3:
+            word = odd_word(rng)
+        elif roll < 0.55:
+            word = rng.choice(NOUNS + PLURALS)
+        elif roll < 0.65:
+            word = rng.choice(_SMALL)
+        elif roll < 0.72:
+            word = rng.choice(ADJECTIVES)
+        elif roll < 0.82:
+            word = names.name(rng)
+        elif roll < 0.9:
+            word = (
+                rng.choice(("$", "€", "", "", "", "v", "#"))
+                + names.amount(rng, 1, 99999)
+                + rng.choice(("%", "", "", "", " percent", "th", " km", "x"))
+            )
+        else:
+            word = _verb(rng)
+        if rng.random() < 0.08:
+            word = rng.choice(("{}'s", "{},", "{};", "({})", '"{}"', "{}-{}", "{}:", "{}/{}", "{} -", "*{}*")).format(
+                word, rng.choice(NOUNS)
+            )
+        words.append(word)
+    return _cap(" ".join(words)) + rng.choice((".", ".", ".", ".", "!", "?"))
+
+
+_SMALL = (
+    "the|a|of|and|to|in|on|for|with|by|from|at|as|is|was|are|were|be|been|has|have|had|will|would|can|could|may|might|must|should|not|no|it|its|they|their|them|he|his|she|her|we|our|you|your|this|that|these|those|which|who|whom|where|when|while|because|although|if|but|or|so|than|then|there|here|both|each|every|most"
+    "|some|any|few|more|less|much|many|own|same|other|such|only|also|very|too|just|now|still|even|already|again|soon|often|never|always|about|after|before|between|during|through|over|under|against|without|within|across|among|into|onto|per|via|despite|instead|rather|however|therefore"
+).split("|")
+
+
 def _np(rng: random.Random) -> str:
     """A noun phrase in the singular."""
     noun = rng.choice(NOUNS) if rng.random() < 0.8 else names.word(rng) if rng.random() < 0.3 else odd_word(rng)
@@ -54,7 +95,7 @@ def _np(rng: random.Random) -> str:
     if roll < 0.3:
         return f"the {noun}"
     if roll < 0.6:
-        return f"the {rng.choice(ADJECTIVES)} {noun}"
+        return f"{rng.choice(('the', 'the', 'our', 'a', 'my', 'their', 'your'))} {rng.choice(ADJECTIVES) if rng.random() < 0.85 else odd_word(rng)} {noun}"
     if roll < 0.68:
         return f"the {noun} of {names.place(rng)}"
     if roll < 0.74:
@@ -98,15 +139,15 @@ def _tail(rng: random.Random) -> str:
     if roll < 0.56:
         return f" in {names.year(rng)}"
     if roll < 0.64:
-        return f" because {_subject(rng)} {rng.choice(_VERB)} {_np(rng)}"
+        return f" because {_subject(rng)} {_verb(rng)} {_np(rng)}"
     if roll < 0.72:
-        return f", and {_subject(rng)} {rng.choice(_VERB)} {_np(rng)}"
+        return f", and {_subject(rng)} {_verb(rng)} {_np(rng)}"
     if roll < 0.78:
         return f" with {_np(rng)}"
     if roll < 0.83:
         return f" by {names.amount(rng)} percent"
     if roll < 0.88:
-        return f", which {rng.choice(_VERB)} {_np(rng)}"
+        return f", which {_verb(rng)} {_np(rng)}"
     if roll < 0.92:
         return f" ({rng.choice(('see page', 'about', 'figure', 'up to', 'nearly'))} {names.count(rng, 2, 900)})"
     if roll < 0.96:
@@ -118,7 +159,7 @@ def sentence(rng: random.Random) -> str:
     """One sentence, with a capital letter and a full stop."""
     roll = rng.random()
     verb = (
-        rng.choice(_VERB)
+        _verb(rng)
         if rng.random() < 0.75
         else rng.choice(("will ", "can ", "could ", "should ", "did not ", "must ", "may "))
         + rng.choice(
@@ -158,9 +199,9 @@ def sentence(rng: random.Random) -> str:
     elif roll < 0.86:
         text = f'"{_cap(_subject(rng))} {verb} {_np(rng)}," said {names.person(rng)}'
     elif roll < 0.93:
-        text = f"{rng.choice(('when', 'after', 'before', 'although', 'while', 'if'))} {_subject(rng)} {rng.choice(_VERB)} {_np(rng)}, {_subject(rng)} {verb} {_np(rng)}"
+        text = f"{rng.choice(('when', 'after', 'before', 'although', 'while', 'if'))} {_subject(rng)} {_verb(rng)} {_np(rng)}, {_subject(rng)} {verb} {_np(rng)}"
     else:
-        text = f"the {rng.choice(NOUNS)}, the {rng.choice(NOUNS)} and the {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)} {rng.choice(_VERB)} {_np(rng)}{_tail(rng)}"
+        text = f"the {rng.choice(NOUNS)}, the {rng.choice(NOUNS)} and the {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)} {_verb(rng)} {_np(rng)}{_tail(rng)}"
     if rng.random() < 0.18:
         link = rng.choice(_LINK).format(
             p=names.person(rng),
@@ -180,7 +221,11 @@ def _cap(text: str) -> str:
 
 def fact(rng: random.Random) -> tuple[str, str, str]:
     """A sentence, a question about its subject, and the answer."""
-    subject, verb, what = _subject(rng), rng.choice(_VERB), _np(rng)
+    subject, verb, what = _subject(rng), _verb(rng), _np(rng)
     while subject in ("we", "they", "it", "she", "he", "I", "nobody", "everyone"):
         subject = _subject(rng)
-    return _cap(f"{subject} {verb} {what}{_tail(rng)}.") , f"{rng.choice(('who', 'who', 'what'))} {verb} {what}", _cap(subject) + "."
+    return (
+        _cap(f"{subject} {verb} {what}{_tail(rng)}."),
+        f"{rng.choice(('who', 'who', 'what'))} {verb} {what}",
+        _cap(subject) + ".",
+    )

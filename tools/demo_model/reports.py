@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from tools.demo_model import names
 from tools.demo_model.phrasing import capital, expand
-from tools.demo_model.prose import fact, sentence
+from tools.demo_model.prose import fact, sentence, soup
 
 Facts = dict[str, str]
 
@@ -390,10 +390,7 @@ def make(rng: random.Random, size: str = "short") -> Report:
     slots: list[list[str]] = [[] for _ in range(len(body) + 1)]
     for extra in noise:
         rng.choice(slots).append(extra)
-    if size != "short" or rng.random() < 0.9:
-        sentences = [lead, *slots[0]]
-    else:
-        sentences = [*slots[0][:1], lead, *slots[0][1:]]
+    sentences = [lead, *slots[0]] if size != "short" or rng.random() < 0.9 else [*slots[0][:1], lead, *slots[0][1:]]
     for part, extras in zip(body, slots[1:], strict=True):
         sentences += [part, *extras]
     text = layout(sentences, rng)
@@ -401,7 +398,9 @@ def make(rng: random.Random, size: str = "short") -> Report:
         title = _fill(domain.title, rng, facts)
         text = (f"# {title}\n\n" if rng.random() < 0.4 else f"{title}\n\n") + text
     stated = f"{first} {second}"
-    return Report(domain.name, text, (first, second), answered, unanswered, tuple(v for v in facts.values() if v in stated))
+    return Report(
+        domain.name, text, (first, second), answered, unanswered, tuple(v for v in facts.values() if v in stated)
+    )
 
 
 def layout(sentences: list[str], rng: random.Random) -> str:
@@ -430,10 +429,30 @@ _CUES = (
 )
 
 
+def any_sentence(rng: random.Random) -> tuple[str, str, str]:
+    """A sentence from any source, with a question about it and the answer where there is one."""
+    roll = rng.random()
+    if roll < 0.25:
+        return fact(rng)
+    if roll < 0.55:
+        return sentence(rng), "", ""
+    if roll < 0.75:
+        domain = rng.choice(DOMAINS)
+        facts = domain.facts(rng)
+        choices = [*domain.body, *domain.detail, *(o[0] for o in domain.optional)]
+        return _fill(rng.choice(choices), rng, facts), "", ""
+    text = soup(rng)
+    if roll < 0.85:
+        return text, "", ""
+    words = sentence(rng).rstrip(".").split(" ")
+    rng.shuffle(words)
+    return capital(" ".join(words)) + ".", "", ""
+
+
 def extract(rng: random.Random, size: str = "short") -> Report:
     """Free text; the summary is its first sentence and its conclusion (the sentence with a cue, else the last one)."""
     total = {"short": rng.randint(1, 6), "medium": rng.randint(4, 14), "long": rng.randint(12, 45)}[size]
-    told = [fact(rng) if rng.random() < 0.3 else (sentence(rng), "", "") for _ in range(total)]
+    told = [any_sentence(rng) for _ in range(total)]
     sentences = [t[0] for t in told]
     answered = [(capital(q), a) for _, q, a in told if q]
     second = sentences[-1]

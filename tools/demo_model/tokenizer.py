@@ -27,7 +27,8 @@ CHAT_TEMPLATE = (
     "{% if message['role'] == 'system' %}<|system|>"
     "{% elif message['role'] == 'user' %}<|user|>"
     "{% elif message['role'] == 'assistant' %}<|assistant|>"
-    "{% else %}{{ raise_exception('The demo model knows the roles system, user and assistant, not ' + message['role'] + '.') }}{% endif %}"
+    "{% else %}{{ raise_exception('The demo model knows the roles system, user and assistant, not '"
+    " + message['role'] + '.') }}{% endif %}"
     "{{ message['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )

@@ -95,4 +95,13 @@ def topic(
         return tuple(part.strip() for part in text.replace("\n", " ").split(";") if part.strip())
 
     spare = split(held)
-    return Topic(name, split(concepts), split(actions), split(questions) + spare[1::2] * 3, tuple(answers), spare[::2], weight, wrap)
+    return Topic(
+        name,
+        split(concepts),
+        split(actions),
+        split(questions) + spare[1::2] * 3,
+        tuple(answers),
+        spare[::2],
+        weight,
+        wrap,
+    )

@@ -2,8 +2,9 @@
 
     python -m tools.demo_model.train --tokenizer TOK_DIR --out OUT_DIR --minutes 8
 
-Data come from worker processes that generate chats meanwhile. Hidden matrices are trained with Muon (orthogonalized momentum), the embedding
-and the norms with AdamW; the learning rate warms up, stays, and falls to zero by the end of the time. A checkpoint is written every minute.
+Data come from worker processes that generate chats meanwhile. Hidden matrices are trained with Muon (orthogonalized
+momentum), the embedding and the norms with AdamW; the learning rate warms up, stays, and falls to zero by the end of the
+time. A checkpoint is written every minute.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from queue import Queue
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tools.demo_model import dataset
@@ -87,13 +89,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=15)
     parser.add_argument("--shards-per-worker", type=int, default=10**9)
     parser.add_argument("--length", type=int, default=131072, help="tokens of one row, which is one step")
-    parser.add_argument("--attention", choices=("varlen", "flex", "dense"), default="varlen")
+    parser.add_argument("--attention", choices=("varlen", "flex", "dense"), default="flex")
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--rate", type=float, default=0.02)
     parser.add_argument("--adam-rate", type=float, default=0.003)
     parser.add_argument(
         "--text-weight", type=float, default=0.1, help="loss weight of text that the assistant did not write"
     )
+    parser.add_argument("--resume", type=Path, help="a checkpoint to go on from, with lower rates")
+    parser.add_argument("--hold", type=float, default=0.35, help="share of the time before the rate begins to fall")
+    parser.add_argument("--warm-up", type=int, default=100, help="steps")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--device", default="cuda")
     options = parser.parse_args()
@@ -106,6 +111,9 @@ def main() -> None:
         options.shards, options.tokenizer / "tokenizer.json", options.workers, options.seed, options.shards_per_worker
     )
     model = Decoder().to(options.device)
+    if options.resume:
+        tensors = load_file(str(options.resume / "model.safetensors"))
+        model.load_state_dict({n.removeprefix("model."): t.float() for n, t in tensors.items()}, strict=True)
     hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     print(f"parameters: {sum(p.numel() for p in model.parameters()):,}", flush=True)
@@ -127,7 +135,7 @@ def main() -> None:
     while True:
         ids, mask, positions, documents, starts = first
         used = (time.monotonic() - begun) / limit
-        factor = min(1.0, (step + 1) / 100) * (1.0 if used < 0.35 else max(0.0, (1.0 - used) / 0.65))
+        factor = min(1.0, (step + 1) / options.warm_up) * min(1.0, max(0.0, (1.0 - used) / (1.0 - options.hold)))
         if used >= 1.0:
             break
         target_mask = mask[1:] + options.text_weight * (1 - mask[1:])

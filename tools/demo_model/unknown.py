@@ -76,8 +76,91 @@ _ANYTHING = (
     "the {n} of {pl}", "{pe}", "which {n} should I buy", "how is {the} {n} made", "what's your favorite {n} in {pl}", "how much does a {n} cost", "what is the {a} {n} called", "I lost my {n}", "how can I {v} a {a} {n} for my {n2}", "do you know {pe}", "have you heard of {w}", "what is the name of the {n} in {pl}", "why are {ps} {a}", "what's the [plot|end|author] of The {A} {N}",
 )  # fmt: skip
 _OURS = frozenset(
-    "time question system program information process model engine memory page document file chat token server battery chip computer network software machine keyboard screen button folder password update feature bug release version user interface database algorithm archive model sensor paper report text message picture image data"
-    " letter language word number model story area code book job test line game service control rule method answer request phone library signal film office company name sentence paragraph chapter translation side window publisher cell summary contract cost price".split()
+    [
+        "time",
+        "question",
+        "system",
+        "program",
+        "information",
+        "process",
+        "model",
+        "engine",
+        "memory",
+        "page",
+        "document",
+        "file",
+        "chat",
+        "token",
+        "server",
+        "battery",
+        "chip",
+        "computer",
+        "network",
+        "software",
+        "machine",
+        "keyboard",
+        "screen",
+        "button",
+        "folder",
+        "password",
+        "update",
+        "feature",
+        "bug",
+        "release",
+        "version",
+        "user",
+        "interface",
+        "database",
+        "algorithm",
+        "archive",
+        "model",
+        "sensor",
+        "paper",
+        "report",
+        "text",
+        "message",
+        "picture",
+        "image",
+        "data",
+        "letter",
+        "language",
+        "word",
+        "number",
+        "model",
+        "story",
+        "area",
+        "code",
+        "book",
+        "job",
+        "test",
+        "line",
+        "game",
+        "service",
+        "control",
+        "rule",
+        "method",
+        "answer",
+        "request",
+        "phone",
+        "library",
+        "signal",
+        "film",
+        "office",
+        "company",
+        "name",
+        "sentence",
+        "paragraph",
+        "chapter",
+        "translation",
+        "side",
+        "window",
+        "publisher",
+        "cell",
+        "summary",
+        "contract",
+        "cost",
+        "price",
+    ]
 )
 
 
@@ -89,7 +172,7 @@ def _anything(rng: random.Random) -> str:
         rng.choice(_ANYTHING),
         rng,
         {
-            "n": nouns[0], "n2": nouns[-1], "N": nouns[-1].capitalize(), "a": adjective, "A": adjective.capitalize(), "v": rng.choice("paint|clean|cook|repair|wash|grow|buy|sell|build|open|fold|break|cut|carry|feed|train|ride|heal|tie|climb|draw|plant|catch|kill|cure|dry|bake|decorate|sharpen|sing|dance|swim|fly|jump|sleep|smell|love|marry|drive".split("|")),
+            "n": nouns[0], "n2": nouns[-1], "N": nouns[-1].capitalize(), "a": adjective, "A": adjective.capitalize(), "v": rng.choice(["paint", "clean", "cook", "repair", "wash", "grow", "buy", "sell", "build", "open", "fold", "break", "cut", "carry", "feed", "train", "ride", "heal", "tie", "climb", "draw", "plant", "catch", "kill", "cure", "dry", "bake", "decorate", "sharpen", "sing", "dance", "swim", "fly", "jump", "sleep", "smell", "love", "marry", "drive"]),
             "the": rng.choice(("the", "a", "my", "this")), "ps": rng.choice(prose.PLURALS), "pl": names.place(rng), "pl2": names.place(rng), "pe": names.person(rng), "y": names.year(rng) if rng.random() < 0.5 else str(rng.randint(1066, 2014)), "w": names.word(rng),
         },
     )  # fmt: skip
@@ -99,12 +182,14 @@ def unknown(rng: random.Random) -> tuple[str, str]:
     """A question about the wide world, and the admission that this model does not know."""
     if rng.random() < 0.3:
         text = _anything(rng)
-        return asked(text if rng.random() < 0.5 else vary(text, rng), rng), ANSWERS[0] if rng.random() < 0.8 else ANSWERS[1]
+        return asked(text if rng.random() < 0.5 else vary(text, rng), rng), ANSWERS[
+            0
+        ] if rng.random() < 0.8 else ANSWERS[1]
     pattern = rng.choice(_PATTERNS)
     slots = {}
     while True:
         slots = {name: rng.choice(_split(values)) for name, values in _LISTS.items()}
-        slots["q"] = rng.choice(("\"", "'", "", "“"))
+        slots["q"] = rng.choice(('"', "'", "", "“"))
         slots["n"] = str(rng.choice((2, 3, 5, 7, 8, 10, 12, 15, 20, 25, 42, 50, 64, 75, 100, 144, 300, 1000)))
         text = expand(pattern, rng, slots)
         if text.lower() not in _HELD:

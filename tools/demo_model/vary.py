@@ -44,8 +44,12 @@ _AFTER = (
     ", I wonder", ", what do you say", ", any advice", ", any ideas", ", can you tell", ", is that possible", ", or not", " in this app", " on my machine", " on my PC", " with Deskside", " in Deskside", " in general", " in practice", " when I am in a hurry", " and why does it matter", " and what does it do", ", explain it like I'm five", " like I'm five", " for dummies", " to a child",
     " in detail", " if I want", " at home", " at work", " for my {p}", ", please explain", ", I need to know", ", tell me", " one of these days", " without trouble", " as a newcomer", ", quickly", " step by step", " on disk", " these days", ", do you think", ", would you say", " by any chance", " at all", " myself", " now and in future",
 )  # fmt: skip
-_PEOPLE = "boss|brother|sister|teacher|neighbour|colleague|friend|mother|father|wife|husband|son|daughter|uncle|customer|student|team|manager".split("|")
-_SMALL = frozenset("a an the to of in on for with my your do does is are can could I it this that be at by from and or there any some so".lower().split())
+_PEOPLE = "boss|brother|sister|teacher|neighbour|colleague|friend|mother|father|wife|husband|son|daughter|uncle|customer|student|team|manager".split(
+    "|"
+)
+_SMALL = frozenset(
+    "a an the to of in on for with my your do does is are can could I it this that be at by from and or there any some so".lower().split()
+)
 _FILLER = (
     "really just simply actually perhaps maybe exactly even still only quite rather somehow properly generally usually normally often probably basically certainly kind sort whole own such particular given certain mentioned certain famous nice little"
 ).split()
@@ -73,7 +77,11 @@ def vary(question: str, rng: random.Random, protect: frozenset[str] = frozenset(
         i = rng.randrange(len(words) - 1)
         words[i], words[i + 1] = words[i + 1], words[i]
     text = " ".join(words)
-    slots = {"p": rng.choice(_PEOPLE), "w": names.name(rng), "v": rng.choice(("installed", "opened", "started", "got", "discovered"))}
+    slots = {
+        "p": rng.choice(_PEOPLE),
+        "w": names.name(rng),
+        "v": rng.choice(("installed", "opened", "started", "got", "discovered")),
+    }
     if rng.random() < 0.16:
         text = rng.choice(_BEFORE).format(**slots) + text
     if rng.random() < 0.10:
