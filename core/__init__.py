@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.llm import LLM as LLM
-    from core.llm import Result as Result
+    from core.results import Result as Result
     from core.sampling import SamplingParams as SamplingParams
 
 __version__ = "0.1.0"
 __all__ = ["LLM", "Result", "SamplingParams", "__version__"]
 
-_WHERE = {"LLM": "core.llm", "Result": "core.llm", "SamplingParams": "core.sampling"}
+_WHERE = {"LLM": "core.llm", "Result": "core.results", "SamplingParams": "core.sampling"}
 
 
 def __getattr__(name: str) -> Any:

@@ -31,7 +31,8 @@ from core.generation import Delta, Generation
 from core.interrupts import uninterrupted
 from core.library.catalog import find_model, generation_defaults
 from core.library.locks import use_model
-from core.protocol import Cancel, Event, FinishReason, Outcome, Priority, TokenLogprob
+from core.protocol import Cancel, Event, Outcome, Priority
+from core.results import Result, Sample, Usage
 from core.sampling import SamplingParams
 from core.text.prompt import Prompt, PromptBuilder
 from core.worker.loop import EngineLoop, scheduler_config
@@ -40,52 +41,6 @@ from engines.api.errors import EngineError
 
 Message = Mapping[str, Any]
 PromptLike = str | Sequence[int] | Sequence[Message]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of a request. `cached_tokens`: of the prompt's, those whose KV was reused."""
-
-    prompt_tokens: int
-    cached_tokens: int
-    output_tokens: int
-
-
-@dataclass(slots=True)
-class Sample:
-    """One of a request's n answers. `token_ids` include the end token, `text` does not; `logprobs` run beside the tokens
-    that make the text, where asked for."""
-
-    text: str = ""
-    token_ids: list[int] = field(default_factory=list)
-    logprobs: list[TokenLogprob] | None = None
-    finish_reason: FinishReason | None = None
-    stop: str | int | None = None
-
-
-@dataclass(slots=True)
-class Result:
-    """A finished request; its own text, token_ids, ... are the first sample's."""
-
-    prompt_token_ids: list[int]
-    samples: list[Sample]
-    usage: Usage
-
-    @property
-    def text(self) -> str:
-        return self.samples[0].text
-
-    @property
-    def token_ids(self) -> list[int]:
-        return self.samples[0].token_ids
-
-    @property
-    def logprobs(self) -> list[TokenLogprob] | None:
-        return self.samples[0].logprobs
-
-    @property
-    def finish_reason(self) -> FinishReason | None:
-        return self.samples[0].finish_reason
 
 
 class LLM:
@@ -145,6 +100,15 @@ class LLM:
     def spec(self) -> EngineSpec:
         """What was loaded: vocabulary, context, backend, KV pool."""
         return self._loop.engine.spec
+
+    @property
+    def context(self) -> int:
+        """Tokens that the model takes, prompt and answer together."""
+        return self.spec.max_context
+
+    @property
+    def backend(self) -> str:
+        return self.spec.backend
 
     # --- generating ------------------------------------------------------------------------------------------------------
 

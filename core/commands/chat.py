@@ -8,13 +8,26 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from core.commands.options import add_json, add_model, add_sampling, note, open_llm, print_json, sampling_from
+from core.commands.options import (
+    add_json,
+    add_model,
+    add_sampling,
+    add_service,
+    note,
+    open_model,
+    print_json,
+    sampling_from,
+)
 from core.commands.results import result_json
 from core.errors import InvalidRequest
-from core.llm import LLM, Result
+from core.llm import LLM
+from core.results import Result
 from core.sampling import SamplingParams
+
+if TYPE_CHECKING:
+    from core.commands.remote import RemoteModel
 
 Messages = list[dict[str, Any]]
 
@@ -24,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompt", metavar="TEXT", help="answer this and leave")
     parser.add_argument("--system", metavar="TEXT", help="system prompt")
     parser.add_argument("--quiet", action="store_true", help="no statistics on stderr")
+    add_service(parser)
     add_json(parser, "each answer")
     add_sampling(parser)
 
@@ -31,20 +45,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     params = sampling_from(args)
     opening: Messages = [{"role": "system", "content": args.system}] if args.system else []
-    with open_llm(args) as llm:
+    with open_model(args) as llm:
         if args.prompt is not None:
             answer(llm, [*opening, {"role": "user", "content": args.prompt}], params, args)
             return 0
         return converse(llm, opening, params, args)
 
 
-def converse(llm: LLM, opening: Messages, params: SamplingParams, args: argparse.Namespace) -> int:
+def converse(llm: LLM | RemoteModel, opening: Messages, params: SamplingParams, args: argparse.Namespace) -> int:
     """Read lines until the input ends; keep the conversation as messages, so that each turn reuses the cache of the last."""
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
     if at_terminal:
         note(
-            f"{args.model}, {llm.spec.max_context:,} tokens of context, on {llm.spec.backend}. "
-            "/exit leaves, Ctrl+C stops an answer."
+            f"{args.model}, {llm.context:,} tokens of context, on {llm.backend}. /exit leaves, Ctrl+C stops an answer."
         )
     messages = list(opening)
     while True:
@@ -76,7 +89,7 @@ def converse(llm: LLM, opening: Messages, params: SamplingParams, args: argparse
         messages.append({"role": "assistant", "content": text})
 
 
-def answer(llm: LLM, messages: Messages, params: SamplingParams, args: argparse.Namespace) -> str:
+def answer(llm: LLM | RemoteModel, messages: Messages, params: SamplingParams, args: argparse.Namespace) -> str:
     """Stream one answer to stdout; returns its text, in part if it was stopped."""
     started = time.perf_counter()
     first: float | None = None
@@ -99,7 +112,7 @@ def answer(llm: LLM, messages: Messages, params: SamplingParams, args: argparse.
             return text
         result = stream.result
     if args.json:
-        print_json(result_json(result))
+        print_json(result_json(result, with_ids=isinstance(llm, LLM)))
     elif live:
         print(flush=True)
     else:
@@ -122,12 +135,12 @@ def _read_line(at_terminal: bool) -> str | None:
         return None
 
 
-def _statistics(result: Result, first_token: float, rest: float, llm: LLM) -> str:
+def _statistics(result: Result, first_token: float, rest: float, llm: LLM | RemoteModel) -> str:
     usage = result.usage
     used = usage.prompt_tokens + usage.output_tokens
     speed = (usage.output_tokens - 1) / rest if usage.output_tokens > 1 and rest > 0 else 0.0
     cached = f", {usage.cached_tokens} of {usage.prompt_tokens} prompt tokens from cache" if usage.cached_tokens else ""
     return (
         f"[{usage.output_tokens} tokens, {speed:.0f} tokens/s, first after {first_token:.2f} s{cached}; "
-        f"context {used} of {llm.spec.max_context}]"
+        f"context {used} of {llm.context}]"
     )

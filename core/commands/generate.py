@@ -16,16 +16,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
-from core.commands.options import add_json, add_model, add_sampling, note, open_llm, print_json, sampling_from
+from core.commands.options import (
+    add_json,
+    add_model,
+    add_sampling,
+    add_service,
+    note,
+    open_model,
+    print_json,
+    sampling_from,
+)
 from core.commands.results import result_json
 from core.errors import InvalidRequest, NotFound
-from core.llm import LLM, PromptLike, Result
+from core.llm import LLM, PromptLike
 from core.protocol import FinishReason, Priority
+from core.results import Result
 from core.sampling import SamplingParams
+
+if TYPE_CHECKING:
+    from core.commands.remote import RemoteModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="OUT", help="write results here as JSON Lines; the file appears when all are done"
     )
+    add_service(parser)
     add_json(parser, "each result")
     add_sampling(parser)
 
@@ -58,8 +72,11 @@ def run(args: argparse.Namespace) -> int:
         raise NotFound(f"The folder of '{args.out}' does not exist; make it first.")
     if args.out and Path(args.out).expanduser().is_dir():
         raise InvalidRequest(f"'{args.out}' is a folder; give the name of a file to write.", "out")
-    with open_llm(args) as llm:
-        if not (args.out or args.json or args.jsonl) and len(items) == 1 and items[0].params.n == 1:
+    if any(_needs_ids(item) for item in items) and not args.service:
+        args.local = True
+    with open_model(args) as llm:
+        plain = not (args.out or args.json or args.jsonl)
+        if isinstance(llm, LLM) and plain and len(items) == 1 and items[0].params.n == 1:
             stream = llm.stream(items[0].prompt, items[0].params)
             for delta in stream:
                 sys.stdout.write(delta.text)
@@ -67,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             print(flush=True)
             _explain_silence(llm, items, [stream.result])
             return 0
-        with _sink(args) as write:
+        with _sink(args, isinstance(llm, LLM)) as write:
             results = _results(llm, items, args)
             for item, result in zip(items, results, strict=True):
                 write(item, result)
@@ -75,7 +92,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _explain_silence(llm: LLM, items: list[_Item], results: list[Result]) -> None:
+def _needs_ids(item: _Item) -> bool:
+    """The service speaks text: prompts as ids and log-probabilities by id are for an engine in this process."""
+    is_ids = not isinstance(item.prompt, str) and isinstance(item.prompt[0], int)
+    return is_ids or item.params.logprobs is not None
+
+
+def _explain_silence(llm: LLM | RemoteModel, items: list[_Item], results: list[Result]) -> None:
     """A chat model that is given a plain text often sees a finished turn, and ends at once: say so once."""
     silent = any(
         isinstance(item.prompt, str)
@@ -84,11 +107,11 @@ def _explain_silence(llm: LLM, items: list[_Item], results: list[Result]) -> Non
         and not isinstance(result.samples[0].stop, str)  # a stop text is what the user asked for
         for item, result in zip(items, results, strict=True)
     )
-    if silent and llm.prompts.template is not None:
+    if silent and (not isinstance(llm, LLM) or llm.prompts.template is not None):
         note("The model ended at once, with no text. It is made for conversations: add --chat.")
 
 
-def _results(llm: LLM, items: list[_Item], args: argparse.Namespace) -> list[Result]:
+def _results(llm: LLM | RemoteModel, items: list[_Item], args: argparse.Namespace) -> list[Result]:
     from tqdm import tqdm
 
     prompts = [item.prompt for item in items]
@@ -158,12 +181,14 @@ def _read(name: str) -> str:
 
 
 @contextmanager
-def _sink(args: argparse.Namespace) -> Iterator[Any]:
+def _sink(args: argparse.Namespace, with_ids: bool) -> Iterator[Any]:
     """Where results go: stdout as text or JSON, or a file that takes its name only when everything is in it."""
     if not args.out:
         yield (
             lambda item, result: (
-                print_json(result_json(result, **item.label)) if args.json or args.jsonl else print(result.text)
+                print_json(result_json(result, with_ids=with_ids, **item.label))
+                if args.json or args.jsonl
+                else print(result.text)
             )
         )
         return
@@ -171,7 +196,7 @@ def _sink(args: argparse.Namespace) -> Iterator[Any]:
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            yield lambda item, result: _write_line(file, result_json(result, **item.label))
+            yield lambda item, result: _write_line(file, result_json(result, with_ids=with_ids, **item.label))
         part.replace(target)
     except OSError as error:
         raise InvalidRequest(f"'{target}' cannot be written ({error.strerror}); nothing was left there.") from error

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from core.config import load_config
 from core.errors import InvalidRequest
 from core.llm import LLM
 from core.sampling import SamplingParams
+
+if TYPE_CHECKING:
+    from core.commands.remote import RemoteModel
 
 
 def add_model(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -17,6 +22,14 @@ def add_model(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
     parser.add_argument("model", nargs=nargs, default="demo", help="demo, an installed name, or a checkpoint folder")
     parser.add_argument("--backend", help="what runs the model (default: from the configuration)")
     parser.add_argument("--kv-tokens", type=int, metavar="N", help="tokens that the KV cache holds")
+
+
+def add_service(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--service", action="store_true", help="use the background service; start it if there is none")
+    where.add_argument(
+        "--local", action="store_true", help="run the model in this process, even if a service is running"
+    )
 
 
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
@@ -78,6 +91,16 @@ def _bias(item: str) -> tuple[int, float]:
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def open_model(args: argparse.Namespace) -> LLM | RemoteModel:
+    """The running service's model, or one in this process (core.commands.remote says when)."""
+    from core.commands.remote import (
+        open_remote,
+    )  # an HTTP client: half a second that an engine in this process never needs
+
+    may_be_remote = args.service or (not args.local and load_config(os.environ).places.service_lock.exists())
+    return (open_remote(args) if may_be_remote else None) or open_llm(args)
 
 
 def open_llm(args: argparse.Namespace, **options: Any) -> LLM:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.llm import Result, Sample
+from core.results import Result, Sample
 
 
-def result_json(result: Result, **extra: Any) -> dict[str, Any]:
+def result_json(result: Result, *, with_ids: bool = True, **extra: Any) -> dict[str, Any]:
     """Keys: those of `extra`, then text, token_ids, finish_reason, stop, logprobs (if asked for) of the first sample, `samples`
-    (all of them, if more than one), usage."""
+    (all of them, if more than one), usage. `with_ids` False leaves out token_ids: the service's answers are text."""
     first, *others = [sample_json(sample) for sample in result.samples]
+    if not with_ids:
+        for sample in (first, *others):
+            del sample["token_ids"]
     value = {**extra, **first}
     if others:
         value["samples"] = [first, *others]
