@@ -35,11 +35,11 @@ class Config:
     since config.toml is found through it."""
 
     places: Places
-    backend: Literal["auto", "reference"] = _setting(
+    backend: Literal["auto", "cuda", "reference"] = _setting(
         "auto",
         env="BACKEND",
-        help="What runs a model. `reference` is NumPy on the processor and runs everywhere; `auto` takes the fastest "
-        "backend that works on this machine.",
+        help="What runs a model. `reference` is NumPy on the processor and runs everywhere; `cuda` needs an NVIDIA GPU and "
+        "the extra `gpu`; `auto` takes the fastest backend that works on this machine.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "warning",

@@ -84,6 +84,7 @@ class LLM:
                     max_tokens=max_tokens_per_step,
                     kv_tokens=kv_tokens,
                     threads=threads,
+                    cache=config.places.kernels,
                 )
         except BaseException:
             self._release()

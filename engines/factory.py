@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from engines.api.engine import Engine
-from engines.api.errors import ContractError, OutOfMemory, UnsupportedError
+from engines.api.errors import ContractError, DeviceError, OutOfMemory, UnsupportedError
 from engines.models import Model, open_model
 from engines.network.ops import Attention
 
-BACKENDS: Final = ("auto", "reference")
+BACKENDS: Final = ("auto", "cuda", "reference")
+_LOG: Final = logging.getLogger("deskside.engines")
 
 # What `kv_tokens` is when nobody says: so many full contexts, within so many bytes.
 _DEFAULT_CONTEXTS = 8
@@ -29,12 +31,14 @@ def open_engine(
     page_size: int = 16,
     threads: int | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
+    cache: Path | None = None,
 ) -> Engine:
     """Load the checkpoint in `folder`.
 
-    `backend`: "auto" takes the fastest that works here (in this version the reference always). `num_slots`: sequences at
-    once. `max_tokens`: packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither,
-    room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the cores this process may use.
+    `backend`: "auto" takes CUDA where a GPU can run the model, else the reference; why is logged. `num_slots`: sequences at
+    once. `max_tokens`: packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither, on
+    a GPU most of what is free, else room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the
+    cores this process may use. `cache`: folder for compiled kernels and measured choices of a GPU, None keeps nothing.
     `on_progress(phase, done, total)` is told of what goes on: phase "load", "compile" or "capture"; total 0 if it is unknown.
 
     Raises UnsupportedError for a backend that is not in this version, OutOfMemory, and what `open_model` and loading raise.
@@ -45,12 +49,35 @@ def open_engine(
         )
     if kv_tokens is not None and kv_bytes is not None:
         raise ContractError("Give kv_tokens or kv_bytes, not both.")
-    from engines.reference.engine import ReferenceEngine
-
     if on_progress is not None:
         on_progress("load", 0, 0)
-    # The engine holds its own float32 copies: the files need not stay mapped.
+    # The engine holds its own copies: the files need not stay mapped.
     with open_model(folder) as model:
+        if backend != "reference":
+            from engines.cuda.engine import CudaEngine
+
+            try:
+                engine = CudaEngine(
+                    model,
+                    num_pages=None if kv_tokens is None else 1 + -(-kv_tokens // page_size),
+                    kv_bytes=kv_bytes,
+                    page_size=page_size,
+                    num_slots=num_slots,
+                    max_tokens=max_tokens,
+                    cache=cache,
+                )
+                if on_progress is not None:
+                    on_progress("capture", 0, 0)
+                engine.warm_up()
+                return engine
+            except OutOfMemory:
+                raise
+            except (DeviceError, UnsupportedError) as error:
+                if backend == "cuda":
+                    raise
+                _LOG.info("The reference backend runs %s: %s", folder, error)
+        from engines.reference.engine import ReferenceEngine
+
         return ReferenceEngine(
             model,
             num_pages=_num_pages(model, kv_tokens, kv_bytes, page_size),

@@ -22,7 +22,14 @@ from core.errors import DesksideError
 from core.probe import probe
 
 PACKAGES = ("numpy", "tokenizers", "transformers", "msgspec", "jinja2", "huggingface-hub", "PySide6-Essentials")
-GPU_PACKAGES = ("cuda-core", "cuda-bindings", "nvmath-python", "tensorrt-rtx-cu13-bindings", "tensorrt-cu13")
+GPU_PACKAGES = (
+    "cuda-bindings",
+    "nvidia-cuda-nvrtc",
+    "nvidia-cublas",
+    "nvmath-python",
+    "tensorrt-rtx-cu13-bindings",
+    "tensorrt-cu13",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +146,7 @@ def check_gpu() -> Check:
             f"the NVIDIA driver ({cuda}) finds no usable GPU (error {code})",
             "Restart the machine after a driver update.",
         )
-    return Check(
-        "GPU", "note", f"{count.value} NVIDIA GPU(s), driver for {cuda}; this version runs models on the processor"
-    )
+    return Check("GPU", "note", f"{count.value} NVIDIA GPU(s), driver for {cuda}; `--backend cuda` runs models on it")
 
 
 def _version(package: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 
 from core.child import resolve
 from core.errors import InternalError
+from core.paths import find_places
 from core.protocol import EngineOptions, Event, Ready
 from core.worker.loop import EngineLoop
 from engines.api import Engine
@@ -32,6 +34,7 @@ def open_worker_engine(folder: Path, options: EngineOptions, on_progress: OnProg
             page_size=options.page_size,
             threads=options.threads,
             on_progress=on_progress,
+            cache=find_places(os.environ).kernels,
         )
     keywords = msgspec.json.decode(options.arguments, type=dict[str, object])
     engine: object = resolve(options.target)(**keywords)

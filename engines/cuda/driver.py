@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +23,14 @@ def load(module: str) -> Any:
         raise DeviceError(
             f"The CUDA backend needs {module}, which cannot be loaded ({error}); install it with: pip install 'deskside[gpu]'."
         ) from error
+
+
+def find_driver() -> None:
+    """Raises DeviceError if the NVIDIA driver is not installed. Imports no package: cheap where there is no GPU."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError as error:
+        raise DeviceError("No NVIDIA driver is installed; install it, or use --backend reference.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,7 @@ class Driver:
     """One device's primary context, made current for the calling thread by `use`."""
 
     def __init__(self, index: int = 0) -> None:
+        find_driver()
         self.api = load("cuda.bindings.driver")
         try:
             self._must(self.api.cuInit(0))

@@ -23,8 +23,9 @@ from engines.cuda.nvrtc import Compiler
 from engines.cuda.program import Launch, Runner, check_attention, tile_tokens
 from engines.cuda.sampling import Pending, Sampler
 from engines.cuda.slots import Slots
-from engines.cuda.state import MIN_CHUNK, Limits, StepState, page_bytes
+from engines.cuda.state import Limits, StepState, page_bytes
 from engines.cuda.weights import LoadedModel, Parameters
+from engines.network.graph import Program
 from engines.network.ops import Attention
 from engines.passes import compile_program
 from engines.weights import DType
@@ -79,10 +80,31 @@ class CudaEngine(Engine):
             raise ContractError(f"graphs is ahead, lazy or off, not {graphs!r}.")
         program = compile_program(model.network)
         layers = check_layers(program.network.attention_layers())
-        fp16 = model.dtype is DType.FP16
         self._closed = False
         self._driver = driver = Driver(device)
         self._memory = memory = Memory(driver)
+        try:
+            self._open(model, program, layers, num_pages, kv_bytes, page_size, num_slots, max_tokens, cache, graphs)
+        except BaseException:
+            memory.close()
+            driver.release()
+            raise
+
+    def _open(
+        self,
+        model: LoadedModel,
+        program: Program,
+        layers: list[Attention],
+        num_pages: int | None,
+        kv_bytes: int | None,
+        page_size: int,
+        num_slots: int,
+        max_tokens: int,
+        cache: Path | None,
+        graphs: str,
+    ) -> None:
+        driver, memory = self._driver, self._memory
+        fp16 = model.dtype is DType.FP16
         self._stream = driver.call("cuStreamCreate", int(driver.api.CUstream_flags.CU_STREAM_NON_BLOCKING))
         self._staging = StagingRing(driver, memory, self._stream, 4, _STAGING_BYTES)
         self._modules = Modules(driver, Compiler(driver.info.arch, cache), self._stream, {"ELEM_FP16": int(fp16)})
@@ -294,8 +316,8 @@ class CudaEngine(Engine):
         state = self._state
         self._prepare_step(
             (1 + -(-launch.rows // 1024), 1, 1), 1024, state.plan, self._slots.last_token, state.tokens, state.positions,
-            state.kv_index, state.work, launch.rows, state.limits.page_size, state.limits.num_slots, state.tokens_per_tile,
-            state.split_target, MIN_CHUNK,
+            state.kv_index, state.work, launch.rows, state.limits.page_size, state.limits.num_slots, state.max_splits,
+            state.tokens_per_tile, state.decode_blocks, state.parts_per_split,
         )  # fmt: skip
         self._runner.body(launch)
 

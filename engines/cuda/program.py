@@ -215,7 +215,8 @@ class Runner:
             raise UnsupportedError("The CUDA backend takes attention whose q, k and v come from one product only.")
         qkv, state = x[0], self._state
         group = op.num_heads // op.num_kv_heads
-        macros = {"HEAD_DIM": op.head_dim, "GROUP": group}
+        size = state.limits.page_size
+        macros = {"HEAD_DIM": op.head_dim, "GROUP": group, "PAGE_SIZE": size, "SOFT_CAP": int(op.soft_cap is not None)}
         rope = self._modules.kernel("rope_kv", "rope_kv", {"HEAD_DIM": op.head_dim})
         decode = self._modules.kernel("attention_decode", "attention_decode", macros)
         shared = 4 * TILE_KEYS * op.head_dim * 2
@@ -227,12 +228,11 @@ class Runner:
         q_norm = 0 if op.q_norm is None else self._params.get(op.q_norm).ptr
         k_norm = 0 if op.k_norm is None else self._params.get(op.k_norm).ptr
         heads = op.num_heads + 2 * op.num_kv_heads
-        stride, size = heads * op.head_dim, state.limits.page_size
+        stride = heads * op.head_dim
         keys, values = state.layer(op.layer)
         cap = float(op.soft_cap or 0.0)
         scale = float(op.scale) * (1.0 if cap else LOG2E)
         window = op.sliding_window or 0
-        sms = self._driver.info.multiprocessors
 
         def run(s: Launch) -> None:
             rope(
@@ -240,13 +240,13 @@ class Runner:
                 op.num_heads, op.num_kv_heads, size, rotary, interleaved, float(op.norm_eps),
             )  # fmt: skip
             decode(
-                (sms * 3, 1, 1), 128, qkv, y, keys, values, state.plan, state.work, state.partial, state.partial_stat,
-                state.counters, op.num_kv_heads, stride, size, scale, window, cap,
+                (state.decode_blocks, 1, 1), 128, qkv, y, keys, values, state.plan, state.work, state.partial, state.partial_stat,
+                state.counters, state.limits.num_slots, op.num_kv_heads, stride, scale, window, cap,
             )  # fmt: skip
             if s.prefill:
                 prefill(
-                    (sms, 1, 1), 32 * PREFILL_WARPS, qkv, y, keys, values, state.plan, state.work, state.limits.num_slots,
-                    op.num_kv_heads, stride, size, scale, window, cap,
+                    (state.prefill_blocks, 1, 1), 32 * PREFILL_WARPS, qkv, y, keys, values, state.plan, state.work,
+                    state.limits.num_slots, state.max_splits, op.num_kv_heads, stride, scale, window, cap,
                 )  # fmt: skip
 
         return run

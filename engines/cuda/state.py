@@ -11,9 +11,11 @@ from engines.network.ops import Attention
 
 # Of kernels/common.cuh.
 WORK_HEADER = 4
-# Splits of all decode rows together that the chunk is chosen for, per multiprocessor and KV head; and the least chunk.
-SPLITS_PER_SM = 12
-MIN_CHUNK = 64
+# Splits of decode rows that there is room for, per multiprocessor and KV head, beside one for each row.
+SPLITS_PER_SM = 24
+# Blocks per multiprocessor of the attention kernels: as many as they are compiled for.
+DECODE_BLOCKS = 4
+PREFILL_BLOCKS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,9 @@ def page_bytes(layers: Sequence[Attention], page_size: int, itemsize: int = 2) -
     return sum(2 * op.num_kv_heads * op.head_dim for op in layers) * page_size * itemsize
 
 
-def split_target(multiprocessors: int, kv_heads: int) -> int:
-    """How many splits of all rows together fill the device: each is computed once per KV head."""
-    return max(1, SPLITS_PER_SM * multiprocessors // kv_heads)
-
-
-def state_bytes(limits: Limits, layers: Sequence[Attention], multiprocessors: int) -> int:
-    """Device memory of a `StepState` without the pool."""
-    op = layers[0]
-    splits = limits.num_slots + split_target(multiprocessors, op.num_kv_heads) + 1
-    return splits * op.num_heads * (op.head_dim + 2) * 4 + 4 * limits.plan_words + 12 * limits.padded_tokens
+def max_splits(num_slots: int, multiprocessors: int, kv_heads: int) -> int:
+    """Splits of a step's decode rows at most; each is computed once per KV head."""
+    return num_slots + max(1, SPLITS_PER_SM * multiprocessors // kv_heads)
 
 
 class StepState:
@@ -70,16 +65,19 @@ class StepState:
         self.kv_heads, self.num_layers = op.num_kv_heads, len(layers)
         self.page_bytes = op.num_kv_heads * limits.page_size * op.head_dim * 2
         self.tokens_per_tile = tokens_per_tile
-        self.split_target = split_target(multiprocessors, op.num_kv_heads)
+        self.max_splits = max_splits(limits.num_slots, multiprocessors, op.num_kv_heads)
+        self.decode_blocks = DECODE_BLOCKS * multiprocessors
+        self.prefill_blocks = PREFILL_BLOCKS * multiprocessors
+        # The kernel takes up to 8 query heads that share a KV head at a time.
+        self.parts_per_split = op.num_kv_heads * -(-op.num_heads // op.num_kv_heads // 8)
         self.plan = memory.take(4 * limits.plan_words)
         self.tokens = memory.take(4 * limits.padded_tokens)
         self.positions = memory.take(4 * limits.padded_tokens)
         self.kv_index = memory.take(4 * limits.padded_tokens)
-        self.work_words = WORK_HEADER + limits.num_slots + 1 + 2 * limits.max_tiles(tokens_per_tile)
+        self.work_words = WORK_HEADER + limits.num_slots + 1 + self.max_splits + 2 * limits.max_tiles(tokens_per_tile)
         self.work = memory.take(4 * self.work_words)
-        splits = limits.num_slots + self.split_target + 1
-        self.partial = memory.take(splits * op.num_heads * op.head_dim * 4)
-        self.partial_stat = memory.take(splits * op.num_heads * 8)
+        self.partial = memory.take(self.max_splits * op.num_heads * op.head_dim * 4)
+        self.partial_stat = memory.take(self.max_splits * op.num_heads * 8)
         self.counter_bytes = align(4 * limits.num_slots * op.num_heads)
         self.counters = memory.take(self.counter_bytes)
         self.pool_bytes = 2 * len(layers) * limits.num_pages * self.page_bytes

@@ -5,6 +5,7 @@
 // their pages into shared memory, two stages deep, 16-byte chunks swizzled so that no access conflicts.
 //
 // HEAD_DIM: a multiple of 16 up to 256 with HEAD_DIM / 8 chunks a power of two. GROUP: query heads per kv head, at most TILE_ROWS.
+// PAGE_SIZE: tokens of a page. SOFT_CAP: 1 if scores are capped.
 #include "common.cuh"
 
 #ifndef HEAD_DIM
@@ -15,6 +16,12 @@
 #endif
 #ifndef WARPS
 #define WARPS 8
+#endif
+#ifndef PAGE_SIZE
+#define PAGE_SIZE 16
+#endif
+#ifndef SOFT_CAP
+#define SOFT_CAP 0
 #endif
 
 #define TILE_ROWS (16 * WARPS)
@@ -29,7 +36,7 @@ __device__ __forceinline__ u32 place(u32 base, int row, int chunk) {
     return base + (u32)(row * CHUNKS + (chunk ^ swizzle)) * 16;
 }
 
-__device__ __forceinline__ void fetch(u32 shared, const u16 *pool, const int *pages, int page_size, int kv_heads, int kv_head, int base,
+__device__ __forceinline__ void fetch(u32 shared, const u16 *pool, const int *pages, int kv_heads, int kv_head, int base,
                                       int length) {
 #pragma unroll
     for (int i = threadIdx.x; i < TILE_KEYS * CHUNKS; i += 32 * WARPS) {
@@ -37,7 +44,7 @@ __device__ __forceinline__ void fetch(u32 shared, const u16 *pool, const int *pa
         bool there = at < length;
         const u16 *from = pool;
         if (there)
-            from += (((u64)pages[at / page_size] * kv_heads + kv_head) * page_size + at % page_size) * HEAD_DIM + chunk * 8;
+            from += (((u64)pages[(u32)at / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + (u32)at % PAGE_SIZE) * HEAD_DIM + chunk * 8;
         copy16_async(place(shared, key, chunk), from, there);
     }
 }
@@ -46,14 +53,14 @@ __device__ __forceinline__ void fetch(u32 shared, const u16 *pool, const int *pa
 // tokens already written. scale: of q.k, times log2(e) unless there is a soft cap. Dynamic shared memory 4 * TILE_KEYS * HEAD_DIM * 2.
 // Grid: any; block 32 * WARPS. Persistent: items in turn.
 extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
-    const u16 *qkv, u16 *out, const u16 *keys, const u16 *values, const int *plan, const int *work, int max_rows, int kv_heads,
-    int q_stride, int page_size, float scale, int window, float soft_cap) {
+    const u16 *qkv, u16 *out, const u16 *keys, const u16 *values, const int *plan, const int *work, int max_rows, int max_splits, int kv_heads,
+    int q_stride, float scale, int window, float soft_cap) {
     extern __shared__ uint4 tiles[];
     const u32 tile_bytes = TILE_KEYS * HEAD_DIM * 2;
     u32 shared = shared_address(tiles);
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
     int items = work[WORK_TILES] * kv_heads;
-    const int *tile = work + WORK_HEADER + max_rows + 1;
+    const int *tile = work + WORK_HEADER + max_rows + 1 + max_splits;
     const int *query_start = section(plan, AT_QUERY_START), *positions = section(plan, AT_POSITIONS);
     const int *kv_len = section(plan, AT_KV_LEN), *page_start = section(plan, AT_PAGE_START), *page_ids = section(plan, AT_PAGE_IDS);
 
@@ -88,14 +95,14 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
 
         int begin = window > 0 ? max(0, low - window + 1) / TILE_KEYS * TILE_KEYS : 0;
         int stage = 0;
-        fetch(shared, keys, pages, page_size, kv_heads, kv_head, begin, length);
-        fetch(shared + tile_bytes, values, pages, page_size, kv_heads, kv_head, begin, length);
+        fetch(shared, keys, pages, kv_heads, kv_head, begin, length);
+        fetch(shared + tile_bytes, values, pages, kv_heads, kv_head, begin, length);
         copy_commit();
         for (int base = begin; base < length; base += TILE_KEYS, stage ^= 1) {
             if (base + TILE_KEYS < length) {
                 u32 next = shared + (stage ^ 1) * 2 * tile_bytes;
-                fetch(next, keys, pages, page_size, kv_heads, kv_head, base + TILE_KEYS, length);
-                fetch(next + tile_bytes, values, pages, page_size, kv_heads, kv_head, base + TILE_KEYS, length);
+                fetch(next, keys, pages, kv_heads, kv_head, base + TILE_KEYS, length);
+                fetch(next + tile_bytes, values, pages, kv_heads, kv_head, base + TILE_KEYS, length);
             }
             copy_commit();
             copy_wait<1>();
@@ -121,7 +128,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     float x = s[n][i] * scale;
-                    if (soft_cap > 0.f) x = soft_cap * tanhf(x / soft_cap) * 1.4426950408889634f;
+                    if (SOFT_CAP) x = soft_cap * tanhf(x / soft_cap) * 1.4426950408889634f;
                     if (border) {
                         int key = base + n * 8 + 2 * t + (i & 1), at = position[i >> 1];
                         if (key > at || (window > 0 && key <= at - window)) x = NEG_INF;
@@ -136,12 +143,12 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
                 m = fmaxf(m, __shfl_xor_sync(FULL_MASK, m, 1));
                 m = fmaxf(m, __shfl_xor_sync(FULL_MASK, m, 2));
                 m = fmaxf(m, top[upper]);
-                float safe = m == NEG_INF ? 0.f : m, shrink = exp2f(top[upper] - safe), add = 0.f;
+                float safe = m == NEG_INF ? 0.f : m, shrink = fast_exp2(top[upper] - safe), add = 0.f;
 #pragma unroll
                 for (int n = 0; n < TILE_KEYS / 8; n++)
 #pragma unroll
                     for (int i = 0; i < 2; i++) {
-                        float p = exp2f(s[n][2 * upper + i] - safe);
+                        float p = fast_exp2(s[n][2 * upper + i] - safe);
                         s[n][2 * upper + i] = p;
                         add += p;
                     }

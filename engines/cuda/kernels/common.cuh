@@ -150,6 +150,20 @@ template <int PENDING> __device__ __forceinline__ void copy_wait() {
 #endif
 }
 
+// The transpose of an 8 x 8 matrix of elements held as a fragment: row g, columns 2t, 2t + 1 of lane 4 g + t.
+__device__ __forceinline__ u32 transpose8(u32 r) {
+    u32 out;
+    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(out) : "r"(r));
+    return out;
+}
+
+// 2^x by the special-function unit: 2 units in the last place, 0 for -inf.
+__device__ __forceinline__ float fast_exp2(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
 // --- reductions ------------------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ float warp_sum(float x) {
@@ -200,4 +214,5 @@ __device__ __forceinline__ int find_row(const int *start, int n, int x) {
 
 // --- the work of a step, written by prepare_step and read by both attention kernels ----------------------------------------
 
+// After the header: split_start [max_rows + 1], split_row [max_splits], then the prefill tiles.
 enum { WORK_SPLITS = 0, WORK_CHUNK = 1, WORK_TILES = 2, WORK_HEADER = 4 };

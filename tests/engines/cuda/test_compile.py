@@ -14,7 +14,7 @@ from engines.cuda.nvrtc import KERNELS, Compiler, cache_key, options, sources
 
 ARCHS = (75, 80, 86, 89, 90, 120)
 # The shapes of attention in use: Llama-3's, and the demo model's.
-DEFINES = {"attention_decode": ({"HEAD_DIM": 128, "GROUP": 4}, {"HEAD_DIM": 32, "GROUP": 2})}
+DEFINES = {"attention_decode": ({"HEAD_DIM": 128, "GROUP": 4}, {"HEAD_DIM": 32, "GROUP": 2, "SOFT_CAP": 1})}
 
 
 def has(module: str) -> bool:

@@ -133,9 +133,10 @@ def attend(
 
 def run_attention(
     gpu: Any, rows: list[tuple[int, int, bool]], heads: int, kv_heads: int, dim: int, *, page: int = PAGE, window: int = 0,
-    cap: float = 0.0, chunk: int = 64, target: int = 200, seed: int = 0,
+    cap: float = 0.0, blocks: int = 528, splits: int = 0, seed: int = 0,
 ) -> float:  # fmt: skip
     """rows: (tokens before, tokens of the step, is decode). Greatest relative error over the rows."""
+    splits = splits or len(rows) + 200
     rng = np.random.default_rng(seed)
     cache = Cache(gpu, rng, [start + n for start, n, _ in rows], kv_heads, dim, page)
     plan = StepPlan.build(
@@ -150,11 +151,11 @@ def run_attention(
     (qkv, fq) = bf16(rng, padded, heads + 2 * kv_heads, dim)
     max_rows, tiles = 1024, count // tile_tokens(group) + len(rows) + 1
     tokens, positions, index = (gpu.poisoned(4 * padded) for _ in range(3))
-    work = gpu.poisoned(4 * (WORK_HEADER + max_rows + 1 + 2 * tiles))
+    work = gpu.poisoned(4 * (WORK_HEADER + max_rows + 1 + splits + 2 * tiles))
     pplan, last = gpu.put(plan.buffer), gpu.put(np.zeros(max_rows, np.int32))
     gpu.kernel("step", "prepare_step")(
         (1 + -(-padded // 1024), 1, 1), 1024, pplan, last, tokens, positions, index, work, padded, page, max_rows,
-        tile_tokens(group), target, chunk,
+        splits, tile_tokens(group), blocks, kv_heads * -(-group // 8),
     )  # fmt: skip
     np.testing.assert_array_equal(gpu.get(positions, (padded,), np.int32), [*plan.positions, *[0] * (padded - count)])
     expected = [
@@ -162,23 +163,22 @@ def run_attention(
     ]
     np.testing.assert_array_equal(gpu.get(index, (padded,), np.int32), [*expected, *[0] * (padded - count)])
     out = gpu.poisoned(padded * heads * dim * 2)
-    splits = len(rows) + target + 1
     partial, stat = gpu.poisoned(splits * heads * dim * 4), gpu.poisoned(splits * heads * 8)
     counters = gpu.put(np.zeros(max_rows * heads, np.int32))
     scale = dim**-0.5
     given = scale if cap else scale * math.log2(math.e)
     pq, stride = gpu.put(qkv), (heads + 2 * kv_heads) * dim
-    macros = {"HEAD_DIM": dim, "GROUP": group}
+    macros = {"HEAD_DIM": dim, "GROUP": group, "PAGE_SIZE": page, "SOFT_CAP": int(cap > 0)}
     decode = gpu.kernel("attention_decode", "attention_decode", macros)
     for _ in range(2):  # twice: the counters must be back at zero
         decode(
-            (132, 1, 1), 128, pq, out, cache.pk, cache.pv, pplan, work, partial, stat, counters, kv_heads, stride, page, given,
+            (132, 1, 1), 128, pq, out, cache.pk, cache.pv, pplan, work, partial, stat, counters, max_rows, kv_heads, stride, given,
             window, cap,
         )  # fmt: skip
     shared = 4 * TILE_KEYS * dim * 2
     gpu.kernel("attention_prefill", "attention_prefill", {**macros, "WARPS": PREFILL_WARPS}, shared)(
-        (132, 1, 1), 32 * PREFILL_WARPS, pq, out, cache.pk, cache.pv, pplan, work, max_rows, kv_heads, stride, page, given, window,
-        cap,
+        (132, 1, 1), 32 * PREFILL_WARPS, pq, out, cache.pk, cache.pv, pplan, work, max_rows, splits, kv_heads, stride, given,
+        window, cap,
     )  # fmt: skip
     found = gpu.get_bf16(out, (padded, heads, dim))
     worst = 0.0
@@ -209,7 +209,7 @@ def test_decode_attention(gpu: Any, heads: int, kv_heads: int, dim: int) -> None
     lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 99, 127, 989, 2050, 3, 300]
     assert run_attention(gpu, [(n - 1, 1, True) for n in lengths], heads, kv_heads, dim) < 8e-3
     assert run_attention(gpu, [(988, 1, True)], heads, kv_heads, dim) < 8e-3
-    assert run_attention(gpu, [(988, 1, True), (5, 1, True)], heads, kv_heads, dim, target=1, page=64) < 8e-3
+    assert run_attention(gpu, [(988, 1, True), (5, 1, True)], heads, kv_heads, dim, splits=2, page=64) < 8e-3
 
 
 @pytest.mark.parametrize("window", [1, 20, 100])

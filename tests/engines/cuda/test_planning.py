@@ -22,7 +22,7 @@ from engines.cuda.memory import DeviceTensor, align
 from engines.cuda.program import check_attention, tile_tokens
 from engines.cuda.sampling import argmax_parts, check_masks
 from engines.cuda.slots import PARAMS, check_init, is_plain, pack_counts, pack_lists, pack_params
-from engines.cuda.state import Limits, page_bytes, split_target
+from engines.cuda.state import Limits, max_splits, page_bytes
 from engines.cuda.values import plan_buffers, split
 from engines.cuda.weights import groups, round_bf16, to_element, weight_bytes
 from engines.network import ops
@@ -114,7 +114,7 @@ def test_limits(make_model: Any) -> None:
     limits = Limits(512, 64, 16, 100, 1000, 512, 64)
     assert limits.max_tiles(32) == 16 + 65
     assert limits.plan_words > 2 * 512 + 64 * 63
-    assert split_target(132, 8) == 198
+    assert max_splits(64, 132, 8) == 64 + 396
     assert tile_tokens(4) == 32
     assert tile_tokens(71) == 1
     assert logits_stride(1003) == 1008
