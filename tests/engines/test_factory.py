@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engines.api import PlanRow, SamplerParams, SlotInit, StepPlan
-from engines.api.errors import ContractError, OutOfMemory, UnsupportedError
+from engines.api.errors import ContractError, DeviceError, OutOfMemory, UnsupportedError
 from engines.factory import open_engine
 
 
@@ -37,6 +37,16 @@ def folder(tmp_path: Path, write_safetensors: Callable[[Path, Any], None]) -> Pa
     }  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(config))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `auto` does on a machine without a GPU, also on one that has one."""
+
+    def find_driver() -> None:
+        raise DeviceError("No NVIDIA driver is installed.")
+
+    monkeypatch.setattr("engines.cuda.driver.find_driver", find_driver)
 
 
 @pytest.mark.parametrize("backend", ["auto", "reference"])
