@@ -20,8 +20,8 @@ from core.grammar.source import MAX_CHARS, MAX_DEPTH, MAX_REGEX_CHARS, GrammarSo
 PARAMS = {"json_schema": "response_format", "json_object": "response_format", "regex": "regex", "lark": "grammar"}
 NAMES = {"json_schema": "JSON schema", "json_object": "JSON schema", "regex": "regular expression", "lark": "grammar"}
 
-# Indentation of any depth that people read, but no endless blank: small models like to go on with spaces for ever.
-_JSON_OPTIONS: Any = {"lenient": False, "coerce_one_of": False, "whitespace_pattern": r"[\x20\x0A\x0D\x09]{1,40}"}
+# White space between tokens is one space, or a new line and its indentation: with more, a small model fills its answer with it.
+_JSON_OPTIONS: Any = {"lenient": False, "coerce_one_of": False, "whitespace_pattern": r"\x20|\x0A\x20{0,16}"}
 
 # Otherwise a mask is worked out from all the bytes that must follow, without end for /a+/ /a+/: a hang that no limit ends.
 _NO_FORCING = '\n%llguidance {"no_forcing": true}\n'
