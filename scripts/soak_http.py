@@ -87,18 +87,19 @@ async def idle(client: AsyncClient) -> Status:
 
 async def soak(info: ServiceInfo, seconds: float, streams: int, seed: int) -> dict[str, Any]:
     ends: Counter[str] = Counter()
-    began = time.monotonic()
-    until = began + seconds
 
-    async def reader(rng: random.Random) -> None:
-        async with AsyncClient(info) as client:
+    async def reader(client: AsyncClient, rng: random.Random) -> None:
+        async with client:
             while time.monotonic() < until:
                 await one_stream(client, rng, ends)
 
+    clients = [AsyncClient(info) for _ in range(streams)]  # slow to make: it would hold up those that connect already
     async with AsyncClient(info) as client:
         await client.load("demo")
+        began = time.monotonic()
+        until = began + seconds
         worker = (await client.status()).models[0].worker_pid
-        readers = [asyncio.create_task(reader(random.Random(f"{seed}/{i}"))) for i in range(streams)]
+        readers = [asyncio.create_task(reader(own, random.Random(f"{seed}/{i}"))) for i, own in enumerate(clients)]
         await asyncio.sleep(seconds / 2)
         half = [resident(info.pid), resident(worker)]
         await asyncio.gather(*readers)
