@@ -1,4 +1,4 @@
-"""The scenarios of scripts/soak.py, briefly. DESKSIDE_TEST_ROUNDS (default 5) makes them longer."""
+"""The scenarios of scripts/soak.py, briefly. SOAK_ROUNDS (default 5) makes them longer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-ROUNDS = int(os.environ.get("DESKSIDE_TEST_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "5"))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
