@@ -100,7 +100,8 @@ class Ping(Reply):
 
 
 class ModelStatus(Reply):
-    """One loaded model. Sequences and pages are what its worker last reported; None before its first report."""
+    """One loaded model. Sequences and pages are what its worker last reported; None before its first report. Rates are of
+    about the last second; `prompt_tokens` and those of them that came from the cache count from the worker's start."""
 
     name: str
     folder: str
@@ -117,8 +118,16 @@ class ModelStatus(Reply):
     waiting: int | None = None
     pages_used: int | None = None
     pages_cached: int | None = None
+    pages_free: int | None = None
     pages_total: int | None = None
+    page_size: int | None = None
     step: int | None = None
+    output_tokens_per_s: float = 0.0
+    prompt_tokens_per_s: float = 0.0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    preemptions: int = 0
+    restarts: int = 0
 
 
 class InstalledStatus(Reply):
@@ -130,8 +139,29 @@ class InstalledStatus(Reply):
     problem: str = ""
 
 
+class GpuStatus(Reply):
+    """One NVIDIA GPU now, as its driver says. `memory` and `used` (by everybody) in bytes; `load`: per cent of the last
+    moment in which it worked, None unknown. `index`: the driver's number."""
+
+    index: int
+    name: str
+    memory: int
+    used: int
+    load: int | None = None
+    capability: tuple[int, int] | None = None
+
+
+class DiskStatus(Reply):
+    """The volume of models, engines and chats. `folder`: where Deskside keeps them. In bytes."""
+
+    folder: str
+    total: int
+    free: int
+
+
 class Status(Reply):
-    """The whole service at a glance."""
+    """The whole service at a glance. `no_gpu`: why `gpus` is empty: no_package (nvidia-ml-py), no_driver, no_device,
+    driver_fault; "" otherwise."""
 
     version: str
     pid: int
@@ -141,6 +171,9 @@ class Status(Reply):
     max_requests: int
     stopping: bool = False
     models: list[ModelStatus]
+    gpus: list[GpuStatus] = Field(default_factory=list)
+    no_gpu: str = ""
+    disk: DiskStatus | None = None
 
 
 class ModelsReply(Reply):

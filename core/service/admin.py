@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -13,6 +15,7 @@ from core.errors import InvalidRequest
 from core.schemas import (
     CountReply,
     CountRequest,
+    DiskStatus,
     InstalledStatus,
     JobReply,
     JobRequest,
@@ -46,8 +49,10 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/status")
     async def status() -> Status:
-        """The service, its models, their sequences and pages."""
-        return status_of(service)
+        """The service, its models, their sequences and pages; the machine's GPUs and disk."""
+        gpus = await service.gpus.read()
+        disk = await asyncio.to_thread(disk_status, service.models.places.data)
+        return status_of(service).model_copy(update={"gpus": list(gpus.found), "no_gpu": gpus.reason, "disk": disk})
 
     @router.get("/models")
     async def models() -> ModelsReply:
@@ -176,14 +181,32 @@ def model_status(model: LoadedModel) -> ModelStatus:
         idle_timeout=model.idle_timeout,
         idle_seconds=0.0 if model.open else time.monotonic() - model.last_used,
         open_requests=model.open,
+        restarts=model.handle.restarts,
     )
     if info is not None:
         reply.worker_pid, reply.backend, reply.precision = info.pid, info.backend, info.precision
-        reply.context, reply.pages_total = info.capacity, info.num_pages
+        reply.context, reply.pages_total, reply.page_size = info.capacity, info.num_pages, info.page_size
     if last is not None:
         reply.running, reply.waiting, reply.step = last.running, last.waiting, last.steps
-        reply.pages_used, reply.pages_cached = last.pages_held, last.pages_cached
+        reply.pages_used, reply.pages_cached, reply.pages_free = last.pages_held, last.pages_cached, last.pages_free
+        reply.prompt_tokens, reply.cached_tokens = last.prompt_tokens, last.cached_tokens
+        reply.preemptions = last.preemptions
+        if last.running:  # the last word of a worker before it idles tells of the time before
+            reply.output_tokens_per_s = last.output_tokens_per_s
+            reply.prompt_tokens_per_s = last.prompt_tokens_per_s
     return reply
+
+
+def disk_status(folder: Path) -> DiskStatus | None:
+    """Of the volume that `folder` is, or will be, on."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    try:
+        usage = shutil.disk_usage(existing)
+    except OSError:
+        return None
+    return DiskStatus(folder=str(folder), total=usage.total, free=usage.free)
 
 
 async def _events(service: Service) -> AsyncGenerator[bytes, None]:

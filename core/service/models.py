@@ -84,7 +84,7 @@ class LoadedModel:
 
 
 class Models:
-    """All models by name. Used from the event loop only."""
+    """All models by name, in `places`. Used from the event loop only."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Models:
         """`on_change(model, state, message)` tells of loading, ready, failed and unloaded. `default`: the model that is
         meant where a request names none and several, or none, are loaded."""
         self._engines = engines
-        self._places = places
+        self.places = places
         self._options = options or EngineOptions()
         self._idle_timeout = idle_timeout
         self._on_change = on_change or (lambda model, state, message: None)
@@ -117,7 +117,7 @@ class Models:
 
     async def installed(self) -> list[InstalledModel]:
         """Every model on this machine; read from disk, off the loop."""
-        return await asyncio.to_thread(installed_models, self._places)
+        return await asyncio.to_thread(installed_models, self.places)
 
     async def get(self, name: str | None) -> LoadedModel:
         """The model that a request names, loading it if it is installed. Without a name: the only one, or the default.
@@ -129,7 +129,7 @@ class Models:
         model = self._loaded.get(name)
         if model is None:
             # By its name only: a request for an answer does not make the service open folders of the caller's choice.
-            if name not in self._loading and find_installed(name, self._places) is None:
+            if name not in self._loading and find_installed(name, self.places) is None:
                 raise NotFound(f"There is no model '{name}'; GET /v1/models lists those that can be used.")
             model = await self.load(name)
         model.last_used = time.monotonic()
@@ -187,7 +187,7 @@ class Models:
                     await self.unload(model.name)
 
     async def _load(self, name: str, idle_timeout: float | None, options: EngineOptions) -> LoadedModel:
-        folder = await asyncio.to_thread(find_model, name, self._places)
+        folder = await asyncio.to_thread(find_model, name, self.places)
         self._on_change(name, "loading", "")
         prompts, defaults = await asyncio.to_thread(self._read, folder)
         handle = await self._engines.load(folder, options, name)
@@ -195,7 +195,7 @@ class Models:
         return LoadedModel(name, folder, handle, prompts, defaults, Style(prompts), limit or None)
 
     def _read(self, folder: Path) -> tuple[PromptBuilder, dict[str, Any]]:
-        return PromptBuilder.from_folder(folder, self._places.cache / "tokenizers"), generation_defaults(folder)
+        return PromptBuilder.from_folder(folder, self.places.cache / "tokenizers"), generation_defaults(folder)
 
     def _loading_ended(self, name: str, task: asyncio.Task[LoadedModel]) -> None:
         self._loading.pop(name, None)

@@ -18,6 +18,7 @@ from core.grammar.source import GrammarSource
 from core.jobs.job import Job, JobState
 from core.jobs.manager import JobManager
 from core.schemas import JobReply, ServiceEvent
+from core.service.gpus import GpuWatch
 from core.service.limits import Admission, Limits
 from core.service.metrics import Metrics
 from core.service.models import Models
@@ -89,6 +90,7 @@ class Service:
         self.grammars = GrammarGuard()
         self.slow_readers = SlowReaders(self.limits.blocked_seconds)
         self.metrics = Metrics()
+        self.gpus = GpuWatch()
         self.events = Events()
         self.models = models(self._model_changed)
         self._jobs = jobs
