@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
+import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +54,12 @@ class Config:
         False,
         env="OFFLINE",
         help="Never contact the Hub. HF_HUB_OFFLINE=1 has the same effect.",
+    )
+    lan: bool = _setting(
+        False,
+        env="LAN",
+        help="The service that the window starts can be reached from other machines, on port 8421. Whoever has its token "
+        "can use it, and the connection is not encrypted.",
     )
 
 
@@ -108,6 +117,31 @@ def load_config(environ: Mapping[str, str], options: Mapping[str, Any] | None = 
             values[name] = _convert(table[name], value, f"The option --{name.replace('_', '-')}", strict=False)
 
     return Config(places=places, **values)
+
+
+def save_setting(places: Places, name: str, value: Any) -> None:
+    """Writes one setting to config.toml; its other lines, comments too, stay as they are.
+
+    Raises InvalidRequest for an unknown name, a value that does not fit, or a file that cannot be read or written."""
+    setting = next((setting for setting in settings() if setting.name == name), None)
+    if setting is None:
+        raise _unknown(f"'{name}'", name, [setting.name for setting in settings()])
+    _convert(setting, value, f"'{name}'", strict=True)
+    _read_file(places)  # what is not valid is not written to
+    file = places.config_file
+    line = f"{name} = {json.dumps(value)}"  # of a text or a truth value JSON is TOML
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        found = re.compile(rf"^[ \t]*{name}[ \t]*=.*$", re.MULTILINE)
+        if not found.search(text):
+            text = f"{text.rstrip()}\n{name} =\n".lstrip()
+        text = found.sub(lambda _: line, text, count=1)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, file)
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be written ({error.strerror}); correct its permissions.") from error
 
 
 def _read_file(places: Places) -> dict[str, Any]:

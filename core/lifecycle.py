@@ -30,6 +30,7 @@ from core.paths import Places
 
 START_SECONDS = 60.0
 PING_SECONDS = 5.0
+DEFAULT_PORT = 8421  # of `serve`, and of a service that other machines may use
 _LOCK_AT = 1 << 30  # far behind the content: on Windows a locked range cannot be read
 _MAX_CONTENT = 4096
 _ATTEMPTS = 5

@@ -11,8 +11,7 @@ import sys
 
 from core.config import load_config
 from core.errors import InvalidRequest
-
-DEFAULT_PORT = 8421
+from core.lifecycle import DEFAULT_PORT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

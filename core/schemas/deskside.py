@@ -161,7 +161,7 @@ class DiskStatus(Reply):
 
 class Status(Reply):
     """The whole service at a glance. `no_gpu`: why `gpus` is empty: no_package (nvidia-ml-py), no_driver, no_device,
-    driver_fault; "" otherwise."""
+    driver_fault; "" otherwise. `lan`: other machines can reach it, at the address's port."""
 
     version: str
     pid: int
@@ -170,6 +170,7 @@ class Status(Reply):
     open_requests: int
     max_requests: int
     stopping: bool = False
+    lan: bool = False
     models: list[ModelStatus]
     gpus: list[GpuStatus] = Field(default_factory=list)
     no_gpu: str = ""

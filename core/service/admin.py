@@ -167,6 +167,7 @@ def status_of(service: Service) -> Status:
         open_requests=service.admission.total,
         max_requests=service.limits.max_sequences,
         stopping=service.stopping,
+        lan=service.lan,
         models=[model_status(model) for model in service.models.loaded],
     )
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from core import __version__
 from core.config import Config, load_config
-from core.errors import DesksideError, InternalError
-from core.lifecycle import ServiceInfo, report_of
+from core.errors import DesksideError, InternalError, Unavailable
+from core.lifecycle import DEFAULT_PORT, ServiceInfo, report_of
 from core.pipes import Connection, PipeClosed
 from core.service.models import Engines
 from core.service.server import ServeOptions, serve
@@ -39,7 +39,16 @@ def main(connection: Connection, *arguments: str) -> int:
         report(None)
 
     try:
-        run(load_config(os.environ), ServeOptions(linger=args.linger), ready)
+        config = load_config(os.environ)
+        if config.lan:
+            try:
+                run(config, ServeOptions(linger=args.linger, host="0.0.0.0", port=DEFAULT_PORT, lan=True), ready)
+                return 0
+            except Unavailable as error:
+                if reported:
+                    raise
+                logging.getLogger(__name__).warning("not on the local network: %s", error.message)
+        run(config, ServeOptions(linger=args.linger), ready)
     except Exception as error:
         if not reported:
             report(error if isinstance(error, DesksideError) else InternalError(str(error)))

@@ -150,6 +150,7 @@ async def _serve(
         address=info.address,
         limits=options.limits,
         jobs=JobManager(config.places, options.jobs),
+        lan=options.lan,
         stop=stop,
     )
 

@@ -78,12 +78,15 @@ class Service:
         address: str = "",
         limits: Limits | None = None,
         jobs: JobManager | None = None,
+        lan: bool = False,
         stop: Callable[[float], None] | None = None,
     ) -> None:
-        """`models`: makes the registry, given whom to tell of changes. `jobs`: not yet started."""
+        """`models`: makes the registry, given whom to tell of changes. `jobs`: not yet started. `lan`: other machines can
+        reach it."""
         self.token = token
         self.version = version
         self.address = address
+        self.lan = lan
         self.limits = limits or Limits()
         self.admission = Admission(self.limits)
         self.encoders = Encoders()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.config import PREFIX, Config, load_config, settings
+from core.config import PREFIX, Config, load_config, save_setting, settings
 from core.errors import InvalidRequest
+from core.paths import find_places
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +60,7 @@ def test_an_empty_variable_is_unset(environ: dict[str, str]) -> None:
     ("text", "message"),
     [
         ('log_levle = "info"', r"'log_levle' in .*config\.toml is no setting of Deskside; did you mean 'log_level'\?"),
-        ("zzz = 1", r"'zzz' in .* is no setting of Deskside; the settings are: backend, log_level, offline\."),
+        ("zzz = 1", r"'zzz' in .* is no setting of Deskside; the settings are: backend, lan, log_level, offline\."),
         ('log_level = "loud"', r"'log_level' in .* is 'loud', but must be 'debug' or 'info' or 'warning' or 'error'\."),
         ("log_level = 3", r"'log_level' in .* is 3, but must be"),
         ("[log_level]\na = 1", r"'log_level' in .* is \{'a': 1\}, but must be"),
@@ -117,3 +118,33 @@ def test_the_documentation_is_up_to_date() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == write_docs.configuration(), (
         "run: python scripts/write_docs.py"
     )
+
+
+def test_a_saved_setting_is_read_again_and_nothing_else_changes(environ: dict[str, str]) -> None:
+    places = load_config(environ).places
+    save_setting(places, "offline", True)
+    assert load_config(environ).offline is True
+    places.config_file.write_text("# mine\nlog_level = 'info'\n  offline  = true  # why\n# end\n", encoding="utf-8")
+    save_setting(places, "offline", False)
+    save_setting(places, "backend", "reference")
+    config = load_config(environ)
+    assert (config.offline, config.backend, config.log_level) == (False, "reference", "info")
+    text = places.config_file.read_text(encoding="utf-8")
+    assert text.startswith("# mine\nlog_level = 'info'\n")
+    assert "# end\n" in text
+    assert list(places.config.iterdir()) == [places.config_file]
+
+
+@pytest.mark.parametrize(("name", "value"), [("offlin", True), ("offline", "yes"), ("backend", "abacus")])
+def test_what_does_not_fit_is_not_saved(environ: dict[str, str], name: str, value: object) -> None:
+    places = load_config(environ).places
+    with pytest.raises(InvalidRequest):
+        save_setting(places, name, value)
+    assert not places.config_file.exists()
+
+
+def test_a_damaged_file_is_not_made_worse(environ: dict[str, str]) -> None:
+    file = write(environ, "offline = = true\n")
+    with pytest.raises(InvalidRequest, match="not valid TOML"):
+        save_setting(find_places(environ), "offline", True)
+    assert file.read_text() == "offline = = true\n"

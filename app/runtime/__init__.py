@@ -1,0 +1,1 @@
+"""The runtime panel: what the engine does now, and has done in the last two minutes."""
