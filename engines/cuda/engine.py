@@ -27,6 +27,7 @@ from engines.cuda.state import Limits, StepState, page_bytes
 from engines.cuda.weights import LoadedModel, Parameters
 from engines.network.graph import Program
 from engines.network.ops import Attention
+from engines.network.schemes import precision
 from engines.passes import compile_program
 from engines.weights import DType
 
@@ -78,6 +79,10 @@ class CudaEngine(Engine):
             raise ContractError("num_slots is 1 to 1024, and max_tokens at least as many.")
         if graphs not in ("ahead", "lazy", "off"):
             raise ContractError(f"graphs is ahead, lazy or off, not {graphs!r}.")
+        if model.schemes:
+            raise UnsupportedError(
+                f"The CUDA backend does not run {precision(model.schemes)} weights yet; use --backend reference."
+            )
         program = compile_program(model.network)
         layers = check_layers(program.network.attention_layers())
         self._closed = False

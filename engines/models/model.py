@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from engines.api.errors import ContractError, WeightError
+from engines.api.errors import ContractError, UnsupportedError, WeightError
 from engines.models.config import ModelConfig
-from engines.models.family import Family, Source, resolve
-from engines.network import Network
+from engines.models.family import Family, Source, Sources, resolve
+from engines.network import Network, ops
+from engines.network.schemes import Scheme
+from engines.quantization.decode import check_values
+from engines.quantization.formats.format import Format, Packed
 from engines.weights import DType, Tensor, WeightStore, check_finite
 
 
@@ -22,7 +25,9 @@ class Model:
     """Config, network and weights of a checkpoint; made by `engines.models.open_model`.
 
     `network` as the family defines it, before any pass. `dtype`: that of most weights on disk. `revision` changes when
-    config or weights do. `eos_ids`: tokens that end a text. `sources`: parameter -> checkpoint tensor.
+    config or weights do. `eos_ids`: tokens that end a text. `sources`: parameter -> checkpoint tensor; `quantized`: the weights
+    that are quantized in the checkpoint, which have no source. `kv_scales`: (key, value) scales per layer for an FP8 cache,
+    None if never measured.
     """
 
     folder: Path
@@ -34,10 +39,30 @@ class Model:
     eos_ids: tuple[int, ...]
     sources: Mapping[str, Source]
     store: WeightStore = field(repr=False)
+    quantized: Mapping[str, Packed] = field(default_factory=dict, repr=False)
+    kv_scales: Sequence[tuple[float, float]] | None = None
+
+    @property
+    def schemes(self) -> dict[str, Scheme]:
+        """Weight parameter -> the scheme it is quantized with. The other parameters are not."""
+        return {param: packed.scheme for param, packed in self.quantized.items()}
 
     def load(self, param: str) -> Tensor:
         """A parameter, in its own shape and the checkpoint's dtype: a view of the mapped file. Raises WeightError if it holds
-        a NaN or an infinity."""
+        a NaN or an infinity.
+
+        Of a quantized weight `w`, "w" are the packed codes and "w.scale", "w.zero", ... its other tensors, as
+        `engines.network.schemes` lays them out whatever the layout of the checkpoint; scales are checked to be finite."""
+        weight, suffix = param, ""
+        if param not in self.network.params:
+            weight, _, suffix = param.rpartition(".")
+        if weight in self.quantized:
+            parts = self.quantized[weight].parts
+            if suffix not in parts:
+                raise ContractError(f"{weight} ({self.quantized[weight].scheme.label}) has no tensor {suffix!r}.")
+            tensor = parts[suffix]()
+            check_values(tensor, suffix)
+            return Tensor(param, tensor.dtype, tensor.data)
         source = self._source(param)
         stored = self.store.read(source.name)
         for twin in source.twins:
@@ -51,6 +76,8 @@ class Model:
     def convert(self, param: str, stored: Tensor) -> Tensor:
         """What `load` makes of a checkpoint tensor, for one given by the caller (`Engine.update_weights`): it must have the
         shape and dtype of the tensor on disk. Raises WeightError."""
+        if param in self.quantized:
+            raise WeightError(f"The weight {param} is quantized: it cannot be replaced in a running engine.")
         source = self._source(param)
         shape, dtype = self.store.shape(source.name), self.store.dtype(source.name)
         if stored.shape != shape or stored.dtype is not dtype:
@@ -95,16 +122,33 @@ class Model:
             raise ContractError(f"{self.family} has no parameter {param}.") from None
 
 
-def bind(family: Family, config: object, network: Network, store: WeightStore) -> tuple[dict[str, Source], DType]:
-    """Pair every parameter with its checkpoint tensor, strictly, from the headers alone. Raises WeightError for a tensor that
+def bind(
+    family: Family, config: object, network: Network, store: WeightStore, layout: Format | None = None
+) -> tuple[dict[str, Source], dict[str, Packed], DType]:
+    """Pair every parameter with its checkpoint tensor, or with its quantized ones in a checkpoint of `layout`, strictly, from
+    the headers alone. Returns sources, quantized weights and the type of most others. Raises WeightError for a tensor that
     is missing, has another shape or a dtype that weights cannot have, or that nothing asks for."""
-    table = family.sources(config, store.names)
+    table: Sources = family.sources(config, store.names)
+    if layout is not None and layout.own_names:
+        table = {param: Source(param) for param in network.params}
+    linears = {w for node in network.nodes if isinstance(node.op, ops.Linear) for w in node.op.weights}
+    quantized: dict[str, Packed] = {}
     sources: dict[str, Source] = {}
     elements: Counter[DType] = Counter()
     for param, shape in network.params.items():
         source = resolve(table, param)
         if source is None:
             raise ContractError(f"{family.name} does not say where parameter {param} comes from.")
+        if layout is not None and param in linears and len(shape) == 2:
+            packed = layout.find(store, source.name, *shape)
+            if packed is not None:
+                if source.take is not None:
+                    raise UnsupportedError(
+                        f"{store.folder} is a quantized checkpoint of {family.name}, whose weights must be cut after loading, "
+                        f"which quantized ones cannot be; use the unquantized checkpoint."
+                    )
+                quantized[param] = packed
+                continue
         if source.name not in store:
             raise WeightError(
                 f"Tensor {source.name} is missing from {store.folder}; finish the download, or use a complete checkpoint."
@@ -124,6 +168,7 @@ def bind(family: Family, config: object, network: Network, store: WeightStore) -
         elements[dtype] += int(np.prod(shape))
         sources[param] = source
     known = {source.name for source in sources.values()} | {twin for s in sources.values() for twin in s.twins}
+    known |= {name for packed in quantized.values() for name in packed.names}
     ignored = re.compile("|".join(family.ignored) or r"(?!)")
     extra = [name for name in store.names if name not in known and not ignored.fullmatch(name)]
     if extra:
@@ -131,4 +176,4 @@ def bind(family: Family, config: object, network: Network, store: WeightStore) -
             f"Tensor {extra[0]} in {store.file(extra[0])} has no place in {family.name} ({len(extra)} such tensors); config "
             f"and weights are not of the same model, or it has parts this version does not know."
         )
-    return sources, elements.most_common(1)[0][0]
+    return sources, quantized, elements.most_common(1)[0][0]

@@ -13,6 +13,9 @@ from engines.models.config import ConfigReader, ModelConfig, read_json
 from engines.models.family import Family
 from engines.models.model import Model, bind
 from engines.passes import validate
+from engines.quantization.formats.deskside import DesksideFormat
+from engines.quantization.formats.format import Format
+from engines.quantization.formats.registry import read_format
 from engines.weights import WeightStore
 from engines.weights.strict_json import brief
 
@@ -34,22 +37,26 @@ def open_model(folder: Path, families: Sequence[Family] = FAMILIES) -> Model:
     values, raw = read_json(folder / "config.json")
     reader = ConfigReader(folder / "config.json", values)
     family = find_family(reader, families)
-    if reader.raw("quantization_config") is not None or reader.raw("compression_config") is not None:
+    if reader.raw("compression_config") is not None:
         raise UnsupportedError(
-            f"{reader.path} says the weights are quantized already (quantization_config), which this version does not read; "
-            f"use the unquantized checkpoint."
+            f"{reader.path} has a compression_config, which this version does not read; use the unquantized checkpoint."
         )
+    found = reader.raw("quantization_config")
+    layout: Format | None = None if found is None else read_format(found, str(reader.path))
     config: ModelConfig = family.read_config(reader)
     network = validate(family.define(config))
+    kv_scales = layout.kv_scales if isinstance(layout, DesksideFormat) else None
+    if kv_scales is not None and len(kv_scales) != len(network.attention_layers()):
+        raise ConfigError(f"{reader.path} has {len(kv_scales)} kv_scales for {len(network.attention_layers())} layers.")
     store = WeightStore.open(folder)
     try:
-        sources, dtype = bind(family, config, network, store)
+        sources, quantized, dtype = bind(family, config, network, store, layout)
         digest = hashlib.sha256(raw + store.fingerprint.encode()).hexdigest()
         eos_ids = read_eos_ids(folder, reader, config.vocab_size)
     except BaseException:
         store.close()
         raise
-    return Model(folder, family.name, config, network, dtype, digest, eos_ids, sources, store)
+    return Model(folder, family.name, config, network, dtype, digest, eos_ids, sources, store, quantized, kv_scales)
 
 
 def find_family(reader: ConfigReader, families: Sequence[Family]) -> Family:

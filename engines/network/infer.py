@@ -113,6 +113,8 @@ def _linear(op: ops.Linear, width: int, params: Params) -> int:
             raise ContractError(f"Linear {weight} has shape {params[weight]} where its input is {width} wide.")
         if op.biases:
             _vector("Linear", op.biases[i], out, params)
+        if op.scheme is not None:
+            op.scheme.tensors(out, into)  # raises where the scheme cannot cut such a weight
         total += out
     return total
 

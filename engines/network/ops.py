@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api.errors import ContractError
+from engines.network.schemes import Scheme
 
 Float32 = NDArray[np.float32]
 
@@ -35,10 +36,11 @@ class Embedding(Op):
 @dataclass(frozen=True, slots=True)
 class Linear(Op):
     """x [T, in] -> [T, out]. `weights`: parameters [out_i, in] concatenated along out (one, or several after the fuse pass);
-    `biases`: empty, or as many parameters [out_i]."""
+    `biases`: empty, or as many parameters [out_i]. `scheme`: how the weights are quantized, None as they are: 16 or 32 bits."""
 
     weights: tuple[str, ...]
     biases: tuple[str, ...] = ()
+    scheme: Scheme | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,14 +75,14 @@ def _rewrite(network: Network, find: Callable[[Network, _Graph, int], _Edit | No
 
 
 def _concat(network: Network, indices: Sequence[int], output: str) -> Node | None:
-    """One linear for several of the same input; None if they differ in input, or in having biases."""
+    """One linear for several of the same input; None if they differ in input, in having biases, or in scheme."""
     nodes = [network.nodes[i] for i in indices]
     linears = [node.op for node in nodes if isinstance(node.op, ops.Linear)]
-    if len({node.inputs for node in nodes}) != 1 or len({bool(op.biases) for op in linears}) != 1:
+    if len({node.inputs for node in nodes}) != 1 or len({(bool(op.biases), op.scheme) for op in linears}) != 1:
         return None
     weights = tuple(w for op in linears for w in op.weights)
     biases = tuple(b for op in linears for b in op.biases)
-    return Node(ops.Linear(weights, biases), nodes[0].inputs, (output,))
+    return Node(ops.Linear(weights, biases, linears[0].scheme), nodes[0].inputs, (output,))
 
 
 def _qkv(network: Network, graph: _Graph, index: int) -> _Edit | None:

@@ -11,6 +11,7 @@ from engines.api.engine import Engine, EngineSpec, KVSpec
 from engines.api.errors import ContractError, OutOfMemory
 from engines.api.plan import FROM_SLOT, StepPlan
 from engines.api.sampling import Sampled, SlotInit, TokenMasks
+from engines.network.schemes import precision
 from engines.passes import compile_program
 from engines.reference import sampler
 from engines.reference.kv import KVPool, bytes_per_page
@@ -46,7 +47,7 @@ class ReferenceEngine(Engine):
             raise ContractError("Give either num_pages or kv_bytes.")
         if page_size < 1 or num_slots < 1 or max_tokens < 1:
             raise ContractError("page_size, num_slots and max_tokens are at least 1.")
-        program = compile_program(model.network)
+        program = compile_program(model.network, model.schemes)
         layers = sorted(program.network.attention_layers(), key=lambda op: op.layer)
         page_bytes = bytes_per_page(layers, page_size)
         pages = num_pages if num_pages is not None else (kv_bytes or 0) // page_bytes
@@ -58,7 +59,7 @@ class ReferenceEngine(Engine):
         self.spec = EngineSpec(
             model=model.family,
             backend="reference",
-            precision="fp32",
+            precision=precision(model.schemes) or "fp32",
             vocab_size=model.config.vocab_size,
             max_context=model.config.max_context,
             max_tokens=max_tokens,

@@ -15,6 +15,7 @@ from engines.reference import elementwise
 from engines.reference.attention import Attention
 from engines.reference.kv import KVPool
 from engines.reference.linear import Linear
+from engines.reference.quantized import QuantizedLinear
 from engines.reference.scratch import Scratch
 from engines.reference.step import Step
 from engines.reference.weights import Parameters
@@ -83,8 +84,15 @@ class Runner:
             case ops.Embedding(weight=name):
                 table = get(name)
                 return lambda step, x: (table[x[0]],)
-            case ops.Linear(weights=weights, biases=biases):
+            case ops.Linear(weights=weights, biases=biases, scheme=scheme):
                 joined = self._params.joined
+                if scheme is not None:
+                    q = self._params.quantized(scheme, weights)
+                    quantized = QuantizedLinear(
+                        scheme, Linear(q.weight, None, self._workers), joined(biases) if biases else None,
+                        q.rows, q.input_scale, q.pre_scale,
+                    )  # fmt: skip
+                    return lambda step, x: (quantized(x[0]),)
                 linear = Linear(joined(weights), joined(biases) if biases else None, self._workers)
                 return lambda step, x: (linear(x[0]),)
             case ops.RMSNorm(weight=name, eps=eps):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from engines.api.errors import WeightError
 from engines.network.graph import Network
+from engines.network.schemes import Scheme
+from engines.quantization.decode import check_tensors, codes, dequantize, row_scales
 from engines.weights import DType, Tensor, to_float32
 
 Float32 = NDArray[np.float32]
@@ -31,15 +34,28 @@ class LoadedModel(Protocol):
     def dtype(self) -> DType: ...
     @property
     def revision(self) -> str: ...
+    @property
+    def schemes(self) -> Mapping[str, Scheme]: ...
 
     def load(self, param: str) -> Tensor:
-        """A parameter in its own shape."""
+        """A parameter in its own shape; of a quantized weight, one of its tensors (`engines.network.schemes`)."""
 
     def convert(self, param: str, stored: Tensor) -> Tensor:
         """The parameter that a checkpoint tensor makes; WeightError if shape, dtype or values are not as they must be."""
 
     def params_of(self, tensor: str) -> tuple[str, ...]:
         """The parameters made of a checkpoint tensor; WeightError for an unknown name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """A quantized linear in float32. `weight` [out, in]: the values, or where `rows` [out] is given the codes, each row of which
+    is multiplied by its scale. `input_scale` and `pre_scale` [in]: None unless the scheme has them."""
+
+    weight: Float32
+    rows: Float32 | None
+    input_scale: np.float32 | None
+    pre_scale: Float32 | None
 
 
 class Parameters:
@@ -50,6 +66,7 @@ class Parameters:
         self._model = model
         self._arrays: dict[str, Float32] = {}
         self._copies: list[tuple[str, Float32]] = []
+        self._packed: set[str] = set()
 
     def get(self, name: str) -> Float32:
         """One parameter."""
@@ -76,6 +93,40 @@ class Parameters:
                 self._arrays[name] = place
         return whole
 
+    def quantized(self, scheme: Scheme, names: Sequence[str]) -> Quantized:
+        """The weights `names` of one linear, joined along their rows. Raises WeightError if their tensors are not what the
+        scheme says, or their `pre_scale` differ."""
+        shapes = [self._model.network.params[name] for name in names]
+        parts = [self._tensors(scheme, name) for name in names]
+        first = parts[0].get("pre_scale")
+        for name, part in zip(names, parts, strict=True):
+            if first is not None and not np.array_equal(first.data, part["pre_scale"].data):
+                raise WeightError(f"{name}.pre_scale differs from that of {names[0]}, which reads the same input.")
+        by_row = scheme.activations is not None and scheme.weights != "nvfp4"
+        whole = np.empty((sum(out for out, _ in shapes), shapes[0][1]), np.float32)
+        at = 0
+        for part, (out, _) in zip(parts, shapes, strict=True):
+            whole[at : at + out] = codes(scheme, part) if by_row else dequantize(scheme, part)
+            at += out
+        self._packed.update(names)
+        return Quantized(
+            whole,
+            np.concatenate([row_scales(scheme, p, s[0]) for p, s in zip(parts, shapes, strict=True)])
+            if by_row
+            else None,
+            # Parts that were calibrated apart share one input: the greatest of their scales saturates none.
+            max(np.float32(p["input_scale"].data) for p in parts) if "input_scale" in parts[0] else None,
+            None if first is None else first.data.astype(np.float32),
+        )
+
+    def _tensors(self, scheme: Scheme, name: str) -> dict[str, Tensor]:
+        out, width = self._model.network.params[name]
+        tensors = {
+            suffix: self._model.load(f"{name}.{suffix}" if suffix else name) for suffix in scheme.tensors(out, width)
+        }
+        check_tensors(name, scheme, tensors, out, width)
+        return tensors
+
     def check(self, tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
         """The parameters that checkpoint `tensors` make, all checked, nothing changed. Raises WeightError."""
         found: dict[str, Tensor] = {}
@@ -89,6 +140,8 @@ class Parameters:
                 )
             tensor = Tensor(name, _DTYPES[data.dtype], data)
             for param in params:
+                if param in self._packed:
+                    raise WeightError(f"The weight {param} is quantized: it cannot be replaced in a running engine.")
                 found[param] = self._model.convert(param, tensor)
         return found
 

@@ -23,6 +23,7 @@ from engines.cuda.weights import round_bf16
 from engines.network import ops
 from engines.network.builder import Builder
 from engines.network.graph import Network
+from engines.network.schemes import Scheme
 from engines.weights import DType, Tensor
 
 
@@ -53,6 +54,7 @@ class MemoryModel:
     family: str = "memory"
     revision: str = "0"
     dtype: DType = DType.BF16
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)
 
     @property
     def config(self) -> Any:

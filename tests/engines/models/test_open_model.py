@@ -224,7 +224,7 @@ def test_model_type_stands_in_for_architectures(llama):
         (UnsupportedError, {"pretraining_tp": 2}, "pretraining_tp = '2' is not supported; supported: 1"),
         (UnsupportedError, {"residual_multiplier": 0.22}, "residual_multiplier = 0.22 is an option"),
         (UnsupportedError, {"sliding_window": 4096}, "sliding_window = 4096"),
-        (UnsupportedError, {"quantization_config": {"quant_method": "gptq"}}, "quantized already"),
+        (UnsupportedError, {"quantization_config": {"quant_method": "hqq"}}, "quantized with 'hqq'"),
     ],
 )
 def test_refused_values(llama, kind, changes, words):

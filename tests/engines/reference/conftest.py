@@ -17,6 +17,7 @@ from engines.network import ops
 from engines.network.builder import Builder
 from engines.network.graph import Network
 from engines.network.rope import cos_sin
+from engines.network.schemes import Scheme
 from engines.reference.engine import ReferenceEngine
 from engines.weights import DType, Tensor
 
@@ -31,6 +32,7 @@ class MemoryModel:
     family: str = "memory"
     revision: str = "0"
     dtype: DType = DType.FP32
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)
 
     @property
     def config(self) -> Any:

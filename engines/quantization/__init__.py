@@ -1,0 +1,1 @@
+"""Numbers in few bits: their formats, how weights become them, checkpoints that hold them already."""
