@@ -1,4 +1,4 @@
-"""Entry point of `deskside-app`. This version has no window, and says so where the user can see it."""
+"""Entry point of `deskside-app`: opens the window, or says on stderr why there is none."""
 
 from __future__ import annotations
 
@@ -6,35 +6,49 @@ import os
 import sys
 from collections.abc import Mapping
 
-SENTENCE = "This version of Deskside has no window yet; to chat, open a terminal and run: deskside core chat demo"
+from core.config import load_config
+from core.errors import DesksideError
+
+NO_SCREEN = "There is no screen to open a window on; to chat in this terminal, run: deskside core chat demo"
 
 
 def main() -> int:
-    """Says the sentence on stderr and, where there is a screen, in a dialog. Returns the exit code, 1."""
-    if sys.stderr is not None:  # a program without a console on Windows has none
-        print(SENTENCE, file=sys.stderr)
-    if has_screen(sys.platform, os.environ):
-        try:
-            show(SENTENCE)
-        except ImportError as error:  # a system library that Qt needs is missing
-            print(f"Qt cannot be loaded ({error}).", file=sys.stderr)
-    return 1
+    """Returns when the window is closed. Exit code: 0; 1 without a screen or without Qt; an error's own."""
+    if not has_screen(sys.platform, os.environ):
+        return _say(NO_SCREEN, 1)
+    try:
+        config = load_config(os.environ)
+        from PySide6.QtWidgets import QApplication
+
+        from app.session import Session
+        from app.window import MainWindow
+    except ImportError as error:  # a system library that Qt needs is missing
+        return _say(f"Qt cannot be loaded ({error}); install the system libraries it names.", 1)
+    except DesksideError as error:
+        return _say(error.message, error.exit_code)
+
+    running = QApplication.instance()
+    application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
+    application.setApplicationName("Deskside")
+    application.setDesktopFileName("deskside")
+    session = Session(config)
+    window = MainWindow(session)
+    session.start()
+    window.show()
+    return application.exec()
 
 
 def has_screen(platform: str, environ: Mapping[str, str]) -> bool:
     """Whether a window can be opened; asking Qt would abort the process where it cannot."""
-    if platform in ("win32", "darwin"):
+    if platform in ("win32", "darwin") or environ.get("QT_QPA_PLATFORM") in ("offscreen", "vnc"):
         return True
     return any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
-def show(text: str) -> None:
-    """A dialog with one button; returns when it is closed. Raises ImportError when Qt cannot be loaded."""
-    from PySide6.QtWidgets import QApplication, QMessageBox
-
-    _application = QApplication.instance() or QApplication(sys.argv[:1])  # lives as long as the dialog
-    box = QMessageBox(QMessageBox.Icon.Information, "Deskside", text)
-    box.exec()
+def _say(sentence: str, code: int) -> int:
+    if sys.stderr is not None:  # a program without a console on Windows has none
+        print(sentence, file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

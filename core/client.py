@@ -26,7 +26,19 @@ import httpx
 from pydantic import BaseModel
 
 from core import lifecycle
-from core.client_events import ChatEvent, SseDecoder, chat_events, error_from, service_event
+from core.client_events import (
+    ChatEvent,
+    Finished,
+    Prefill,
+    Reasoning,
+    SseDecoder,
+    Text,
+    ToolCallPart,
+    Used,
+    chat_events,
+    error_from,
+    service_event,
+)
 from core.config import load_config
 from core.errors import DesksideError, Unavailable
 from core.lifecycle import ServiceInfo
@@ -42,6 +54,21 @@ from core.schemas import (
     Status,
     WeightsReply,
 )
+
+__all__ = [
+    "AsyncClient",
+    "ChatEvent",
+    "Client",
+    "Finished",
+    "Prefill",
+    "Reasoning",
+    "Text",
+    "ToolCallPart",
+    "Used",
+    "attach",
+    "connect",
+    "connect_async",
+]
 
 R = TypeVar("R", bound=BaseModel)
 Messages = Sequence[Mapping[str, Any]]

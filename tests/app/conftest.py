@@ -1,6 +1,49 @@
+"""The window's tests run offscreen; whatever a test leaves behind (threads, timers that tick, windows) fails it."""
+
 from __future__ import annotations
 
+import gc
 import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication
+
+from app.session import Session
+from core.config import load_config
 
 # Before any QApplication exists. Set it yourself to see the windows.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    gc.collect()
+    if QApplication.instance() is not None:
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        QApplication.processEvents()
+    left = [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith("deskside")]
+    assert not left, f"threads were left: {left}"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Deskside home of the test's own."""
+    for name in [name for name in os.environ if name.startswith("DESKSIDE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DESKSIDE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def session(home: Path, qapp: QApplication) -> Iterator[Session]:
+    """A session that was not started: nothing looks for a service."""
+    session = Session(load_config(os.environ))
+    yield session
+    session.close()
+    session.deleteLater()

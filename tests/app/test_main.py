@@ -1,42 +1,54 @@
 from __future__ import annotations
 
 import builtins
+from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app import main as entry
+from app.session import Session
+from app.window import MainWindow
 
 
 def test_without_a_screen_it_says_so_and_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(entry, "has_screen", lambda platform, environ: False)
-    monkeypatch.setattr(entry, "show", lambda text: pytest.fail("opened a dialog"))
     assert entry.main() == 1
-    assert capsys.readouterr() == ("", entry.SENTENCE + "\n")
+    assert capsys.readouterr() == ("", entry.NO_SCREEN + "\n")
 
 
-def test_with_a_screen_a_dialog_says_it_too(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+def test_the_window_opens_and_closing_it_ends_the_program(
+    qtbot: QtBot, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "start", lambda self: None)  # no service process for this
+    seen: list[str] = []
 
-    def press_ok() -> None:
-        box = QApplication.activeModalWidget()
-        assert isinstance(box, QMessageBox)
-        seen.append((box.windowTitle(), box.text()))
-        buttons = box.findChildren(QPushButton)
-        assert len(buttons) == 1
-        qtbot.mouseClick(buttons[0], Qt.MouseButton.LeftButton)
+    def close() -> None:
+        window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow))
+        seen.append(window.windowTitle())
+        window.close()
 
+    QTimer.singleShot(0, close)
+    assert entry.main() == 0
+    assert seen == ["Deskside"]
+
+
+def test_a_broken_setting_is_one_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DESKSIDE_BACKEND", "abacus")
     monkeypatch.setattr(entry, "has_screen", lambda platform, environ: True)
-    QTimer.singleShot(0, press_ok)
-    assert entry.main() == 1
-    assert seen == [("Deskside", entry.SENTENCE)]
+    assert entry.main() == 2
+    assert "DESKSIDE_BACKEND" in capsys.readouterr().err
 
 
-def test_a_qt_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_qt_that_cannot_be_loaded(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     real_import = builtins.__import__
 
     def no_qt(name: str, *arguments: object) -> object:

@@ -1,0 +1,34 @@
+"""The one bus for sentences that the user should see outside of a page: the window shows them as a bar that goes away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from core.errors import DesksideError, InternalError
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`text`: one sentence: what happened, why, what to do next. `action`: a word on a button, and what it does."""
+
+    text: str
+    kind: Literal["info", "error"] = "info"
+    action: tuple[str, Callable[[], None]] | None = None
+
+
+class Messages(QObject):
+    posted = Signal(object)  # Message
+
+    def info(self, text: str, action: tuple[str, Callable[[], None]] | None = None) -> None:
+        self.posted.emit(Message(text, "info", action))
+
+    def error(self, problem: str | DesksideError, action: tuple[str, Callable[[], None]] | None = None) -> None:
+        """An error of the user's family is shown as it is; what a bug says is for the log, not for people."""
+        text = problem if isinstance(problem, str) else problem.message
+        if isinstance(problem, InternalError) and not text:
+            text = self.tr("Something went wrong inside Deskside; the log in the state folder says more.")
+        self.posted.emit(Message(text, "error", action))

@@ -1,0 +1,17 @@
+"""The page Documents: not written yet."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from app.session import Session
+
+
+class DocumentsPage(QWidget):
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        title = QLabel("Documents")
+        title.setProperty("kind", "title")
+        QVBoxLayout(self).addWidget(title, alignment=Qt.AlignmentFlag.AlignCenter)

@@ -1,0 +1,17 @@
+"""The page Runtime: not written yet."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from app.session import Session
+
+
+class RuntimePage(QWidget):
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        title = QLabel("Runtime")
+        title.setProperty("kind", "title")
+        QVBoxLayout(self).addWidget(title, alignment=Qt.AlignmentFlag.AlignCenter)

@@ -1,0 +1,110 @@
+"""The application's style sheet. Widgets choose a look by a dynamic property:
+
+QPushButton      kind="primary" | "plain" (no frame until hovered) | "danger"; else an ordinary button
+QLabel           kind="title" | "heading" | "muted" | "small" | "error" | "success" | "warning"
+QFrame, QWidget  kind="card" | "sidebar" | "panel" | "banner"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.theme import Colors
+
+
+def stylesheet(c: Colors, size: int) -> str:
+    """`size`: the body font's points."""
+    return f"""
+* {{ outline: 0; }}
+QMainWindow, QDialog {{ background: {c.window}; }}
+QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.border}; padding: 4px 6px; }}
+
+QLabel {{ background: transparent; }}
+QLabel[kind="title"] {{ font-size: {size * 1.7:.1f}pt; font-weight: 600; }}
+QLabel[kind="heading"] {{ font-size: {size * 1.2:.1f}pt; font-weight: 600; }}
+QLabel[kind="muted"] {{ color: {c.muted}; }}
+QLabel[kind="small"] {{ color: {c.muted}; font-size: {size * 0.88:.1f}pt; }}
+QLabel[kind="error"] {{ color: {c.danger}; }}
+QLabel[kind="success"] {{ color: {c.success}; }}
+QLabel[kind="warning"] {{ color: {c.warning}; }}
+
+QFrame[kind="card"] {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px; }}
+QWidget[kind="sidebar"], QWidget[kind="panel"] {{ background: {c.surface}; }}
+QFrame[kind="banner"] {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 8px; }}
+QFrame[kind="banner"][error="true"] {{ border: 1px solid {c.danger}; }}
+QFrame[kind="line"] {{ background: {c.border}; border: 0; max-height: 1px; min-height: 1px; }}
+
+QPushButton {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.border}; border-radius: 7px;
+    padding: 5px 12px; min-height: 18px; }}
+QPushButton:hover {{ background: {c.hover}; }}
+QPushButton:pressed, QPushButton:checked {{ background: {c.pressed}; }}
+QPushButton:focus {{ border: 2px solid {c.focus}; padding: 4px 11px; }}
+QPushButton:disabled {{ color: {c.strong_border}; background: {c.surface}; }}
+QPushButton[kind="primary"] {{ background: {c.accent}; color: {c.on_accent}; border: 1px solid {c.accent}; font-weight: 600; }}
+QPushButton[kind="primary"]:hover {{ background: {c.accent_hover}; }}
+QPushButton[kind="primary"]:focus {{ border: 2px solid {c.text}; }}
+QPushButton[kind="primary"]:disabled {{ background: {c.raised}; color: {c.strong_border}; border-color: {c.border}; }}
+QPushButton[kind="danger"] {{ color: {c.danger}; }}
+QPushButton[kind="plain"], QToolButton {{ background: transparent; border: 2px solid transparent; border-radius: 7px;
+    padding: 3px 6px; color: {c.text}; }}
+QPushButton[kind="plain"]:hover, QToolButton:hover {{ background: {c.hover}; }}
+QPushButton[kind="plain"]:pressed, QToolButton:pressed, QToolButton:checked,
+QPushButton[kind="plain"]:checked {{ background: {c.pressed}; }}
+QPushButton[kind="plain"]:focus, QToolButton:focus {{ border: 2px solid {c.focus}; }}
+QToolButton::menu-indicator, QPushButton::menu-indicator {{ image: none; width: 0; }}
+
+QLineEdit, QPlainTextEdit[kind="field"], QTextEdit[kind="field"], QSpinBox, QDoubleSpinBox, QComboBox {{
+    background: {c.window}; color: {c.text}; border: 1px solid {c.strong_border}; border-radius: 7px; padding: 5px 8px;
+    selection-background-color: {c.selection}; selection-color: {c.text}; min-height: 18px; }}
+QLineEdit:focus, QPlainTextEdit[kind="field"]:focus, QTextEdit[kind="field"]:focus, QSpinBox:focus,
+QDoubleSpinBox:focus, QComboBox:focus {{ border: 2px solid {c.focus}; padding: 4px 7px; }}
+QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {{ color: {c.strong_border};
+    background: {c.surface}; border-color: {c.border}; }}
+QLineEdit[kind="search"] {{ background: {c.raised}; border: 1px solid {c.border}; }}
+QLineEdit[kind="search"]:focus {{ background: {c.window}; border: 2px solid {c.focus}; }}
+QComboBox::drop-down {{ border: 0; width: 22px; }}
+QComboBox QAbstractItemView {{ background: {c.window}; border: 1px solid {c.border}; padding: 4px;
+    selection-background-color: {c.hover}; selection-color: {c.text}; }}
+
+QCheckBox, QRadioButton {{ spacing: 8px; background: transparent; padding: 2px; border: 2px solid transparent;
+    border-radius: 5px; }}
+QCheckBox:focus, QRadioButton:focus {{ border: 2px solid {c.focus}; }}
+
+QAbstractScrollArea {{ background: transparent; border: 0; }}
+QListView, QTreeView {{ background: transparent; border: 0; outline: 0; }}
+QListView::item, QTreeView::item {{ border-radius: 7px; padding: 4px; color: {c.text}; }}
+QListView::item:hover, QTreeView::item:hover {{ background: {c.hover}; }}
+QListView::item:selected, QTreeView::item:selected {{ background: {c.pressed}; color: {c.text}; }}
+
+QScrollBar:vertical {{ background: transparent; width: 12px; margin: 2px; }}
+QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 2px; }}
+QScrollBar::handle {{ background: {c.strong_border}; border-radius: 4px; min-height: 32px; min-width: 32px; }}
+QScrollBar::handle:hover {{ background: {c.muted}; }}
+QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent;
+    border: 0; width: 0; height: 0; }}
+
+QMenu {{ background: {c.window}; border: 1px solid {c.border}; border-radius: 8px; padding: 4px; }}
+QMenu::item {{ padding: 6px 24px 6px 12px; border-radius: 5px; }}
+QMenu::item:selected {{ background: {c.hover}; }}
+QMenu::item:disabled {{ color: {c.strong_border}; }}
+QMenu::separator {{ height: 1px; background: {c.border}; margin: 4px 8px; }}
+
+QProgressBar {{ background: {c.raised}; border: 0; border-radius: 3px; height: 6px; max-height: 6px; text-align: center; }}
+QProgressBar::chunk {{ background: {c.accent}; border-radius: 3px; }}
+
+QSlider::groove:horizontal {{ background: {c.pressed}; height: 4px; border-radius: 2px; }}
+QSlider::sub-page:horizontal {{ background: {c.accent}; border-radius: 2px; }}
+QSlider::handle:horizontal {{ background: {c.accent}; width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; }}
+QSlider:focus {{ border: 2px solid {c.focus}; border-radius: 7px; }}
+
+QTabBar::tab {{ background: transparent; padding: 6px 12px; color: {c.muted}; border-bottom: 2px solid transparent; }}
+QTabBar::tab:selected {{ color: {c.text}; border-bottom: 2px solid {c.accent}; }}
+QTabBar::tab:focus {{ color: {c.text}; border-bottom: 2px solid {c.focus}; }}
+QTabWidget::pane {{ border: 0; }}
+QSplitter::handle {{ background: {c.border}; }}
+QSplitter::handle:horizontal {{ width: 1px; }}
+QSplitter::handle:vertical {{ height: 1px; }}
+QTableView {{ background: {c.window}; border: 1px solid {c.border}; border-radius: 8px; gridline-color: {c.border}; }}
+QHeaderView::section {{ background: {c.surface}; color: {c.muted}; border: 0; padding: 6px 8px; }}
+"""

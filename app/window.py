@@ -1,0 +1,165 @@
+"""The main window: a rail of pages at the left, the page beside it, sentences for the user at the bottom."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMainWindow, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+
+from app.banner import Banners
+from app.icons import icon_button
+from app.session import Session
+from app.shortcuts import Actions
+from app.texts import QT_TRANSLATE_NOOP
+from app.theme import S, Theme
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpec:
+    """`load` imports the page and returns its class: pages cost nothing until they are shown."""
+
+    key: str
+    title: str
+    icon: str
+    load: Callable[[], Callable[[Session], QWidget]]
+
+
+def _chat() -> Callable[[Session], QWidget]:
+    from app.pages.chat import ChatPage
+
+    return ChatPage
+
+
+def _models() -> Callable[[Session], QWidget]:
+    from app.pages.models import ModelsPage
+
+    return ModelsPage
+
+
+def _documents() -> Callable[[Session], QWidget]:
+    from app.pages.documents import DocumentsPage
+
+    return DocumentsPage
+
+
+def _runtime() -> Callable[[Session], QWidget]:
+    from app.pages.runtime import RuntimePage
+
+    return RuntimePage
+
+
+def _settings() -> Callable[[Session], QWidget]:
+    from app.pages.settings import SettingsPage
+
+    return SettingsPage
+
+
+PAGES = (
+    PageSpec("chat", QT_TRANSLATE_NOOP("MainWindow", "Chats"), "chat", _chat),
+    PageSpec("models", QT_TRANSLATE_NOOP("MainWindow", "Models"), "models", _models),
+    PageSpec("documents", QT_TRANSLATE_NOOP("MainWindow", "Documents"), "documents", _documents),
+    PageSpec("runtime", QT_TRANSLATE_NOOP("MainWindow", "Runtime"), "runtime", _runtime),
+    PageSpec("settings", QT_TRANSLATE_NOOP("MainWindow", "Settings"), "settings", _settings),
+)
+
+
+class MainWindow(QMainWindow):
+    """Owns the session: closing the window closes it."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        session.setParent(self)
+        preferences = session.preferences
+        Theme.current().set(preferences.get("theme"), preferences.get("font_size"))
+        preferences.changed.connect(self._preference_changed)
+        self.setWindowTitle("Deskside")
+        self.actions_by_id = Actions(preferences, self)
+        self._pages: dict[str, QWidget] = {}
+        self._buttons: dict[str, QToolButton] = {}
+
+        self._stack = QStackedWidget()
+        self._banners = Banners(session.messages)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._stack, 1)
+        column.addWidget(self._banners)
+        body = QWidget()
+        row = QHBoxLayout(body)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._make_rail())
+        row.addWidget(centre, 1)
+        self.setCentralWidget(body)
+        self._connect_actions()
+        self.resize(1180, 760)
+        geometry = preferences.get("window_geometry")
+        if geometry:
+            self.restoreGeometry(QByteArray(base64.b64decode(geometry)))
+        self.show_page("chat")
+
+    def show_page(self, key: str) -> QWidget:
+        """Bring a page to the front, making it if it is the first time."""
+        if key not in self._pages:
+            spec = next(spec for spec in PAGES if spec.key == key)
+            page = spec.load()(self.session)
+            self._pages[key] = page
+            self._stack.addWidget(page)
+        self._stack.setCurrentWidget(self._pages[key])
+        self._buttons[key].setChecked(True)
+        return self._pages[key]
+
+    def _make_rail(self) -> QWidget:
+        rail = QWidget()
+        rail.setProperty("kind", "sidebar")
+        rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        column = QVBoxLayout(rail)
+        column.setContentsMargins(S, S, S, S)
+        column.setSpacing(S)
+        group = QButtonGroup(self)
+        for spec in PAGES:
+            if spec.key == "settings":
+                column.addStretch(1)
+            button = icon_button(spec.icon, self.tr(spec.title))
+            button.setCheckable(True)
+            button.setFixedSize(QSize(40, 40))
+            button.clicked.connect(partial(self.show_page, spec.key))
+            group.addButton(button)
+            column.addWidget(button)
+            self._buttons[spec.key] = button
+        return rail
+
+    def _connect_actions(self) -> None:
+        actions = self.actions_by_id
+        for key in ("chat", "models", "documents", "runtime"):
+            actions[f"page_{key}"].triggered.connect(partial(self.show_page, key))
+        actions["settings"].triggered.connect(partial(self.show_page, "settings"))
+        actions["quit"].triggered.connect(self.close)
+
+    def _preference_changed(self, name: str) -> None:
+        if name in ("theme", "font_size"):
+            preferences = self.session.preferences
+            Theme.current().set(preferences.get("theme"), preferences.get("font_size"))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.actions_by_id.retranslate()
+            for spec in PAGES:
+                self._buttons[spec.key].setToolTip(self.tr(spec.title))
+                self._buttons[spec.key].setAccessibleName(self.tr(spec.title))
+        super().changeEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        geometry = base64.b64encode(self.saveGeometry().data()).decode()
+        self.session.preferences.set("window_geometry", geometry)
+        for page in self._pages.values():
+            page.close()
+        self.session.close()
+        super().closeEvent(event)

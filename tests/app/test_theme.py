@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.icons import icon_button, set_icon
+from app.theme import DARK, LIGHT, Colors, Theme, contrast
+
+
+def test_contrast_is_that_of_wcag() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("colors", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_pair_of_colours_is_readable(colors: Colors) -> None:
+    grounds = {name: getattr(colors, name) for name in ("window", "surface", "raised", "code", "hover", "pressed")}
+    for name, ground in grounds.items():
+        assert contrast(colors.text, ground) >= 7, name
+        assert contrast(colors.muted, ground) >= 4.5 or name == "pressed", name
+    for ink in ("danger", "success", "warning", "link", "accent"):
+        for ground in ("window", "surface", "raised", "code"):
+            assert contrast(getattr(colors, ink), getattr(colors, ground)) >= 4.5, (ink, ground)
+    assert contrast(colors.on_accent, colors.accent) >= 4.5
+    assert contrast(colors.on_accent, colors.accent_hover) >= 4.5
+    assert contrast(colors.text, colors.selection) >= 4.5
+    assert contrast(colors.strong_border, colors.window) >= 3
+    assert contrast(colors.focus, colors.window) >= 3
+
+
+def test_icons_follow_the_theme(qtbot: QtBot) -> None:
+    theme = Theme.current()
+    theme.set("light", 10)
+    button = icon_button("new", "New")
+    qtbot.addWidget(button)
+    light = button.icon().pixmap(20, 20).toImage()
+    theme.set("dark", 10)
+    assert button.icon().pixmap(20, 20).toImage() != light
+    plain = QPushButton()
+    qtbot.addWidget(plain)
+    set_icon(plain, "send", "on_accent")
+    set_icon(plain, "stop", "on_accent")
+    theme.set("light", 10)
+    assert not plain.icon().isNull()
+
+
+def test_the_font_size_reaches_the_application(qtbot: QtBot) -> None:
+    theme = Theme.current()
+    theme.set("light", 20)
+    button = QPushButton("x")
+    qtbot.addWidget(button)
+    assert button.font().pointSizeF() == 20
+    theme.set("light", 10)
