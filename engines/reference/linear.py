@@ -19,9 +19,8 @@ Float32 = NDArray[np.float32]
 _BLOCK = 49152
 # Tokens per pass over the weight: their inputs have to stay in the cache beside the block.
 _TOKENS = 64
-# Multiply-adds below which waking another thread costs more than it saves: on two busy cores, 16 tokens of the demo model ran a
-# quarter faster alone, and 16 tokens of a model of 134 M parameters a fifth faster shared.
-_SHARE = 8_000_000
+# Multiply-adds below which waking another thread costs more than it saves. (Many tokens are shared out before they come here.)
+_SHARE = 2_000_000
 
 
 class Linear:

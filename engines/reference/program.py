@@ -1,7 +1,12 @@
-"""A program made runnable: one Python callable per node, values in numbered places, each dropped after its last reader."""
+"""A program made runnable: one Python callable per node, values in numbered places, each dropped after its last reader.
+
+Between two attentions every operation treats each token alone. Such a stretch is a span: where a step has tokens enough, its
+tokens are shared out to the threads, which then meet once per span and not in every linear layer.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +30,9 @@ Float32 = NDArray[np.float32]
 # (step, inputs) -> outputs. The ids among the inputs are int32; everything else is float32 [T or L, width].
 Run = Callable[[Step, "list[Float32]"], "tuple[Float32, ...]"]
 
+# Tokens of a span that are worth a thread: fewer, and reading the weights costs more than the arithmetic.
+_TOKENS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class _Instruction:
@@ -32,6 +40,17 @@ class _Instruction:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     dead: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Instructions that run one after the other: each token alone if `shared`. `inputs`: places read that were filled before;
+    `outputs`: places filled that are read later, or the program's output."""
+
+    instructions: tuple[_Instruction, ...]
+    shared: bool
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
 
 
 class Runner:
@@ -51,7 +70,7 @@ class Runner:
                 places[name] = len(places)
         self._places = len(places)
         self._output = places[program.network.output]
-        self._instructions = [
+        instructions = [
             _Instruction(
                 # An operation may overwrite an input that nobody reads after it.
                 self._build(node, [last[name] == i and node.inputs.count(name) == 1 for name in node.inputs]),
@@ -61,21 +80,56 @@ class Runner:
             )
             for i, node in enumerate(nodes)
         ]
+        self._spans: list[_Span] = []
+        # What gathers rows, looks at other tokens or is a user's own code stands alone.
+        alone = (ops.Attention, ops.GatherLogits, ops.Custom)
+        for shared, group in itertools.groupby(range(len(nodes)), lambda i: not isinstance(nodes[i].op, alone)):
+            self._spans.append(_span([instructions[i] for i in group], shared))
 
     def __call__(self, step: Step) -> Float32:
         """The logits [L, vocab] of the step's logit rows."""
         values: list[Float32 | None] = [None] * self._places
         values[0] = step.tokens  # type: ignore[assignment]
         values[1] = step.plan.positions  # type: ignore[assignment]
-        for instruction in self._instructions:
+        for span in self._spans:
+            groups = min(self._workers.threads, len(values[span.inputs[0]]) // _TOKENS) if span.shared else 1  # type: ignore[arg-type]
+            if groups < 2:
+                self._run(span, step, values)
+            else:
+                self._share(span, step, values, groups)
+        logits = values[self._output]
+        assert logits is not None
+        return logits
+
+    @staticmethod
+    def _run(span: _Span, step: Step, values: list[Float32 | None]) -> None:
+        for instruction in span.instructions:
             made = instruction.run(step, [values[i] for i in instruction.inputs])  # type: ignore[misc]
             for place, value in zip(instruction.outputs, made, strict=True):
                 values[place] = value
             for place in instruction.dead:
                 values[place] = None
-        logits = values[self._output]
-        assert logits is not None
-        return logits
+
+    def _share(self, span: _Span, step: Step, values: list[Float32 | None], groups: int) -> None:
+        """A span with its tokens in `groups` parts."""
+        given = {place: value for place in span.inputs if (value := values[place]) is not None}
+        count = len(given[span.inputs[0]])
+        made: list[list[Float32 | None]] = [[]] * groups
+
+        def part(first: int, end: int) -> None:
+            for group in range(first, end):
+                mine: list[Float32 | None] = [None] * self._places
+                for place, value in given.items():
+                    mine[place] = value[count * group // groups : count * (group + 1) // groups]
+                self._run(span, step, mine)
+                made[group] = [mine[place] for place in span.outputs]
+
+        self._workers.split(part, groups)
+        for instruction in span.instructions:
+            for place in instruction.dead:
+                values[place] = None
+        for i, place in enumerate(span.outputs):
+            values[place] = np.concatenate([group[i] for group in made])
 
     def _build(self, node: Node, free: list[bool]) -> Run:
         """The callable of one node. `free[i]`: input i may be overwritten."""
@@ -147,3 +201,10 @@ class Runner:
 
                 return custom
         raise UnsupportedError(f"The reference backend has no operation {type(op).__name__}.")
+
+
+def _span(instructions: list[_Instruction], shared: bool) -> _Span:
+    made = {place for x in instructions for place in x.outputs}
+    dead = {place for x in instructions for place in x.dead}
+    read = [place for x in instructions for place in x.inputs if place not in made]
+    return _Span(tuple(instructions), shared, tuple(dict.fromkeys(read)), tuple(sorted(made - dead)))

@@ -61,6 +61,12 @@ class _Job:
         self._finished.wait()
 
 
+class _Here(threading.local):
+    """Whether this thread is at work on a part."""
+
+    sharing = False
+
+
 class Workers:
     """`threads` - 1 helpers beside the calling thread. Started at the first call that needs them, ended by `close`."""
 
@@ -68,10 +74,12 @@ class Workers:
         self.threads = default_threads() if threads is None else max(1, threads)
         self._jobs: list[SimpleQueue[_Job | None]] = []
         self._helpers: list[threading.Thread] = []
+        self._here = _Here()
 
     def split(self, part: Part, count: int) -> None:
-        """Call `part(first, end)` on contiguous ranges that cover range(count), on all threads; return when all are done."""
-        if self.threads == 1 or count <= 1:
+        """Call `part(first, end)` on contiguous ranges that cover range(count), on all threads; return when all are done. Inside
+        a part the other threads are busy already: all of range(count) is then done here."""
+        if self.threads == 1 or count <= 1 or self._here.sharing:
             part(0, count)
             return
         if not self._helpers:
@@ -79,7 +87,11 @@ class Workers:
         job = _Job(part, count, min(count, _PIECES * self.threads))
         for jobs in self._jobs:
             jobs.put(job)
-        job.work()
+        self._here.sharing = True
+        try:
+            job.work()
+        finally:
+            self._here.sharing = False
         job.wait()
         if job.failure is not None:
             raise job.failure
@@ -100,8 +112,8 @@ class Workers:
             self._helpers.append(helper)
             helper.start()
 
-    @staticmethod
-    def _serve(jobs: SimpleQueue[_Job | None]) -> None:
+    def _serve(self, jobs: SimpleQueue[_Job | None]) -> None:
+        self._here.sharing = True
         with np.errstate(all="ignore"):
             while (job := jobs.get()) is not None:
                 job.work()

@@ -101,3 +101,19 @@ def test_a_helper_that_does_not_come_is_not_waited_for() -> None:
     finally:
         gate.set()
         workers.close()
+
+
+def test_a_split_inside_a_part_stays_on_its_thread() -> None:
+    workers = Workers(3)
+    seen: list[tuple[int, int, bool]] = []
+
+    def part(first: int, end: int) -> None:
+        here = threading.get_ident()
+        workers.split(lambda a, b: seen.append((a, b, threading.get_ident() == here)), 10)
+
+    try:
+        workers.split(part, 6)
+        workers.split(part, 6)
+    finally:
+        workers.close()
+    assert seen == [(0, 10, True)] * 12
