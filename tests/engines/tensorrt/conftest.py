@@ -1,0 +1,151 @@
+"""The library, the interpreter (interpreter.py), and a reference engine whose segments are interpreted TensorRT networks."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.api import PlanRow, SamplerParams, SlotInit, StepPlan
+from engines.models import Model
+from engines.passes import compile_program
+from engines.reference.engine import ReferenceEngine
+from engines.tensorrt.library import Library, load_library
+from engines.tensorrt.network import Emitted, emit_piece
+from engines.tensorrt.pieces import Piece, cut
+
+PAGE = 8
+
+
+def _module(name: str) -> ModuleType:
+    """A helper beside this file: pytest's importlib mode has no package to import it from."""
+    full = f"tests_engines_tensorrt_{name}"
+    if full not in sys.modules:
+        spec = importlib.util.spec_from_file_location(full, Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[full] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[full])
+    return sys.modules[full]
+
+
+class Log:
+    """Makes a `trt.ILogger` that keeps what the library says."""
+
+    def __init__(self, trt: Any) -> None:
+        lines = self.lines = []
+
+        class Logger(trt.ILogger):
+            def log(self, severity: Any, message: str) -> None:
+                lines.append((severity, message))
+
+        self.logger = Logger()
+
+
+class InterpretedRunner:
+    """Stands where the reference engine's runner does. `emitted`: the network of each piece, by index."""
+
+    def __init__(self, trt: Any, model: Model, engine: ReferenceEngine, compute: str) -> None:
+        self.trt = trt
+        program = compile_program(model.network)
+        network = program.network
+        self.nodes = cut(program)
+        self.output = network.output
+        self.log = Log(trt)
+        self.builder = trt.Builder(self.log.logger)
+        self.emitted: dict[int, Emitted] = {}
+        self.feeds: dict[int, dict[str, np.ndarray]] = {}
+        self.runs: dict[int, Callable[..., Any]] = {}
+        interpreter = _module("interpreter")
+        self.interpret = interpreter.interpret
+        self.round_to = interpreter.round_to
+        self.kind = {"bf16": "BF16", "fp16": "HALF"}[compute]
+        for i, node in enumerate(self.nodes):
+            if isinstance(node.op, Piece):
+                emitted = emit_piece(trt, self.builder, node.op, network.widths, network.params, compute, None)
+                self.emitted[i] = emitted
+                rows = {w.params: tuple(network.params[p][0] for p in w.params) for w in emitted.weights}
+                self.feeds[i] = {
+                    w.name: interpreter.decode(w.dtype, w.prepare(model.load, rows[w.params]), w.shape)
+                    for w in emitted.weights
+                }
+            else:
+                self.runs[i] = engine._runner._build(node, [False] * len(node.inputs))
+
+    def __call__(self, step: Any) -> np.ndarray:
+        values = {"tokens": step.tokens, "positions": step.plan.positions}
+        for i, node in enumerate(self.nodes):
+            if i in self.runs:
+                made = self.runs[i](step, [values[name] for name in node.inputs])
+                # Our kernels write 16-bit values too.
+                values.update(zip(node.outputs, (self.round_to(y, self.kind) for y in made), strict=True))
+                continue
+            emitted = self.emitted[i]
+            feeds = self.feeds[i] | {port.name: values[port.value] for port in emitted.inputs}
+            found = self.interpret(self.trt, emitted, feeds)
+            values.update({port.value: found[port.name] for port in emitted.outputs})
+        return values[self.output]
+
+
+def run_logits(engine: ReferenceEngine, pieces: list[np.ndarray], slots: int = 1) -> np.ndarray:
+    """Logits [len(pieces), vocab] of the last token of each piece of one sequence, fed in order."""
+    total = sum(len(piece) for piece in pieces)
+    pages = np.arange(1, -(-total // PAGE) + 1, dtype=np.int32)[::-1].copy()
+    engine.init_slot(SlotInit(0, SamplerParams(temperature=0.0), pieces[0], np.zeros(0, np.int32)))
+    found, at = [], 0
+    for number, piece in enumerate(pieces):
+        end = at + len(piece)
+        row = PlanRow(0, at, piece, pages[: -(-end // PAGE)], wants_logits=True, is_decode=False)
+        step = engine.forward(StepPlan.build(number, [row]))
+        found.append(step.logits[0].copy())
+        engine.sample(step)
+        engine.collect(step)
+        at = end
+    return np.stack(found)
+
+
+def reference_engine(model: Model, max_tokens: int = 64) -> ReferenceEngine:
+    return ReferenceEngine(model, num_pages=9, page_size=PAGE, num_slots=1, max_tokens=max_tokens, threads=1)
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    if sys.platform not in ("linux", "win32"):
+        pytest.importorskip("tensorrt_rtx_bindings")
+    return load_library("rtx")
+
+
+@pytest.fixture(scope="session")
+def trt(library: Library) -> Any:
+    return library.trt
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> ModuleType:
+    return _module("interpreter")
+
+
+@pytest.fixture
+def compare(trt: Any) -> Callable[[Model, str], tuple[np.ndarray, np.ndarray, InterpretedRunner]]:
+    """Logits of the reference and of the interpreted networks, for one prompt in two pieces and two more tokens."""
+
+    def run(model: Model, compute: str) -> tuple[np.ndarray, np.ndarray, InterpretedRunner]:
+        rng = np.random.default_rng(7)
+        vocab = model.config.vocab_size
+        pieces = [rng.integers(0, vocab, n).astype(np.int32) for n in (11, 5, 1, 1)]
+        plain, other = reference_engine(model), reference_engine(model)
+        runner = InterpretedRunner(trt, model, other, compute)
+        other._runner = runner  # type: ignore[assignment]
+        try:
+            return run_logits(plain, pieces), run_logits(other, pieces), runner
+        finally:
+            plain.close()
+            other.close()
+
+    return run
