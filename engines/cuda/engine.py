@@ -13,6 +13,7 @@ from engines.api.engine import Engine, EngineSpec, KVSpec
 from engines.api.errors import ContractError, OutOfMemory, UnsupportedError
 from engines.api.plan import StepPlan
 from engines.api.sampling import Sampled, SlotInit, TokenMasks
+from engines.cuda.attention import Launch, check_attention, tile_tokens
 from engines.cuda.buckets import GRAPH_TOKENS, choose, decode_buckets, mixed_buckets
 from engines.cuda.driver import Driver
 from engines.cuda.gemm import Gemm
@@ -20,7 +21,7 @@ from engines.cuda.graphs import Graphs
 from engines.cuda.launch import Modules
 from engines.cuda.memory import Memory, StagingRing
 from engines.cuda.nvrtc import Compiler
-from engines.cuda.program import Launch, Runner, check_attention, tile_tokens
+from engines.cuda.program import Runner
 from engines.cuda.sampling import Pending, Sampler
 from engines.cuda.slots import Slots
 from engines.cuda.state import Limits, StepState, page_bytes

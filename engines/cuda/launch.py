@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engines.api.errors import DeviceError, UnsupportedError
 from engines.cuda.driver import Driver
 from engines.cuda.nvrtc import Compiler
 
@@ -60,6 +61,22 @@ class Modules:
         key = (file, *sorted(macros.items()))
         if key not in self._modules:
             self._modules[key] = self._driver.call("cuModuleLoadData", self._compiler.compile(file, macros))
+        return self._function(key, name, shared)
+
+    def custom(self, name: str, source: str) -> Kernel:
+        """The kernel `name` of CUDA C++ that came with a network. Raises UnsupportedError if the source has none of that name."""
+        key = ("custom", name, source)
+        if key not in self._modules:
+            code = self._compiler.compile_source(name, source, self._base)
+            self._modules[key] = self._driver.call("cuModuleLoadData", code)
+        try:
+            return self._function(key, name, 0)
+        except DeviceError as error:
+            raise UnsupportedError(
+                f'The cuda_source of {name} has no kernel of that name: declare extern "C" __global__ void {name}(...).'
+            ) from error
+
+    def _function(self, key: tuple[Any, ...], name: str, shared: int) -> Kernel:
         function = self._driver.call("cuModuleGetFunction", self._modules[key], name.encode())
         if shared > 48 * 1024:
             attribute = self._driver.api.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES

@@ -51,7 +51,10 @@ class Compiler:
 
     def compile(self, name: str, defines: Mapping[str, int] | None = None) -> bytes:
         """Machine code (cubin) of kernels/<name>.cu. DeviceError with the compiler's message if it does not compile."""
-        source = (KERNELS / f"{name}.cu").read_text(encoding="utf-8")
+        return self.compile_source(name, (KERNELS / f"{name}.cu").read_text(encoding="utf-8"), defines)
+
+    def compile_source(self, name: str, source: str, defines: Mapping[str, int] | None = None) -> bytes:
+        """Machine code (cubin) of `source`, which may include common.cuh; `name` is for messages."""
         flags = options(self._arch, defines or {})
         file = None
         if self._cache is not None:

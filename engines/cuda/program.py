@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from engines.api.errors import UnsupportedError
+from engines.cuda.attention import AttentionLaunches, Launch, Run
+from engines.cuda.custom import CUSTOM_BLOCK, custom_source
 from engines.cuda.driver import Driver
 from engines.cuda.gemm import Gemm, Shape, logits_stride
 from engines.cuda.launch import Modules
@@ -19,30 +17,9 @@ from engines.cuda.values import plan_buffers, split
 from engines.cuda.weights import Parameters
 from engines.network import ops
 from engines.network.graph import Node, Program
-from engines.network.rope import cos_sin
 
 ACTIVATIONS: Final = {"silu": 0, "gelu": 1, "gelu_tanh": 2, "relu": 3}
-HEAD_DIMS: Final = (32, 64, 128)
-PREFILL_WARPS: Final = 8
-TILE_KEYS: Final = 64
-LOG2E: Final = math.log2(math.e)
 _ACT, _SCALE, _SOFT_CAP = 0, 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """How a step runs: rows of the packed buffers, and whether it holds rows that are no decodes."""
-
-    rows: int
-    prefill: bool
-
-
-Run = Callable[[Launch], None]
-
-
-def tile_tokens(group: int) -> int:
-    """Tokens of a prefill tile: query heads that share a kv head are packed beside them."""
-    return 16 * PREFILL_WARPS // group
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +49,10 @@ class Runner:
         program: Program,
         state: StepState,
     ) -> None:
-        self._driver, self._memory, self._staging = driver, memory, staging
         self._modules, self._gemm, self._params = modules, gemm, params
         self._state = state
         self._network = program.network
-        self._tables: dict[ops.Rope, int] = {}
+        self._attention = AttentionLaunches(memory, staging, modules, params, state, driver.info.shared_per_block)
         parts = split(program)
         widths = program.network.widths
         sizes = {name: width * 2 * state.limits.padded_tokens for name, width in widths.items()}
@@ -136,9 +112,15 @@ class Runner:
         x = [self._at[name] for name in node.inputs]
         y = [self.logits if name in self._floats else self._at[name] for name in node.outputs]
         width = self._network.widths[node.outputs[0]]
-        if width % 8 and node.outputs[0] not in self._floats:
+        for name in node.outputs:
+            if self._network.widths[name] % 8 and name not in self._floats:
+                raise UnsupportedError(
+                    f"The CUDA backend needs widths that are multiples of 8, and {name} has {self._network.widths[name]}; "
+                    f"use --backend reference."
+                )
+        if node.outputs[0] in self._floats and not isinstance(op, ops.Linear | ops.Scale | ops.SoftCap):
             raise UnsupportedError(
-                f"The CUDA backend needs widths that are multiples of 8, and {node.outputs[0]} has {width}; "
+                f"The CUDA backend takes logits from a linear, scaled or capped, not from {type(op).__name__}; "
                 f"use --backend reference."
             )
         kernel = self._modules.kernel
@@ -178,19 +160,33 @@ class Runner:
                 gather, plan = kernel("elementwise", "gather_logits"), self._state.plan
                 return lambda s: gather((s.rows, 1, 1), 128, plan, x[0], y[0], width // 8)
             case ops.Attention():
-                return self._attention(op, x, y[0])
-        raise UnsupportedError(f"The CUDA backend has no operation {type(op).__name__} yet; use --backend reference.")
+                return self._attention.build(op, x, y[0])
+            case ops.Custom():
+                params = [self._params.get(name).ptr for name in op.params]
+                source = custom_source(op, [self._network.widths[name] for name in node.inputs])
+                custom = self._modules.custom(op.name, source)
+                return lambda s: custom((s.rows, 1, 1), CUSTOM_BLOCK, *x, *params, *y)
+        raise UnsupportedError(f"The CUDA backend has no operation {type(op).__name__}; use --backend reference.")
 
     def _linear(self, op: ops.Linear, x: int, y: int, n: int, out_float: bool, head: bool) -> Run:
         w = self._params.get(*op.weights)
         bias = self._params.get(*op.biases).ptr if op.biases else 0
-        if out_float and bias:
-            raise UnsupportedError("The CUDA backend takes no bias on the logits yet; use --backend reference.")
-        linear = _Linear(n, w.shape[1], w.ptr, bias, x, y, out_float)
-        self._linears.append((head, linear))
-        stride = self.logits_stride if out_float else n
         run = self._gemm.run
-        return lambda s: run(Shape(n, linear.k, s.rows, out_float, bias != 0), linear.w, bias, x, y, stride)
+        if out_float:  # the bias of the logits is an element where they are float32: a launch of its own
+            linear = _Linear(n, w.shape[1], w.ptr, 0, x, y, True)
+            self._linears.append((head, linear))
+            stride = self.logits_stride
+            add = self._modules.kernel("elementwise", "bias_float")
+
+            def logits(s: Launch) -> None:
+                run(Shape(n, linear.k, s.rows, True, False), linear.w, 0, x, y, stride)
+                if bias:
+                    add((-(-n // 256), s.rows, 1), 256, y, bias, n, stride)
+
+            return logits
+        linear = _Linear(n, w.shape[1], w.ptr, bias, x, y, False)
+        self._linears.append((head, linear))
+        return lambda s: run(Shape(n, linear.k, s.rows, False, bias != 0), linear.w, bias, x, y, n)
 
     def _unary(self, op: ops.Op, x: int, y: int, width: int, on_floats: bool) -> Run:
         what, kind, factor = _SCALE, 0, 0.0
@@ -206,75 +202,6 @@ class Runner:
             return lambda s: floats((256, 1, 1), 256, self.logits, s.rows * stride, what, factor)
         unary = self._modules.kernel("elementwise", "unary")
         return lambda s: unary(_flat(s.rows * width), 256, x, y, s.rows * width // 8, what, kind, factor)
-
-    # --- attention -------------------------------------------------------------------------------------------------------
-
-    def _attention(self, op: ops.Attention, x: list[int], y: int) -> Run:
-        check_attention(op)
-        if len(x) != 1:
-            raise UnsupportedError("The CUDA backend takes attention whose q, k and v come from one product only.")
-        qkv, state = x[0], self._state
-        group = op.num_heads // op.num_kv_heads
-        size = state.limits.page_size
-        macros = {"HEAD_DIM": op.head_dim, "GROUP": group, "PAGE_SIZE": size, "SOFT_CAP": int(op.soft_cap is not None)}
-        rope = self._modules.kernel("rope_kv", "rope_kv", {"HEAD_DIM": op.head_dim})
-        decode = self._modules.kernel("attention_decode", "attention_decode", macros)
-        shared = 4 * TILE_KEYS * op.head_dim * 2
-        prefill = self._modules.kernel(
-            "attention_prefill", "attention_prefill", {**macros, "WARPS": PREFILL_WARPS}, shared
-        )
-        table = self._table(op.rope) if op.rope is not None else 0
-        rotary, interleaved = (op.rope.rotary_dim, int(op.rope.interleaved)) if op.rope is not None else (0, 0)
-        q_norm = 0 if op.q_norm is None else self._params.get(op.q_norm).ptr
-        k_norm = 0 if op.k_norm is None else self._params.get(op.k_norm).ptr
-        heads = op.num_heads + 2 * op.num_kv_heads
-        stride = heads * op.head_dim
-        keys, values = state.layer(op.layer)
-        cap = float(op.soft_cap or 0.0)
-        scale = float(op.scale) * (1.0 if cap else LOG2E)
-        window = op.sliding_window or 0
-
-        def run(s: Launch) -> None:
-            rope(
-                (s.rows, -(-heads // 8), 1), 256, qkv, state.positions, state.kv_index, table, q_norm, k_norm, keys, values,
-                op.num_heads, op.num_kv_heads, size, rotary, interleaved, float(op.norm_eps),
-            )  # fmt: skip
-            decode(
-                (state.decode_blocks, 1, 1), 128, qkv, y, keys, values, state.plan, state.work, state.partial, state.partial_stat,
-                state.counters, state.limits.num_slots, op.num_kv_heads, stride, scale, window, cap,
-            )  # fmt: skip
-            if s.prefill:
-                prefill(
-                    (state.prefill_blocks, 1, 1), 32 * PREFILL_WARPS, qkv, y, keys, values, state.plan, state.work,
-                    state.limits.num_slots, state.max_splits, op.num_kv_heads, stride, scale, window, cap,
-                )  # fmt: skip
-
-        return run
-
-    def _table(self, rope: ops.Rope) -> int:
-        """(cos, sin) pairs float32 [context, rotary / 2, 2], once per kind of rope."""
-        if rope not in self._tables:
-            cos, sin = cos_sin(rope, np.arange(self._state.limits.context, dtype=np.int32))
-            pairs = np.stack([cos, sin], axis=-1)
-            self._tables[rope] = self._memory.take(pairs.nbytes)
-            self._staging.upload(pairs, self._tables[rope])
-        return self._tables[rope]
-
-
-def check_attention(op: ops.Attention) -> None:
-    """Raises UnsupportedError for attention this backend has no kernel for."""
-    group = op.num_heads // op.num_kv_heads
-    if op.head_dim not in HEAD_DIMS:
-        raise UnsupportedError(
-            f"The CUDA backend has attention for heads of {', '.join(map(str, HEAD_DIMS))} and the model's have {op.head_dim}; "
-            f"use --backend reference."
-        )
-    if group > 16 * PREFILL_WARPS:
-        raise UnsupportedError(
-            f"The CUDA backend takes up to {16 * PREFILL_WARPS} query heads per KV head, not {group}."
-        )
-    if op.alibi:
-        raise UnsupportedError("The CUDA backend has no ALiBi attention yet; use --backend reference.")
 
 
 def _flat(elements: int) -> tuple[int, int, int]:

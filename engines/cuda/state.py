@@ -13,8 +13,7 @@ from engines.network.ops import Attention
 WORK_HEADER = 4
 # Splits of decode rows that there is room for, per multiprocessor and KV head, beside one for each row.
 SPLITS_PER_SM = 24
-# Blocks per multiprocessor of the attention kernels: as many as they are compiled for.
-DECODE_BLOCKS = 4
+# Blocks per multiprocessor of prefill attention: as many as it is compiled for.
 PREFILL_BLOCKS = 1
 
 
@@ -53,6 +52,11 @@ def max_splits(num_slots: int, multiprocessors: int, kv_heads: int) -> int:
     return num_slots + max(1, SPLITS_PER_SM * multiprocessors // kv_heads)
 
 
+def decode_blocks(head_dim: int) -> int:
+    """Blocks per multiprocessor of decode attention: as many as it is compiled for (MIN_BLOCKS)."""
+    return 4 if head_dim <= 128 else 2
+
+
 class StepState:
     """Addresses, all fixed for the life of the engine. The pool is [layers, keys or values, pages, kv_heads, page_size, head_dim]
     for layers that are all alike."""
@@ -66,7 +70,7 @@ class StepState:
         self.page_bytes = op.num_kv_heads * limits.page_size * op.head_dim * 2
         self.tokens_per_tile = tokens_per_tile
         self.max_splits = max_splits(limits.num_slots, multiprocessors, op.num_kv_heads)
-        self.decode_blocks = DECODE_BLOCKS * multiprocessors
+        self.decode_blocks = decode_blocks(op.head_dim) * multiprocessors
         self.prefill_blocks = PREFILL_BLOCKS * multiprocessors
         # The kernel takes up to 8 query heads that share a KV head at a time.
         self.parts_per_split = op.num_kv_heads * -(-op.num_heads // op.num_kv_heads // 8)

@@ -80,6 +80,9 @@ def groups(program: Program) -> list[tuple[str, ...]]:
                     for norm in (q_norm, k_norm):
                         if norm is not None:
                             found[(norm,)] = None
+                case ops.Custom(params=params):
+                    for name in params:
+                        found[(name,)] = None
                 case _:
                     pass
     return list(found)

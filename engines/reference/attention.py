@@ -7,13 +7,13 @@ the chunks in order. A chunk that a token does not see adds exactly 0 to both su
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.network import ops
+from engines.network.alibi import alibi_slopes
 from engines.reference import elementwise
 from engines.reference.kv import LayerCache
 from engines.reference.scratch import Scratch
@@ -26,14 +26,6 @@ Float32 = NDArray[np.float32]
 _HIDDEN = np.float32(-np.inf)
 # Scores in a step below which waking another thread costs more than it saves.
 _SHARE = 100_000
-
-
-def alibi_slopes(num_heads: int) -> Float32:
-    """Slope of each head (Press et al. 2021): 2^(-8 i / n) for a power of two, the odd steps of the next one for the rest."""
-    power = 2 ** math.floor(math.log2(num_heads))
-    slopes = [2.0 ** (-8.0 * (i + 1) / power) for i in range(power)]
-    slopes += [2.0 ** (-4.0 * (2 * i + 1) / power) for i in range(num_heads - power)]
-    return np.array(slopes, np.float32)
 
 
 class Attention:

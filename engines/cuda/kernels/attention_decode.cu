@@ -10,8 +10,8 @@
 // dimensions of the values as rows g and g + 8, as long as the output is stored alike. Every load is 16 bytes. The next keys are on
 // their way while the softmax and the second product run.
 //
-// HEAD_DIM: a multiple of 32. GROUP: query heads per kv head. PAGE_SIZE: tokens of a page, a multiple of 16. SOFT_CAP: 1 if scores
-// are capped.
+// HEAD_DIM: a multiple of 16 up to 256. GROUP: query heads per kv head. PAGE_SIZE: tokens of a page, a multiple of 16. SOFT_CAP: 1 if
+// scores are capped. ALIBI: 1 if they have linear biases (after the cap).
 #include "common.cuh"
 
 #ifndef HEAD_DIM
@@ -26,33 +26,45 @@
 #ifndef SOFT_CAP
 #define SOFT_CAP 0
 #endif
+#ifndef ALIBI
+#define ALIBI 0
+#endif
 
 #define WARPS 4
 #define TILE 16
 #define QUERIES (GROUP < 8 ? GROUP : 8)           // query heads of an item
 #define QUERY_GROUPS ((GROUP + 7) / 8)            // items per kv head
 #define KEY_BLOCKS (HEAD_DIM / 32)                // 32 dimensions: one 16-byte load per lane and key
+#define KEY_TAIL (HEAD_DIM % 32 != 0)             // 16 more: one 8-byte load
 #define VALUE_BLOCKS (HEAD_DIM / 64)              // 64 dimensions: one 16-byte load per lane and key
-#define VALUE_TAIL (HEAD_DIM % 64 != 0)           // 32 more: one 8-byte load
+#define VALUE_TAIL (HEAD_DIM % 64 >= 32)          // 32 more: one 8-byte load
+#define VALUE_TAIL16 (HEAD_DIM % 32 != 0)         // 16 more: one 4-byte load
+#define TAIL_AT (VALUE_BLOCKS * 64 + VALUE_TAIL * 32)
 #define OUT_TILES (HEAD_DIM / 16)
 #define MERGE_UNROLL 8
+#define MIN_BLOCKS (HEAD_DIM <= 128 ? 4 : 2)      // per multiprocessor; engines/cuda/state.py launches as many
 
 __device__ __forceinline__ u32 low_pair(u32 a, u32 b) { return __byte_perm(a, b, 0x5410); }
 __device__ __forceinline__ u32 high_pair(u32 a, u32 b) { return __byte_perm(a, b, 0x7632); }
 
-__device__ __forceinline__ void load_keys(const u16 *k, uint4 (*kk)[KEY_BLOCKS]) {
+// Of keys g and g + 8: 8 dimensions of each 32, 4 of the last 16. `k`: dimension 8 t of key g.
+__device__ __forceinline__ void load_keys(const u16 *k, int t, uint4 (*kk)[KEY_BLOCKS + 1], uint2 *ktail) {
 #pragma unroll
-    for (int n = 0; n < 2; n++)
+    for (int n = 0; n < 2; n++) {
 #pragma unroll
         for (int b = 0; b < KEY_BLOCKS; b++) kk[n][b] = __ldg((const uint4 *)(k + n * 8 * HEAD_DIM + b * 32));
+        if (KEY_TAIL) ktail[n] = __ldg((const uint2 *)(k + n * 8 * HEAD_DIM + KEY_BLOCKS * 32 - t * 4));
+    }
 }
 
 // qkv [T, q_stride]: rotated queries in the first columns. out [T, heads HEAD_DIM]. keys, values: a layer's cache.
 // partial [splits, heads, HEAD_DIM] and partial_stat [splits, heads] (top, sum); counters [rows, kv_heads * QUERY_GROUPS], zero between
-// launches. scale: of q.k, times log2(e) unless there is a soft cap. Grid: any; block 128. Persistent: items in turn.
-extern "C" __global__ void __launch_bounds__(32 * WARPS, 4) attention_decode(
+// launches. scale: of q.k, times log2(e) unless there is a soft cap. slopes [heads], times log2(e), read if ALIBI.
+// Grid: any; block 128. Persistent: items in turn.
+extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_decode(
     const u16 *qkv, u16 *out, const u16 *keys, const u16 *values, const int *plan, const int *work, float *partial,
-    float2 *partial_stat, u32 *counters, int max_rows, int kv_heads, int q_stride, float scale, int window, float soft_cap) {
+    float2 *partial_stat, u32 *counters, int max_rows, int kv_heads, int q_stride, float scale, int window, float soft_cap,
+    const float *slopes) {
     __shared__ __align__(16) float merged[WARPS][QUERIES][HEAD_DIM + 4];
     __shared__ float stat[WARPS][2][8];
     __shared__ u32 arrived;
@@ -73,21 +85,28 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, 4) attention_decode(
         int head = kv_head * GROUP + query_group * 8;
 
         // The queries as B operand of all k-steps: column g is head + g. Columns beyond the group are zero.
-        uint4 q[KEY_BLOCKS];
+        uint4 q[KEY_BLOCKS + 1];
+        uint2 qtail = make_uint2(0, 0);
         bool asked = g < QUERIES && query_group * 8 + g < GROUP;
+        const u16 *query = qkv + (u64)row * q_stride + (head + g) * HEAD_DIM;
 #pragma unroll
-        for (int b = 0; b < KEY_BLOCKS; b++)
-            q[b] = asked ? *(const uint4 *)(qkv + (u64)row * q_stride + (head + g) * HEAD_DIM + b * 32 + t * 8) : make_uint4(0, 0, 0, 0);
+        for (int b = 0; b < KEY_BLOCKS; b++) q[b] = asked ? *(const uint4 *)(query + b * 32 + t * 8) : make_uint4(0, 0, 0, 0);
+        if (KEY_TAIL && asked) qtail = *(const uint2 *)(query + KEY_BLOCKS * 32 + t * 4);
+        float slope[2];  // of queries 2t, 2t + 1
+#pragma unroll
+        for (int c = 0; c < 2; c++)
+            slope[c] = ALIBI && 2 * t + c < QUERIES && query_group * 8 + 2 * t + c < GROUP ? slopes[head + 2 * t + c] : 0.f;
         float o[OUT_TILES][4], top[2] = {NEG_INF, NEG_INF}, sum[2] = {0.f, 0.f};  // of queries 2t, 2t + 1
 #pragma unroll
         for (int i = 0; i < OUT_TILES; i++) o[i][0] = o[i][1] = o[i][2] = o[i][3] = 0.f;
 
         int base = begin + (max(begin, seen) - begin) / TILE * TILE + warp * TILE;
-        uint4 kk[2][KEY_BLOCKS];
+        uint4 kk[2][KEY_BLOCKS + 1];
+        uint2 ktail[2];
         u64 cell = 0;
         if (base < end) {
             cell = ((u64)pages[base / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + base % PAGE_SIZE;
-            load_keys(keys + (cell + g) * HEAD_DIM + t * 8, kk);
+            load_keys(keys + (cell + g) * HEAD_DIM + t * 8, t, kk, ktail);
         }
         for (; base < end; base += WARPS * TILE) {
             const u16 *v = values + cell * HEAD_DIM;
@@ -95,6 +114,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, 4) attention_decode(
             if (next < end) cell = ((u64)pages[next / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + next % PAGE_SIZE;
             uint4 vv[4][VALUE_BLOCKS + 1];
             uint2 vtail[4];
+            u32 vtail16[4];
 #pragma unroll
             for (int i = 0; i < 4; i++) {
                 int key = 2 * t + (i & 1) + 8 * (i >> 1);
@@ -104,6 +124,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, 4) attention_decode(
                     vv[i][b] = there ? __ldg((const uint4 *)(v + key * HEAD_DIM + b * 64 + g * 8)) : make_uint4(0, 0, 0, 0);
                 if (VALUE_TAIL)
                     vtail[i] = there ? __ldg((const uint2 *)(v + key * HEAD_DIM + VALUE_BLOCKS * 64 + g * 4)) : make_uint2(0, 0);
+                if (VALUE_TAIL16) vtail16[i] = there ? __ldg((const u32 *)(v + key * HEAD_DIM + TAIL_AT + g * 2)) : 0;
             }
             float s[4] = {0.f, 0.f, 0.f, 0.f};  // (key g, queries 2t, 2t + 1), (key g + 8, the same)
 #pragma unroll
@@ -111,12 +132,14 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, 4) attention_decode(
                 mma16816(s, kk[0][b].x, kk[1][b].x, kk[0][b].y, kk[1][b].y, q[b].x, q[b].y);
                 mma16816(s, kk[0][b].z, kk[1][b].z, kk[0][b].w, kk[1][b].w, q[b].z, q[b].w);
             }
-            if (next < end) load_keys(keys + (cell + g) * HEAD_DIM + t * 8, kk);
+            if (KEY_TAIL) mma16816(s, ktail[0].x, ktail[1].x, ktail[0].y, ktail[1].y, qtail.x, qtail.y);
+            if (next < end) load_keys(keys + (cell + g) * HEAD_DIM + t * 8, t, kk, ktail);
 #pragma unroll
             for (int i = 0; i < 4; i++) {
                 int key = base + g + 8 * (i >> 1);
                 float x = s[i] * scale;
                 if (SOFT_CAP) x = soft_cap * tanhf(x / soft_cap) * 1.4426950408889634f;
+                if (ALIBI) x += slope[i & 1] * (key - length + 1);
                 s[i] = key >= end || key < seen ? NEG_INF : x;
             }
             float p[4];
@@ -154,9 +177,12 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, 4) attention_decode(
                 for (int j = 0; j < 2; j++)
                     mma16816(o[VALUE_BLOCKS * 4 + j], low_pair(x0[j], x1[j]), high_pair(x0[j], x1[j]), low_pair(x2[j], x3[j]), high_pair(x2[j], x3[j]), b0, b1);
             }
+            if (VALUE_TAIL16)
+                mma16816(o[OUT_TILES - 1], low_pair(vtail16[0], vtail16[1]), high_pair(vtail16[0], vtail16[1]),
+                         low_pair(vtail16[2], vtail16[3]), high_pair(vtail16[2], vtail16[3]), b0, b1);
         }
 
-        // Merge the warps. Tile b * 4 + j holds, in row g, dimension b * 64 + g * 8 + 2j, in row g + 8 the next; the tail 4 apart.
+        // Merge the warps. Tile b * 4 + j holds, in row g, dimension b * 64 + g * 8 + 2j, in row g + 8 the next; the tails 4 and 2 apart.
 #pragma unroll
         for (int c = 0; c < 2; c++) {
             float total = sum[c];
@@ -171,7 +197,9 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, 4) attention_decode(
             if (query < QUERIES) {
 #pragma unroll
                 for (int i = 0; i < OUT_TILES; i++) {
-                    int d = i < VALUE_BLOCKS * 4 ? i / 4 * 64 + g * 8 + i % 4 * 2 : VALUE_BLOCKS * 64 + g * 4 + i % 4 * 2;
+                    int d = i < VALUE_BLOCKS * 4                       ? i / 4 * 64 + g * 8 + i % 4 * 2
+                            : VALUE_TAIL16 && i == OUT_TILES - 1 ? TAIL_AT + g * 2
+                                                                 : VALUE_BLOCKS * 64 + g * 4 + i % 4 * 2;
                     *(float2 *)&merged[warp][query][d] = make_float2(o[i][c], o[i][2 + c]);
                 }
             }

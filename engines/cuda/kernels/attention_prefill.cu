@@ -4,8 +4,8 @@
 // m / GROUP, head kv_head * GROUP + m % GROUP, so keys and values are read once for all of them. Key tiles of 64 are gathered from
 // their pages into shared memory, two stages deep, 16-byte chunks swizzled so that no access conflicts.
 //
-// HEAD_DIM: a multiple of 16 up to 256 with HEAD_DIM / 8 chunks a power of two. GROUP: query heads per kv head, at most TILE_ROWS.
-// PAGE_SIZE: tokens of a page. SOFT_CAP: 1 if scores are capped.
+// HEAD_DIM: a multiple of 16 up to 256. GROUP: query heads per kv head, at most TILE_ROWS. PAGE_SIZE: tokens of a page.
+// TILE_KEYS: 64, or 32 or 16 where shared memory is short. SOFT_CAP: 1 if scores are capped. ALIBI: 1 if they have linear biases.
 #include "common.cuh"
 
 #ifndef HEAD_DIM
@@ -24,16 +24,24 @@
 #define SOFT_CAP 0
 #endif
 
+#ifndef ALIBI
+#define ALIBI 0
+#endif
+#ifndef TILE_KEYS
+#define TILE_KEYS 64
+#endif
+
 #define TILE_ROWS (16 * WARPS)
 #define TILE_TOKENS (TILE_ROWS / GROUP)
-#define TILE_KEYS 64
 #define CHUNKS (HEAD_DIM / 8)
+// Chunks a row of keys takes in shared memory: what the swizzle permutes among itself.
+#define ROW_CHUNKS (CHUNKS > 4 ? (CHUNKS + 7) / 8 * 8 : CHUNKS)
 #define STEPS (HEAD_DIM / 16)
 
 // Address of 16-byte chunk `chunk` of row `row` in a [TILE_KEYS, HEAD_DIM] tile at `base`.
 __device__ __forceinline__ u32 place(u32 base, int row, int chunk) {
-    int swizzle = CHUNKS >= 8 ? row & 7 : CHUNKS == 4 ? (row >> 1) & 3 : 0;
-    return base + (u32)(row * CHUNKS + (chunk ^ swizzle)) * 16;
+    int swizzle = ROW_CHUNKS >= 8 ? row & 7 : ROW_CHUNKS == 4 ? (row >> 1) & 3 : 0;
+    return base + (u32)(row * ROW_CHUNKS + (chunk ^ swizzle)) * 16;
 }
 
 __device__ __forceinline__ void fetch(u32 shared, const u16 *pool, const int *pages, int kv_heads, int kv_head, int base,
@@ -50,13 +58,14 @@ __device__ __forceinline__ void fetch(u32 shared, const u16 *pool, const int *pa
 }
 
 // qkv [T, q_stride]: rotated queries in the first columns. out [T, kv_heads GROUP HEAD_DIM]. keys, values: a layer's cache, this step's
-// tokens already written. scale: of q.k, times log2(e) unless there is a soft cap. Dynamic shared memory 4 * TILE_KEYS * HEAD_DIM * 2.
+// tokens already written. scale: of q.k, times log2(e) unless there is a soft cap. slopes [heads], times log2(e),
+// read if ALIBI. Dynamic shared memory 4 * TILE_KEYS * ROW_CHUNKS * 16.
 // Grid: any; block 32 * WARPS. Persistent: items in turn.
 extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
     const u16 *qkv, u16 *out, const u16 *keys, const u16 *values, const int *plan, const int *work, int max_rows, int max_splits, int kv_heads,
-    int q_stride, float scale, int window, float soft_cap) {
+    int q_stride, float scale, int window, float soft_cap, const float *slopes) {
     extern __shared__ uint4 tiles[];
-    const u32 tile_bytes = TILE_KEYS * HEAD_DIM * 2;
+    const u32 tile_bytes = TILE_KEYS * ROW_CHUNKS * 16;
     u32 shared = shared_address(tiles);
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
     int items = work[WORK_TILES] * kv_heads;
@@ -74,6 +83,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
         int position[2];
         u64 token[2];
         int head[2];
+        float slope[2];
         u32 q[STEPS][4];
 #pragma unroll
         for (int upper = 0; upper < 2; upper++) {
@@ -82,6 +92,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
             position[upper] = there ? low + i : -1;
             token[upper] = first + i;
             head[upper] = kv_head * GROUP + m % GROUP;
+            slope[upper] = ALIBI ? slopes[head[upper]] : 0.f;
             const u32 *from = (const u32 *)(qkv + token[upper] * q_stride + head[upper] * HEAD_DIM);
 #pragma unroll
             for (int k = 0; k < STEPS; k++) {
@@ -129,8 +140,9 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
                 for (int i = 0; i < 4; i++) {
                     float x = s[n][i] * scale;
                     if (SOFT_CAP) x = soft_cap * tanhf(x / soft_cap) * 1.4426950408889634f;
+                    int key = base + n * 8 + 2 * t + (i & 1), at = position[i >> 1];
+                    if (ALIBI) x += slope[i >> 1] * (key - at);
                     if (border) {
-                        int key = base + n * 8 + 2 * t + (i & 1), at = position[i >> 1];
                         if (key > at || (window > 0 && key <= at - window)) x = NEG_INF;
                     }
                     s[n][i] = x;

@@ -143,3 +143,17 @@ extern "C" __global__ void unary_float(float *x, u64 count, int what, float fact
     for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += (u64)gridDim.x * blockDim.x)
         x[i] = what == UNARY_SCALE ? x[i] * factor : factor * tanhf(x[i] / factor);
 }
+
+// logits [rows, stride] += bias [n]. Grid (ceil(n / 256), rows), block 256.
+extern "C" __global__ void bias_float(float *x, const u16 *bias, int n, int stride) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) x[(u64)blockIdx.y * stride + i] += to_float(bias[i]);
+}
+
+// q [T, 8 q8], k and v [T, 8 kv8] side by side: out [T, 8 (q8 + 2 kv8)]. Grid (tokens).
+extern "C" __global__ void pack_qkv(const uint4 *q, const uint4 *k, const uint4 *v, uint4 *out, int q8, int kv8) {
+    u64 row = blockIdx.x;
+    int all = q8 + 2 * kv8;
+    for (int i = threadIdx.x; i < all; i += blockDim.x)
+        out[row * all + i] = i < q8 ? q[row * q8 + i] : i < q8 + kv8 ? k[row * kv8 + i - q8] : v[row * kv8 + i - q8 - kv8];
+}

@@ -109,16 +109,20 @@ def llama(
         )
     x = b.rms_norm(b.gather_logits(x), "norm", 1e-5)
     network = b.build(b.linear(x, "head", vocab, tied="embed.weight" if tied else None))
+    return random_weights(network, seed, max_context)
+
+
+def random_weights(network: Network, seed: int = 0, max_context: int = 4096) -> MemoryModel:
+    """Matrices that keep the size of what they multiply, norms near 1, biases near 0, embeddings of size 1."""
     rng = np.random.default_rng(seed)
-    arrays = {
-        name: round_bf16(
-            (rng.standard_normal(shape) * (shape[-1] ** -0.5 if len(shape) > 1 else 0.1) + (len(shape) == 1)).astype(
-                np.float32
-            )
-        )
-        for name, shape in network.params.items()
-    }
-    arrays["embed.weight"] = round_bf16(rng.standard_normal(network.params["embed.weight"]).astype(np.float32))
+
+    def values(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        x = rng.standard_normal(shape)
+        if name == "embed.weight":
+            return x
+        return x * (shape[-1] ** -0.5 if len(shape) > 1 else 0.1) + (len(shape) == 1 and not name.endswith("bias"))
+
+    arrays = {name: round_bf16(values(name, shape).astype(np.float32)) for name, shape in network.params.items()}
     return MemoryModel(network, arrays, max_context)
 
 
@@ -177,6 +181,11 @@ class Feeder:
 @pytest.fixture
 def make_model() -> Callable[..., MemoryModel]:
     return llama
+
+
+@pytest.fixture
+def with_random_weights() -> Callable[..., MemoryModel]:
+    return random_weights
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from engines.api import PlanRow, StepPlan
-from engines.cuda.program import PREFILL_WARPS, TILE_KEYS, tile_tokens
+from engines.cuda.attention import PREFILL_WARPS, prefill_shared, tile_tokens
 from engines.cuda.state import WORK_HEADER
 from engines.cuda.weights import round_bf16
+from engines.network.alibi import alibi_slopes
 
 pytestmark = pytest.mark.gpu
 
@@ -116,7 +117,7 @@ class Cache:
 
 
 def attend(
-    q: np.ndarray, k: np.ndarray, v: np.ndarray, first: int, scale: float, window: int, cap: float
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, first: int, scale: float, window: int, cap: float, slopes: np.ndarray
 ) -> np.ndarray:
     """q [n, heads, d] at positions first ..; k, v [length, kv_heads, d] -> [n, heads, d] in float64."""
     group = q.shape[1] // k.shape[1]
@@ -125,6 +126,7 @@ def attend(
     if cap:
         s = cap * np.tanh(s / cap)
     at, key = first + np.arange(len(q))[:, None], np.arange(len(k))[None]
+    s = s + slopes[:, None, None] * (key - at)
     hidden = (key > at) | ((key <= at - window) if window else False)
     s = np.where(hidden, -np.inf, s)
     w = np.exp(s - s.max(-1, keepdims=True))
@@ -133,7 +135,7 @@ def attend(
 
 def run_attention(
     gpu: Any, rows: list[tuple[int, int, bool]], heads: int, kv_heads: int, dim: int, *, page: int = PAGE, window: int = 0,
-    cap: float = 0.0, blocks: int = 528, splits: int = 0, seed: int = 0,
+    cap: float = 0.0, alibi: bool = False, tile_keys: int = 64, blocks: int = 528, splits: int = 0, seed: int = 0,
 ) -> float:  # fmt: skip
     """rows: (tokens before, tokens of the step, is decode). Greatest relative error over the rows."""
     splits = splits or len(rows) + 200
@@ -168,24 +170,26 @@ def run_attention(
     scale = dim**-0.5
     given = scale if cap else scale * math.log2(math.e)
     pq, stride = gpu.put(qkv), (heads + 2 * kv_heads) * dim
-    macros = {"HEAD_DIM": dim, "GROUP": group, "PAGE_SIZE": page, "SOFT_CAP": int(cap > 0)}
+    macros = {"HEAD_DIM": dim, "GROUP": group, "PAGE_SIZE": page, "SOFT_CAP": int(cap > 0), "ALIBI": int(alibi)}
+    slopes = alibi_slopes(heads) if alibi else np.zeros(heads, np.float32)
+    given_slopes = gpu.put(slopes * np.float32(math.log2(math.e)))
     decode = gpu.kernel("attention_decode", "attention_decode", macros)
     for _ in range(2):  # twice: the counters must be back at zero
         decode(
             (132, 1, 1), 128, pq, out, cache.pk, cache.pv, pplan, work, partial, stat, counters, max_rows, kv_heads, stride, given,
-            window, cap,
+            window, cap, given_slopes,
         )  # fmt: skip
-    shared = 4 * TILE_KEYS * dim * 2
-    gpu.kernel("attention_prefill", "attention_prefill", {**macros, "WARPS": PREFILL_WARPS}, shared)(
+    macros |= {"WARPS": PREFILL_WARPS, "TILE_KEYS": tile_keys}
+    gpu.kernel("attention_prefill", "attention_prefill", macros, prefill_shared(dim, tile_keys))(
         (132, 1, 1), 32 * PREFILL_WARPS, pq, out, cache.pk, cache.pv, pplan, work, max_rows, splits, kv_heads, stride, given,
-        window, cap,
+        window, cap, given_slopes,
     )  # fmt: skip
     found = gpu.get_bf16(out, (padded, heads, dim))
     worst = 0.0
     for i, (start, n, _) in enumerate(rows):
         at = int(plan.query_start[i])
         k, v = cache.rows[i]
-        wanted = attend(fq[at : at + n, :heads], k, v, start, scale, window, cap)
+        wanted = attend(fq[at : at + n, :heads], k, v, start, scale, window, cap, slopes)
         worst = max(worst, error(found[at : at + n], wanted))
     assert (gpu.get(out, (padded, heads, dim), np.uint16)[count:] == 0xFFFF).all()
     return worst
@@ -201,6 +205,16 @@ HEADS = [
     (12, 1, 128),
     (32, 1, 64),
     (71, 1, 64),
+    (4, 4, 16),
+    (6, 6, 48),
+    (8, 8, 80),
+    (8, 2, 80),
+    (6, 2, 96),
+    (4, 4, 112),
+    (4, 2, 160),
+    (4, 4, 192),
+    (4, 4, 256),
+    (16, 2, 256),
 ]
 
 
@@ -234,6 +248,35 @@ def test_prefill_attention(gpu: Any, heads: int, kv_heads: int, dim: int) -> Non
     assert run_attention(gpu, [(0, 989, False)], heads, kv_heads, dim, page=32) < 8e-3
 
 
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "dim"), [(8, 2, 64), (12, 12, 80), (71, 1, 64), (16, 16, 128), (4, 2, 256)]
+)
+def test_alibi(gpu: Any, heads: int, kv_heads: int, dim: int) -> None:
+    rows = [(988, 1, True), (0, 1, True), (98, 1, True), (500, 19, False), (0, 300, False), (0, 1, False)]
+    assert run_attention(gpu, rows, heads, kv_heads, dim, alibi=True) < 8e-3
+    assert run_attention(gpu, rows, heads, kv_heads, dim, alibi=True, window=100, cap=5.0) < 8e-3
+
+
+@pytest.mark.parametrize(("dim", "tile_keys"), [(64, 32), (128, 32), (128, 16), (256, 32), (256, 16), (80, 32)])
+def test_tiles_for_less_shared_memory(gpu: Any, dim: int, tile_keys: int) -> None:
+    rows = [(0, 19, False), (99, 99, False), (15, 64, False), (989, 33, False)]
+    assert run_attention(gpu, rows, 8, 2, dim, tile_keys=tile_keys) < 8e-3
+
+
+def test_logits_bias_and_packing(gpu: Any) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((19, 1008)).astype(np.float32)
+    bias, wide = bf16(rng, 1003)
+    ptr = gpu.put(x)
+    gpu.kernel("elementwise", "bias_float")((4, 19, 1), 256, ptr, gpu.put(bias), 1003, 1008)
+    x[:, :1003] += wide.astype(np.float32)
+    np.testing.assert_array_equal(gpu.get(ptr, x.shape, np.float32), x)
+    (q, _), (k, _), (v, _) = bf16(rng, 99, 80), bf16(rng, 99, 16), bf16(rng, 99, 16)
+    out = gpu.poisoned(99 * 112 * 2)
+    gpu.kernel("elementwise", "pack_qkv")((99, 1, 1), 128, gpu.put(q), gpu.put(k), gpu.put(v), out, 10, 2)
+    np.testing.assert_array_equal(gpu.get(out, (99, 112), np.uint16), np.hstack([q, k, v]))
+
+
 def test_many_rows(gpu: Any) -> None:
     rng = np.random.default_rng(5)
     rows = [(int(n), 1, True) for n in rng.integers(0, 300, 512)]
@@ -245,7 +288,8 @@ def test_many_rows(gpu: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dim", "rotary", "interleaved"), [(32, 32, 0), (64, 64, 0), (128, 128, 0), (128, 64, 1), (64, 32, 1)]
+    ("dim", "rotary", "interleaved"),
+    [(32, 32, 0), (64, 64, 0), (128, 128, 0), (128, 64, 1), (64, 32, 1), (256, 64, 1), (80, 32, 0), (96, 96, 0)],
 )
 @pytest.mark.parametrize("norm", [False, True])
 def test_rope_and_cache_write(gpu: Any, dim: int, rotary: int, interleaved: int, norm: bool) -> None:

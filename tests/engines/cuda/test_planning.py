@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from engines.api import SamplerParams, SlotInit, TokenMasks
 from engines.api.errors import ContractError, DeviceError, UnsupportedError
 from engines.cuda import driver
+from engines.cuda.attention import check_attention, prefill_shared, tile_keys, tile_tokens
 from engines.cuda.buckets import choose, decode_buckets, mixed_buckets
 from engines.cuda.driver import DeviceInfo
 from engines.cuda.gemm import Tactic, TacticCache, logits_stride
 from engines.cuda.launch import pack_arguments
 from engines.cuda.memory import DeviceTensor, align
-from engines.cuda.program import check_attention, tile_tokens
 from engines.cuda.sampling import argmax_parts, check_masks
 from engines.cuda.slots import PARAMS, check_init, is_plain, pack_counts, pack_lists, pack_params
-from engines.cuda.state import Limits, max_splits, page_bytes
+from engines.cuda.state import Limits, decode_blocks, max_splits, page_bytes
 from engines.cuda.values import plan_buffers, split
 from engines.cuda.weights import groups, round_bf16, to_element, weight_bytes
 from engines.network import ops
@@ -117,6 +117,12 @@ def test_limits(make_model: Any) -> None:
     assert max_splits(64, 132, 8) == 64 + 396
     assert tile_tokens(4) == 32
     assert tile_tokens(71) == 1
+    assert (decode_blocks(128), decode_blocks(160)) == (4, 2)
+    # Rows of 80 take 128 in shared memory, those of 48 take 64; the budgets are those of sm_90, sm_86 and sm_75.
+    assert [prefill_shared(dim, 64) >> 10 for dim in (32, 48, 64, 80, 128, 256)] == [16, 32, 32, 64, 64, 128]
+    assert [tile_keys(256, size << 10) for size in (227, 99, 64)] == [64, 32, 32]
+    assert [tile_keys(128, size << 10) for size in (227, 99, 64)] == [64, 64, 64]
+    assert tile_keys(256, 48 << 10) == 16
     assert logits_stride(1003) == 1008
     assert argmax_parts(1, 132) == 32
     assert argmax_parts(256, 132) == 1
@@ -125,8 +131,8 @@ def test_limits(make_model: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"head_dim": 80}, "heads of 32, 64, 128"),
-        ({"alibi": True}, "ALiBi"),
+        ({"head_dim": 40}, "multiple of 16 up to 256 and the model's have 40"),
+        ({"head_dim": 272}, "272"),
         ({"num_heads": 129, "num_kv_heads": 1}, "129"),
     ],
 )

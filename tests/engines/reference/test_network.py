@@ -107,7 +107,7 @@ def test_what_others_left_in_pages_is_never_read(windows: list[int] | None, make
 
 
 def test_alibi_slopes_of_other_head_counts() -> None:
-    from engines.reference.attention import alibi_slopes
+    from engines.network.alibi import alibi_slopes
 
     np.testing.assert_allclose(alibi_slopes(8), [2.0**-i for i in range(1, 9)])
     # Press et al.: the slopes of the power of two below, then every other one of the power above.
