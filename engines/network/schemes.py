@@ -123,7 +123,8 @@ class Scheme:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], where: str) -> Scheme:
-        """The reverse of `to_json`, for a scheme found in the file `where`. Raises UnsupportedError for fields or values of another version."""
+        """The reverse of `to_json`, for a scheme found in the file `where`. Raises UnsupportedError for fields or values of
+        another version."""
         known = {field.name for field in fields(cls)}
         try:
             if values.keys() - known:

@@ -1,0 +1,81 @@
+"""What the pages share: a scrolled column of readable width, built anew when the language changes."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from app.session import Session
+from app.theme import XL, L
+
+COLUMN_WIDTH = 920
+
+
+class Page(QWidget):
+    """A subclass makes its widgets in `build` and keeps what they show elsewhere: `build` runs again for another language.
+    `shown` and `hidden` are for what costs something while nobody looks."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.body: QWidget | None = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+
+    def build(self) -> QWidget:
+        """The page's whole content."""
+        raise AssertionError("a page builds itself")
+
+    def shown(self) -> None:
+        """The page has come to the front."""
+
+    def hidden(self) -> None:
+        """Another page has."""
+
+    def rebuild(self) -> None:
+        """Throw the widgets away and make them again."""
+        if self.body is not None:
+            self._layout.removeWidget(self.body)
+            self.body.hide()
+            self.body.deleteLater()
+        self.body = self.build()
+        self._layout.addWidget(self.body)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange and self.body is not None:
+            self.rebuild()
+        super().changeEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not event.spontaneous():
+            self.shown()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if not event.spontaneous():
+            self.hidden()
+
+
+def scrolled_column(width: int = COLUMN_WIDTH) -> tuple[QScrollArea, QVBoxLayout]:
+    """A vertical scroll area, and the layout of a centred column in it, at most `width` pixels (at the ordinary font)."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    outer = QWidget()
+    inner = QWidget()
+    scale = area.fontMetrics().averageCharWidth() / 7
+    inner.setMaximumWidth(round(width * max(1.0, scale)))
+    row = QHBoxLayout(outer)
+    row.setContentsMargins(XL, XL, XL, XL)
+    row.addStretch(1)
+    row.addWidget(inner, 100)
+    row.addStretch(1)
+    column = QVBoxLayout(inner)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(L)
+    area.setWidget(outer)
+    return area, column

@@ -1,0 +1,80 @@
+"""Small widgets that several pages put together."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from app.flow import FlowLayout
+from app.theme import L, M, S
+
+
+def label(text: str = "", kind: str = "", *, wrap: bool = True) -> QLabel:
+    """Plain text in the look `kind` of the style sheet."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(wrap)
+    if kind:
+        made.setProperty("kind", kind)
+    return made
+
+
+def set_kind(widget: QWidget, kind: str) -> None:
+    """Another look for a widget that is on the screen already."""
+    if widget.property("kind") != kind:
+        widget.setProperty("kind", kind)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def button(text: str, kind: str = "", *, name: str = "") -> QPushButton:
+    """`name`: what a screen reader says where the text alone would not do, as "Remove" of several rows."""
+    made = QPushButton(text)
+    made.setAccessibleName(name or text)
+    if kind:
+        made.setProperty("kind", kind)
+    return made
+
+
+class Card(QFrame):
+    """A framed column; `row` is a line of buttons or chips in it that breaks where it is too long."""
+
+    def __init__(self, title: str = "") -> None:
+        super().__init__()
+        self.setProperty("kind", "card")
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(L, M, L, M)
+        self.column.setSpacing(S)
+        if title:
+            self.column.addWidget(label(title, "heading"))
+
+    def row(self, *widgets: QWidget) -> FlowLayout:
+        made = FlowLayout()
+        for widget in widgets:
+            made.addWidget(widget)
+        self.column.addLayout(made)
+        return made
+
+
+def line() -> QFrame:
+    made = QFrame()
+    made.setProperty("kind", "line")
+    return made
+
+
+def progress_bar(name: str) -> QProgressBar:
+    """In thousandths; without a known end its maximum is 0."""
+    bar = QProgressBar()
+    bar.setRange(0, 1000)
+    bar.setTextVisible(False)
+    bar.setAccessibleName(name)
+    return bar
+
+
+def beside(*widgets: QWidget, stretch: int = 0) -> QHBoxLayout:
+    """A row in which the widget number `stretch` takes what is left."""
+    row = QHBoxLayout()
+    row.setSpacing(M)
+    for index, widget in enumerate(widgets):
+        row.addWidget(widget, 1 if index == stretch else 0)
+    return row
