@@ -19,6 +19,8 @@ import os
 import secrets
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -36,6 +38,7 @@ from core.client_events import (
     ToolCallPart,
     Used,
     chat_events,
+    document_event,
     error_from,
     service_event,
 )
@@ -46,6 +49,9 @@ from core.schemas import (
     ChatCompletion,
     Completion,
     CountReply,
+    DocumentEvent,
+    DocumentReports,
+    JobReply,
     ModelList,
     ModelsReply,
     ModelStatus,
@@ -73,6 +79,8 @@ __all__ = [
 R = TypeVar("R", bound=BaseModel)
 Messages = Sequence[Mapping[str, Any]]
 
+_DOCUMENTS = "/v1/deskside/documents"
+_SUMMARIZE, _ASK = f"{_DOCUMENTS}/summarize", f"{_DOCUMENTS}/ask"
 TRIES = 4
 LONGEST_WAIT = 10.0
 # A model may take minutes to load before its first token; only connecting has to be quick.
@@ -124,6 +132,11 @@ class _Requests:
     def chat_body(messages: Messages, parameters: Mapping[str, Any], stream: bool) -> dict[str, Any]:
         body = {"messages": [dict(message) for message in messages], **parameters}
         return body | {"stream": True, "stream_options": {"include_usage": True}} if stream else body
+
+
+def _absolute(paths: Sequence[str | PathLike[str]]) -> list[str]:
+    """The service has a working directory of its own."""
+    return [str(Path(path).expanduser().absolute()) for path in paths]
 
 
 def _wait_before(attempt: int, error: DesksideError) -> float | None:
@@ -196,6 +209,25 @@ class Client(_Requests):
         with contextlib.closing(self._events("/v1/deskside/events", None, False)) as events:
             for _, data in events:
                 yield service_event(data)
+
+    def summarize(self, paths: Sequence[str | PathLike[str]], **options: Any) -> JobReply:
+        """Queue one summary of whole documents (files, folders); options as in core.schemas.SummarizeRequest."""
+        return self._post(_SUMMARIZE, {"paths": _absolute(paths), **options}, JobReply, again=False)
+
+    def ask_documents(self, paths: Sequence[str | PathLike[str]], question: str, **options: Any) -> JobReply:
+        """Queue a question about documents; options as in core.schemas.AskRequest."""
+        body = {"paths": _absolute(paths), "question": question, **options}
+        return self._post(_ASK, body, JobReply, again=False)
+
+    def document_events(self, job: str) -> Generator[DocumentEvent, None, None]:
+        """Progress, text and, last, the end of a document job. Closing it leaves the job running."""
+        with contextlib.closing(self._events(f"{_DOCUMENTS}/{job}/events", None, False)) as events:
+            for _, data in events:
+                yield document_event(data)
+
+    def document_report(self, job: str) -> DocumentReports:
+        """The result of a document job that is done."""
+        return self._get(f"{_DOCUMENTS}/{job}/report", DocumentReports)
 
     def stop(self, grace: float = 5.0) -> Status:
         return self._post("/v1/deskside/stop", {"grace": grace}, Status, again=False)
@@ -311,6 +343,25 @@ class AsyncClient(_Requests):
         async with contextlib.aclosing(self._events("/v1/deskside/events", None, False)) as events:
             async for _, data in events:
                 yield service_event(data)
+
+    async def summarize(self, paths: Sequence[str | PathLike[str]], **options: Any) -> JobReply:
+        """Queue one summary of whole documents (files, folders); options as in core.schemas.SummarizeRequest."""
+        return await self._post(_SUMMARIZE, {"paths": _absolute(paths), **options}, JobReply, again=False)
+
+    async def ask_documents(self, paths: Sequence[str | PathLike[str]], question: str, **options: Any) -> JobReply:
+        """Queue a question about documents; options as in core.schemas.AskRequest."""
+        body = {"paths": _absolute(paths), "question": question, **options}
+        return await self._post(_ASK, body, JobReply, again=False)
+
+    async def document_events(self, job: str) -> AsyncGenerator[DocumentEvent, None]:
+        """Progress, text and, last, the end of a document job. Closing it leaves the job running."""
+        async with contextlib.aclosing(self._events(f"{_DOCUMENTS}/{job}/events", None, False)) as events:
+            async for _, data in events:
+                yield document_event(data)
+
+    async def document_report(self, job: str) -> DocumentReports:
+        """The result of a document job that is done."""
+        return await self._get(f"{_DOCUMENTS}/{job}/report", DocumentReports)
 
     async def stop(self, grace: float = 5.0) -> Status:
         return await self._post("/v1/deskside/stop", {"grace": grace}, Status, again=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from core.errors import DesksideError, InternalError, InvalidRequest, UserError, from_code
-from core.schemas import ChatChunk, ChatLogprobs, ErrorReply, Progress, ServiceEvent, Usage
+from core.schemas import ChatChunk, ChatLogprobs, DocumentEvent, ErrorReply, Progress, ServiceEvent, Usage
 
 
 class SseDecoder:
@@ -122,6 +122,13 @@ def chat_events(events: Iterable[tuple[str, bytes]]) -> Iterator[ChatEvent]:
 
 def service_event(data: bytes) -> ServiceEvent:
     return ServiceEvent.model_validate_json(data)
+
+
+def document_event(data: bytes) -> DocumentEvent:
+    """Raises the error that ended the stream."""
+    if data.startswith(b'{"error"'):
+        raise error_from(data, 200)
+    return DocumentEvent.model_validate_json(data)
 
 
 def error_from(content: bytes, status: int, retry_after: str | None = None) -> DesksideError:

@@ -24,6 +24,7 @@ from core.jobs.frames import (
     JobStart,
     JobStop,
     JobStopped,
+    JobText,
     decode_to_child,
     encode,
 )
@@ -47,6 +48,7 @@ class JobContext:
         self.stop = threading.Event()
         self._connection = connection
         self._last = ("", 0.0)
+        self._text, self._sent, self._text_time = "", 0, 0.0
 
     def progress(self, stage: str, done: int, total: int = 0) -> None:
         """Report, at most ten times a second but always a stage's begin and end. Raises Stopped if the job shall stop."""
@@ -56,6 +58,24 @@ class JobContext:
         if stage != last_stage or now - last_time >= INTERVAL or done == total:
             self._last = (stage, now)
             self.send(JobProgress(stage, done, total))
+
+    def write(self, text: str) -> None:
+        """More of the text that readers may follow while it is made; at most ten times a second, the rest by `flush`."""
+        self.check()
+        self._text += text
+        if time.monotonic() - self._text_time >= INTERVAL:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what `write` holds back."""
+        if len(self._text) > self._sent:
+            self.send(JobText(self._text[self._sent :], self._sent))
+            self._sent, self._text_time = len(self._text), time.monotonic()
+
+    def rewrite(self, text: str) -> None:
+        """Another text instead of what was written so far."""
+        self._text, self._sent, self._text_time = text, len(text), time.monotonic()
+        self.send(JobText(text, 0))
 
     def check(self) -> None:
         """Raises Stopped if the job shall stop. Call it often."""

@@ -31,6 +31,13 @@ class JobProgress(JobFrame, frozen=True):
     total: int
 
 
+class JobText(JobFrame, frozen=True):
+    """More of the text that the job is writing: what was sent so far, cut to `offset` characters, plus `text`."""
+
+    text: str
+    offset: int
+
+
 class JobResult(JobFrame, frozen=True):
     """The job is done; `path`: what it made, "" for nothing."""
 
@@ -48,7 +55,7 @@ class JobStopped(JobFrame, frozen=True):
     """It has stopped as told."""
 
 
-FromChild = JobProgress | JobResult | JobFailed | JobStopped
+FromChild = JobProgress | JobText | JobResult | JobFailed | JobStopped
 ToChild = JobStart | JobStop
 END = (JobResult, JobFailed, JobStopped)
 

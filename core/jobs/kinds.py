@@ -7,4 +7,9 @@ from core.jobs.job import JobKind
 # params {"model": "REPO[@revision]"}; the result is the model's folder. One at a time: several share one network anyway.
 PULL = JobKind("pull", "pull", resumable=True)
 
+# params: core.schemas.SummarizeRequest and AskRequest; the result is a file with core.schemas.DocumentReports.
+SUMMARIZE = JobKind("summarize", "summarize", resumable=True, limit=2)
+ASK = JobKind("ask", "ask", resumable=True, limit=4)
+DOCUMENT_KINDS = frozenset({SUMMARIZE.name, ASK.name})
+
 KINDS = (PULL,)

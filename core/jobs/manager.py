@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import Busy, InvalidRequest, NotFound, Unavailable
 from core.jobs.files import DISK_FULL, is_disk_full
-from core.jobs.frames import FromChild, JobFailed, JobProgress, JobResult
+from core.jobs.frames import FromChild, JobFailed, JobProgress, JobResult, JobText
 from core.jobs.job import ENDED, Job, JobKind, JobState
 from core.jobs.listeners import Listeners
 from core.jobs.process import JobProcess
@@ -23,6 +23,7 @@ from core.paths import Places
 MAX_PARAMS = 64 << 10
 MAX_OPEN = 1000  # jobs that have not ended
 KEPT = 500  # ended jobs in the list
+MAX_TEXT = 4 << 20  # characters that a job may write for its readers
 SAVE_EVERY = 1.0  # seconds between stored progress; what a state is, is stored at once
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class JobManager:
         self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._running: dict[str, _Running] = {}
+        self._texts: dict[str, str] = {}
         self._unsaved: set[str] = set()
         self._listeners = Listeners()
         self._discarding: set[asyncio.Future[None]] = set()
@@ -118,6 +120,10 @@ class JobManager:
             raise NotFound(f"There is no job '{job_id[:200]}'.")
         return job
 
+    def text(self, job_id: str) -> str:
+        """What a job has written so far, for readers who follow it; kept while this service runs."""
+        return self._texts.get(job_id, "")
+
     def list(self, kind: str | None = None, states: Collection[JobState] = ()) -> list[Job]:
         """In the order of submission."""
         return [
@@ -173,11 +179,13 @@ class JobManager:
             raise InvalidRequest(f"The job '{job_id}' is {job.state.value}; cancel it first.")
         self._opened().remove(job_id)
         del self._jobs[job_id]
+        self._texts.pop(job_id, None)
         self._unsaved.discard(job_id)
         self._discard(job_id)
 
     def events(self) -> AsyncIterator[Job]:
-        """Every change from now on, the latest of each job for who is slow, until closed."""
+        """Every change from now on, the latest of each job for who is slow, until closed. More text is a change too: then
+        the snapshot is the same object as before."""
         return self._listeners.listen()
 
     # --- running -------------------------------------------------------------------------------------------------------
@@ -213,8 +221,12 @@ class JobManager:
         self._running[job.id] = _Running(process)
         self._set(job, state=JobState.RUNNING, attempts=job.attempts + 1, started=job.started or now, **fresh)
 
-    def _progressed(self, job_id: str, frame: JobProgress) -> None:
+    def _progressed(self, job_id: str, frame: JobProgress | JobText) -> None:
         job, running = self._jobs[job_id], self._running[job_id]
+        if isinstance(frame, JobText):
+            self._texts[job_id] = (self._texts.get(job_id, "")[: max(0, frame.offset)] + frame.text)[:MAX_TEXT]
+            self._listeners.tell(job)
+            return
         done, total = max(0, frame.done), max(0, frame.total)
         if frame.stage == job.stage:  # never backward, whatever a server or a retry says
             done, total = max(done, job.done), max(total, job.total)

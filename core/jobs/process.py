@@ -12,7 +12,17 @@ import msgspec
 
 from core.errors import DesksideError, InternalError
 from core.jobs.child import LOG_NAME
-from core.jobs.frames import END, FromChild, JobFailed, JobProgress, JobStart, JobStop, decode_from_child, encode
+from core.jobs.frames import (
+    END,
+    FromChild,
+    JobFailed,
+    JobProgress,
+    JobStart,
+    JobStop,
+    JobText,
+    decode_from_child,
+    encode,
+)
 from core.jobs.job import Job, JobKind
 from core.pipes import PipeClosed
 from core.spawn import Child, spawn
@@ -27,7 +37,7 @@ class JobProcess:
         job: Job,
         kind: JobKind,
         folder: Path,
-        on_progress: Callable[[JobProgress], None],
+        on_progress: Callable[[JobProgress | JobText], None],
         on_end: Callable[[FromChild], None],
     ) -> None:
         """Raises Unavailable if it cannot be started, OSError if its folder cannot be made."""
@@ -76,7 +86,7 @@ class JobProcess:
         try:
             while not isinstance(last, END):
                 last = decode_from_child(self.child.connection.receive())
-                if isinstance(last, JobProgress):
+                if isinstance(last, (JobProgress, JobText)):
                     self._loop.call_soon_threadsafe(self._on_progress, last)
             self.child.stop(self._kind.grace)
         except PipeClosed:

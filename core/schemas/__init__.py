@@ -74,6 +74,17 @@ from core.schemas.deskside import (
     WeightsReply,
     WeightsRequest,
 )
+from core.schemas.documents import (
+    AnswerReport,
+    AskRequest,
+    Citation,
+    DocumentEvent,
+    DocumentInfo,
+    DocumentReports,
+    SummarizeRequest,
+    SummaryReport,
+    UnreadPage,
+)
 from core.schemas.responses import (
     NamedResponseTool,
     Response,
@@ -87,6 +98,8 @@ from core.schemas.responses import (
 from core.schemas.triton import Live, Ready, TritonModel, TritonParameters, TritonReply, TritonRequest, TritonTensor
 
 __all__ = [
+    "AnswerReport",
+    "AskRequest",
     "ChatChoice",
     "ChatChunk",
     "ChatChunkChoice",
@@ -95,6 +108,7 @@ __all__ = [
     "ChatLogprobs",
     "ChatMessage",
     "ChatRequest",
+    "Citation",
     "Completion",
     "CompletionChoice",
     "CompletionDetails",
@@ -104,6 +118,9 @@ __all__ = [
     "CountReply",
     "CountRequest",
     "DiskStatus",
+    "DocumentEvent",
+    "DocumentInfo",
+    "DocumentReports",
     "EmbeddingsRequest",
     "ErrorBody",
     "ErrorReply",
@@ -150,6 +167,8 @@ __all__ = [
     "StopRequest",
     "StreamOptions",
     "Strict",
+    "SummarizeRequest",
+    "SummaryReport",
     "TextFormat",
     "Tool",
     "ToolCall",
@@ -162,6 +181,7 @@ __all__ = [
     "TritonRequest",
     "TritonTensor",
     "UnloadRequest",
+    "UnreadPage",
     "Usage",
     "WeightsReply",
     "WeightsRequest",

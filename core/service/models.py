@@ -119,13 +119,24 @@ class Models:
         """Every model on this machine; read from disk, off the loop."""
         return await asyncio.to_thread(installed_models, self.places)
 
+    def name_of(self, name: str | None) -> str:
+        """What a request that names no model means: the only one that is loaded, or the default."""
+        if name is not None:
+            return name
+        return next(iter(self._loaded)) if len(self._loaded) == 1 else self._default or DEMO
+
+    async def knows(self, name: str) -> bool:
+        """Whether `get` would find the model."""
+        if name in self._loaded or name in self._loading:
+            return True
+        return await asyncio.to_thread(find_installed, name, self.places) is not None
+
     async def get(self, name: str | None) -> LoadedModel:
         """The model that a request names, loading it if it is installed. Without a name: the only one, or the default.
 
         Raises NotFound, Unavailable, and what loading raises.
         """
-        if name is None:
-            name = next(iter(self._loaded)) if len(self._loaded) == 1 else self._default or DEMO
+        name = self.name_of(name)
         model = self._loaded.get(name)
         if model is None:
             # By its name only: a request for an answer does not make the service open folders of the caller's choice.

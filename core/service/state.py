@@ -15,7 +15,7 @@ import msgspec
 from core.errors import Unavailable
 from core.grammar.guard import GrammarGuard
 from core.grammar.source import GrammarSource
-from core.jobs.job import Job, JobState
+from core.jobs.job import ENDED, Job, JobState
 from core.jobs.manager import JobManager
 from core.schemas import JobReply, ServiceEvent
 from core.service.gpus import GpuWatch
@@ -169,7 +169,13 @@ class Service:
 
     async def _watch_jobs(self) -> None:
         if self._jobs is not None:
+            shown: dict[str, Job] = {}
             async for job in self._jobs.events():
+                if shown.get(job.id) is job:
+                    continue  # it has only written more text
+                shown[job.id] = job
+                if job.state in ENDED:
+                    del shown[job.id]
                 self.events.publish(ServiceEvent(kind="job", job=job_reply(job)))
 
     async def _watch_workers(self) -> None:
