@@ -42,6 +42,7 @@ from core.client_events import (
     error_from,
     service_event,
 )
+from core.client_library import AsyncLibraryCalls, LibraryCalls
 from core.config import load_config
 from core.errors import DesksideError, Unavailable
 from core.lifecycle import ServiceInfo
@@ -154,7 +155,7 @@ def _gone(error: httpx.HTTPError, began: bool) -> Unavailable:
     return Unavailable(f"The Deskside service ended {end}.")
 
 
-class Client(_Requests):
+class Client(_Requests, LibraryCalls):
     """Blocking. Closing a stream early cancels its request. Threads may share a client."""
 
     def __init__(self, info: ServiceInfo, name: str | None = None) -> None:
@@ -249,6 +250,9 @@ class Client(_Requests):
     def _post(self, path: str, body: dict[str, Any], kind: type[R], again: bool = True) -> R:
         return self._request("POST", path, body, kind, again)
 
+    def _delete(self, path: str, kind: type[R]) -> R:
+        return self._request("DELETE", path, None, kind, again=False)
+
     def _request(self, method: str, path: str, body: Any, kind: type[R], again: bool) -> R:
         for attempt in range(TRIES):
             try:
@@ -286,7 +290,7 @@ class Client(_Requests):
             time.sleep(wait)
 
 
-class AsyncClient(_Requests):
+class AsyncClient(_Requests, AsyncLibraryCalls):
     """The same for asyncio."""
 
     def __init__(self, info: ServiceInfo, name: str | None = None) -> None:
@@ -382,6 +386,9 @@ class AsyncClient(_Requests):
 
     async def _post(self, path: str, body: dict[str, Any], kind: type[R], again: bool = True) -> R:
         return await self._request("POST", path, body, kind, again)
+
+    async def _delete(self, path: str, kind: type[R]) -> R:
+        return await self._request("DELETE", path, None, kind, again=False)
 
     async def _request(self, method: str, path: str, body: Any, kind: type[R], again: bool) -> R:
         for attempt in range(TRIES):

@@ -7,6 +7,7 @@ DesksideError
 │   │   └── ConstraintFailed          a grammar that cannot go on
 │   ├── NotFound                  a model, file or job that does not exist (404, exit 3)
 │   ├── ModelUnusable             its files are corrupt, incomplete or unsupported (422, exit 4)
+│   │   └── EngineStale               a built engine of another driver, GPU, version or revision: build it again
 │   ├── Busy                      queue full, folder in use; try again (429, exit 5)
 │   ├── DeviceUnusable            driver, GPU, memory (503, exit 6)
 │   ├── Unavailable               the service or the engine is down or starting (503, exit 7)
@@ -76,6 +77,12 @@ class ModelUnusable(UserError):
     code = "model_unusable"
     http_status = 422
     exit_code = 4
+
+
+class EngineStale(ModelUnusable):
+    """A built engine that was changed, or belongs to another driver, GPU, version or revision."""
+
+    code = "engine_stale"
 
 
 class Busy(UserError):
@@ -149,6 +156,7 @@ def from_engine(error: EngineError) -> DesksideError:
     table: tuple[tuple[type[EngineError], type[DesksideError]], ...] = (
         (engine.ContractError, InternalError),
         (engine.ConstraintError, InvalidRequest),
+        (engine.StaleError, EngineStale),
         (engine.ModelError, ModelUnusable),
         (engine.DeviceError, DeviceUnusable),
     )

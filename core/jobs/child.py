@@ -6,11 +6,12 @@ def main(connection: Connection) -> None:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from core.errors import InternalError, UserError
 from core.jobs.files import DISK_FULL, is_disk_full, write_whole
 from core.jobs.frames import (
     FromChild,
+    JobAsk,
     JobFailed,
+    JobGranted,
+    JobNote,
     JobProgress,
+    JobRelease,
     JobResult,
     JobStart,
     JobStop,
@@ -47,6 +52,7 @@ class JobContext:
         self.resumed = start.resumed
         self.stop = threading.Event()
         self._connection = connection
+        self._granted = threading.Event()
         self._last = ("", 0.0)
         self._text, self._sent, self._text_time = "", 0, 0.0
 
@@ -82,6 +88,22 @@ class JobContext:
         if self.stop.is_set():
             raise Stopped
 
+    def note(self, text: str) -> None:
+        """Tell the user something while the job runs; "" takes it back."""
+        self.send(JobNote(text))
+
+    @contextlib.contextmanager
+    def gpu(self, needed: int) -> Iterator[None]:
+        """Inside, the GPU is this job's, with `needed` bytes free if the service can make them so. Raises Stopped."""
+        self._granted.clear()
+        self.send(JobAsk(needed))
+        try:
+            while not self._granted.wait(0.1):
+                self.check()
+            yield
+        finally:
+            self.send(JobRelease())
+
     def write_result(self, path: Path, chunks: Iterable[bytes]) -> Path:
         """A whole file or none, also when the disk is full (an OSError, which `run` turns into a sentence)."""
         write_whole(path, chunks)
@@ -94,8 +116,11 @@ class JobContext:
         """Until the service closes its end."""
         try:
             while True:
-                if isinstance(decode_to_child(self._connection.receive()), JobStop):
+                frame = decode_to_child(self._connection.receive())
+                if isinstance(frame, JobStop):
                     self.stop.set()
+                elif isinstance(frame, JobGranted):
+                    self._granted.set()
         except PipeClosed:
             self.stop.set()
 

@@ -38,6 +38,26 @@ class JobText(JobFrame, frozen=True):
     offset: int
 
 
+class JobNote(JobFrame, frozen=True):
+    """Something the user should know while the job runs, such as what it waits for; "" takes the last one back."""
+
+    text: str
+
+
+class JobAsk(JobFrame, frozen=True):
+    """The child wants the GPU with so many bytes free; it waits for JobGranted. At most one at a time."""
+
+    bytes: int
+
+
+class JobRelease(JobFrame, frozen=True):
+    """The child no longer needs the GPU."""
+
+
+class JobGranted(JobFrame, frozen=True):
+    """To the child: the GPU is its own until JobRelease or its end."""
+
+
 class JobResult(JobFrame, frozen=True):
     """The job is done; `path`: what it made, "" for nothing."""
 
@@ -55,8 +75,8 @@ class JobStopped(JobFrame, frozen=True):
     """It has stopped as told."""
 
 
-FromChild = JobProgress | JobText | JobResult | JobFailed | JobStopped
-ToChild = JobStart | JobStop
+FromChild = JobProgress | JobText | JobNote | JobAsk | JobRelease | JobResult | JobFailed | JobStopped
+ToChild = JobStart | JobStop | JobGranted
 END = (JobResult, JobFailed, JobStopped)
 
 encode = msgspec.msgpack.Encoder().encode

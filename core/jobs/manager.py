@@ -13,10 +13,12 @@ from typing import Any
 
 from core.errors import Busy, InvalidRequest, NotFound, Unavailable
 from core.jobs.files import DISK_FULL, is_disk_full
-from core.jobs.frames import FromChild, JobFailed, JobProgress, JobResult, JobText
+from core.jobs.frames import FromChild, JobAsk, JobFailed, JobNote, JobProgress, JobRelease, JobResult, JobText
 from core.jobs.job import ENDED, Job, JobKind, JobState
+from core.jobs.lease import FreeLease, Lease
 from core.jobs.listeners import Listeners
 from core.jobs.process import JobProcess
+from core.jobs.rate import Rate
 from core.jobs.store import JobStore
 from core.paths import Places
 
@@ -30,19 +32,37 @@ _log = logging.getLogger(__name__)
 
 
 class _Running:
-    """`wanted`: the state that its end shall lead to, if it was told to stop."""
+    """`wanted`: the state that its end shall lead to, if it was told to stop. `note`: what its process says to the user.
+    `lease`: the task that waits for the GPU, then holds it."""
 
-    def __init__(self, process: JobProcess) -> None:
+    def __init__(self, process: JobProcess, clock: Callable[[], float]) -> None:
         self.process = process
         self.wanted: JobState | None = None
         self.saved = 0.0
+        self.note = ""
+        self.rate = Rate(clock)
+        self.lease: asyncio.Task[None] | None = None
+
+    def release(self) -> None:
+        """The GPU is free for others."""
+        lease, self.lease = self.lease, None
+        if lease is not None:
+            lease.cancel()
 
 
 class JobManager:
     """`start` first. Methods change a job at once where they can; a running one changes when its process is gone, which
     `events` tells."""
 
-    def __init__(self, places: Places, kinds: Iterable[JobKind], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        places: Places,
+        kinds: Iterable[JobKind],
+        clock: Callable[[], float] = time.time,
+        lease: Lease | None = None,
+    ) -> None:
+        """`lease`: who gives the GPU to a job that asks for it; None: whoever asks gets it."""
+        self._lease = lease or FreeLease()
         self._places = places
         self._kinds = {kind.name: kind for kind in kinds}
         self._clock = clock
@@ -123,6 +143,16 @@ class JobManager:
     def text(self, job_id: str) -> str:
         """What a job has written so far, for readers who follow it; kept while this service runs."""
         return self._texts.get(job_id, "")
+
+    def note(self, job_id: str) -> str:
+        """What the process of a running job says to the user; "" for nothing."""
+        running = self._running.get(job_id)
+        return running.note if running is not None else ""
+
+    def rate(self, job_id: str) -> tuple[float | None, float | None]:
+        """Units a second, and seconds until the end of the stage, of a running job, as far as known."""
+        running = self._running.get(job_id)
+        return running.rate.now(self._jobs[job_id]) if running is not None else (None, None)
 
     def list(self, kind: str | None = None, states: Collection[JobState] = ()) -> list[Job]:
         """In the order of submission."""
@@ -211,22 +241,48 @@ class JobManager:
                 job,
                 kind,
                 self._places.job(job.id),
-                lambda frame: self._progressed(job.id, frame),
+                lambda frame: self._heard(job.id, frame),
                 lambda frame: self._finished(job.id, frame),
             )
         except (OSError, Unavailable) as error:
             full = isinstance(error, OSError) and is_disk_full(error)
             self._failed(job, DISK_FULL if full else "unavailable", f"The job cannot be started: {error}")
             return
-        self._running[job.id] = _Running(process)
+        self._running[job.id] = _Running(process, self._clock)
         self._set(job, state=JobState.RUNNING, attempts=job.attempts + 1, started=job.started or now, **fresh)
 
-    def _progressed(self, job_id: str, frame: JobProgress | JobText) -> None:
+    def _heard(self, job_id: str, frame: FromChild) -> None:
+        running = self._running[job_id]
+        match frame:
+            case JobProgress():
+                self._progressed(job_id, frame)
+            case JobText():
+                self._texts[job_id] = (self._texts.get(job_id, "")[: max(0, frame.offset)] + frame.text)[:MAX_TEXT]
+                self._listeners.tell(self._jobs[job_id])
+            case JobNote():
+                running.note = frame.text[:2000]
+                self._listeners.tell(self._jobs[job_id])
+            case JobAsk():
+                running.release()
+                running.lease = asyncio.get_running_loop().create_task(self._lend(job_id, running, frame.bytes))
+            case JobRelease():
+                running.release()
+            case _:
+                pass
+
+    async def _lend(self, job_id: str, running: _Running, needed: int) -> None:
+        """Holds the GPU for a job until cancelled."""
+
+        def tell(text: str) -> None:
+            running.note = text
+            self._listeners.tell(self._jobs[job_id])
+
+        async with self._lease(job_id, needed, tell):
+            running.process.grant()
+            await asyncio.Event().wait()
+
+    def _progressed(self, job_id: str, frame: JobProgress) -> None:
         job, running = self._jobs[job_id], self._running[job_id]
-        if isinstance(frame, JobText):
-            self._texts[job_id] = (self._texts.get(job_id, "")[: max(0, frame.offset)] + frame.text)[:MAX_TEXT]
-            self._listeners.tell(job)
-            return
         done, total = max(0, frame.done), max(0, frame.total)
         if frame.stage == job.stage:  # never backward, whatever a server or a retry says
             done, total = max(done, job.done), max(total, job.total)
@@ -234,11 +290,13 @@ class JobManager:
         now = self._clock()
         save = frame.stage != job.stage or abs(now - running.saved) >= SAVE_EVERY
         running.saved = now if save else running.saved
-        self._set(job, save=save, stage=frame.stage[:200], done=done, total=total)
+        changed = self._set(job, save=save, stage=frame.stage[:200], done=done, total=total)
+        running.rate.add(changed)
 
     def _finished(self, job_id: str, frame: FromChild) -> None:
         """Its process is gone. What it was told to become wins over what it said."""
         job, running = self._jobs[job_id], self._running.pop(job_id)
+        running.release()
         if running.wanted is JobState.CANCELLED:
             self._end(job, JobState.CANCELLED)
         elif isinstance(frame, JobResult):

@@ -16,10 +16,9 @@ from core.jobs.frames import (
     END,
     FromChild,
     JobFailed,
-    JobProgress,
+    JobGranted,
     JobStart,
     JobStop,
-    JobText,
     decode_from_child,
     encode,
 )
@@ -29,7 +28,7 @@ from core.spawn import Child, spawn
 
 
 class JobProcess:
-    """`on_progress` and then, exactly once, `on_end` are called on the loop: with the child's last frame, or with a JobFailed
+    """`on_frame` and then, exactly once, `on_end` are called on the loop: with the child's last frame, or with a JobFailed
     of ours if it died without one. By then the process is gone."""
 
     def __init__(
@@ -37,14 +36,14 @@ class JobProcess:
         job: Job,
         kind: JobKind,
         folder: Path,
-        on_progress: Callable[[JobProgress | JobText], None],
+        on_frame: Callable[[FromChild], None],
         on_end: Callable[[FromChild], None],
     ) -> None:
         """Raises Unavailable if it cannot be started, OSError if its folder cannot be made."""
         folder.mkdir(parents=True, exist_ok=True)
         self._kind = kind
         self._loop = asyncio.get_running_loop()
-        self._on_progress, self._on_end = on_progress, on_end
+        self._on_frame, self._on_end = on_frame, on_end
         self._killer: asyncio.TimerHandle | None = None
         self.child: Child = spawn(kind.role, log=folder / LOG_NAME)
         self._start = JobStart(job.id, job.params, str(folder), job.attempts > 0 and kind.resumable)
@@ -62,11 +61,15 @@ class JobProcess:
             self._killer.cancel()
         self._killer = self._loop.call_later(self._kind.grace if grace is None else grace, self._kill)
 
+    def grant(self) -> None:
+        """The child may have the GPU now."""
+        self._send(JobGranted())
+
     def _kill(self) -> None:
         with contextlib.suppress(OSError):
             self.child.kill()
 
-    def _send(self, frame: JobStart | JobStop) -> None:
+    def _send(self, frame: JobStart | JobStop | JobGranted) -> None:
         with contextlib.suppress(PipeClosed):  # it died: the reader is about to say so
             self.child.connection.send(encode(frame))
 
@@ -86,8 +89,8 @@ class JobProcess:
         try:
             while not isinstance(last, END):
                 last = decode_from_child(self.child.connection.receive())
-                if isinstance(last, (JobProgress, JobText)):
-                    self._loop.call_soon_threadsafe(self._on_progress, last)
+                if not isinstance(last, END):
+                    self._loop.call_soon_threadsafe(self._on_frame, last)
             self.child.stop(self._kind.grace)
         except PipeClosed:
             self.child.stop(1.0)

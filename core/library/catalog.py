@@ -1,4 +1,4 @@
-"""Models on this machine: the bundled demo, installed ones, and any folder with a Hugging Face checkpoint.
+"""Models on this machine: the bundled demo, installed ones, engines built of them, and any folder with a Hugging Face checkpoint.
 
 An installed model is a folder `models/<name>` or `models/<org>/<name>` with a config.json, or one with a link.json, which
 points to a folder elsewhere (core.library.links). Names that start with a dot are ours: downloads under way, locks.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InvalidRequest, ModelUnusable, NotFound
+from core.library.engines import built_engines, find_engine
 from core.library.manifest import LINK_FILE, read_link, read_manifest
 from core.paths import Places, bundled_asset
 
@@ -37,7 +38,8 @@ class InstalledModel:
 
 
 def find_model(model: str, places: Places) -> Path:
-    """The folder of MODEL: `demo`, the name of an installed model, or a folder. Raises NotFound, saying what there is."""
+    """The folder of MODEL: `demo`, the name of an installed model or of a built engine (`demo:int4`), or a folder. Raises NotFound,
+    saying what there is."""
     installed = find_installed(model, places)
     if installed is not None:
         return installed
@@ -49,13 +51,14 @@ def find_model(model: str, places: Places) -> Path:
         raise NotFound(f"The folder '{model}' cannot be opened ({error.strerror}); correct its permissions.") from error
     except (ValueError, RuntimeError) as error:  # a NUL character; ~ of a user that there is not
         raise NotFound(f"There is no model or folder {model!r} ({error}).") from error
-    names = ", ".join([DEMO, *(found.name for found in _installed_only(places))])
+    engines = sorted({engine.name for engine in built_engines(places)})
+    names = ", ".join([DEMO, *(found.name for found in _installed_only(places)), *engines])
     raise NotFound(f"There is no model or folder '{model}'; installed are: {names}.")
 
 
 def find_installed(model: str, places: Places) -> Path | None:
-    """The folder of `demo` or of an installed model, by its name; None for anything else, such as a path. Raises NotFound
-    where the demo model, or the folder that a linked one leads to, is gone."""
+    """The folder of `demo`, of an installed model or of a built engine, by its name; None for anything else, such as a path.
+    Raises NotFound where the demo model, or the folder that a linked one leads to, is gone."""
     if model == DEMO:
         return bundled_asset("demo_model")
     if not model or any(part.startswith(".") for part in Path(model).parts) or Path(model).is_absolute():
@@ -68,7 +71,8 @@ def find_installed(model: str, places: Places) -> Path | None:
             return _linked(model, installed)
     except (OSError, ValueError):  # no name of a file here: too long, a NUL character
         return None
-    return None
+    engine = find_engine(model, places)
+    return engine.folder if engine is not None else None
 
 
 def installed_models(places: Places) -> list[InstalledModel]:

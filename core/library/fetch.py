@@ -130,6 +130,22 @@ class Fetcher:
                 )
             meter.note(f"{path} arrived with a wrong checksum; downloading it once more")
 
+    def read(self, path: str, start: int, count: int) -> bytes:
+        """`count` bytes of a file from `start` on, fewer where it ends, for what is looked at and not kept; nothing is
+        verified. Raises Stopped, NotFound, AccessDenied, Unavailable."""
+        attempts = Attempts(f"Reading {path}", self._policy, self._control.sleep, lambda text: None)
+        headers = {"Accept-Encoding": "identity", "Range": f"bytes={start}-{start + count - 1}"}
+        while True:
+            try:
+                with self._request(self._hub.url(self._repo, self._commit, path), headers) as response:
+                    if response.status_code == 416:
+                        return b""
+                    skip = 0 if response.status_code == 206 else start  # a server that ignores ranges
+                    return _first(response, skip + count)[skip:]
+            except Transient as error:
+                self._control.check()
+                attempts.failed(error)
+
     def _continue(self, part: Part, meter: Meter) -> None:
         """One request, from where the part ends. Raises Transient if the file is not complete after it."""
         headers = {"Accept-Encoding": "identity"}
@@ -241,6 +257,21 @@ class Fetcher:
                 f"{urlsplit(url).path} is not on {host} any more, though {self._repo} lists it; start the download again."
             )
         raise Unavailable(f"{host} refuses to send a file of {self._repo} (HTTP {status}); try again later.")
+
+
+def _first(response: httpx.Response, count: int) -> bytes:
+    """The first `count` bytes of a body. Raises Transient."""
+    import httpx
+
+    data = bytearray()
+    try:
+        for piece in response.iter_raw():
+            data += piece
+            if len(data) >= count:
+                break
+    except (httpx.HTTPError, OSError) as error:
+        raise Transient(f"the connection broke ({describe_network(error)})") from error
+    return bytes(data[:count])
 
 
 def _origin(url: str) -> tuple[str, str, int]:

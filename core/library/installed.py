@@ -10,8 +10,9 @@ from pathlib import Path
 
 from core.errors import Busy, InvalidRequest, ModelUnusable, NotFound, Unavailable
 from core.library.catalog import DEMO, read_json
+from core.library.engines import BuiltEngine, built_engines, engines_of, find_engine
 from core.library.files import tree_size
-from core.library.locks import holder, lock_path, own_model, try_lock
+from core.library.locks import engine_lock_name, holder, lock_path, own_model, try_lock
 from core.library.manifest import LINK_FILE, write_link
 from core.library.names import check_name, key_of
 from core.paths import Places
@@ -19,11 +20,12 @@ from core.paths import Places
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """`freed` in bytes. `linked`: only the link is gone; the folder it named is as it was."""
+    """`freed` in bytes. `linked`: only the link is gone; the folder it named is as it was. `engines`: names of those removed."""
 
     name: str
     freed: int
     linked: bool = False
+    engines: tuple[str, ...] = ()
 
 
 def link_folder(folder: Path, name: str | None, places: Places) -> str:
@@ -46,9 +48,12 @@ def link_folder(folder: Path, name: str | None, places: Places) -> str:
 
 
 def remove_model(name: str, places: Places) -> Removed:
-    """Delete an installed model, a link, or what there is of an unfinished download; and say how much space came free.
+    """Delete an installed model with its engines, a link, what there is of an unfinished download, or one engine by its name
+    (`demo:int4`); and say how much space came free.
 
-    Raises Busy while it is loaded or being downloaded, NotFound, InvalidRequest for the demo."""
+    Raises Busy while it is loaded, being built or downloaded, NotFound, InvalidRequest for the demo."""
+    if ":" in name:
+        return remove_engine(name, places)
     if name == DEMO:
         raise InvalidRequest("The demo model is part of Deskside and cannot be removed.")
     folder = places.models / name
@@ -62,10 +67,32 @@ def remove_model(name: str, places: Places) -> Removed:
         raise Busy(f"The model {name} is being downloaded{holder(pull_path)}; stop the download first.")
     with pulling, own_model(name, places):
         linked = (folder / LINK_FILE).is_file()
-        freed = _delete(partial, places) + _delete(folder, places)
+        engines = engines_of(name, places)
+        freed = sum(_delete_engine(engine, places) for engine in engines)
+        freed += _delete(partial, places) + _delete(folder, places)
         with suppress(OSError):  # not empty: other models of the same author
             folder.parent.rmdir()
-    return Removed(name, freed, linked)
+    return Removed(name, freed, linked, tuple(engine.name for engine in engines))
+
+
+def remove_engine(name: str, places: Places) -> Removed:
+    """Delete one built engine, by its name or, where its manifest cannot be read, its folder's name after a colon."""
+    engine = find_engine(name, places)
+    if engine is None:
+        broken = [item for item in built_engines(places) if item.manifest is None and f":{item.name}" == name]
+        if not broken:
+            raise NotFound(f"There is no engine '{name}'; `deskside core list` shows what there is.")
+        engine = broken[0]
+    return Removed(engine.name, _delete_engine(engine, places), engines=(engine.name,))
+
+
+def _delete_engine(engine: BuiltEngine, places: Places) -> int:
+    lock_name = engine_lock_name(engine.folder)
+    building = try_lock(lock_path(lock_name, places, "build"), shared=False)
+    if building is None:
+        raise Busy(f"The engine {engine.name} is being built; cancel that first.")
+    with building, own_model(lock_name, places):
+        return _delete(engine.folder, places)
 
 
 def _is_model(folder: Path) -> bool:

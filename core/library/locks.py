@@ -4,6 +4,9 @@ Each installed model has two lock files in `models/.locks/`, which stay there fo
 
     <key>.use     shared by every loaded engine; exclusive for whoever removes or replaces the folder
     <key>.pull    exclusive for the one process that downloads the model
+    <key>.build   exclusive for the one process that builds the engine
+
+Engines have them too, under `:<folder>`, which is no name of a model.
 
 POSIX: flock(2). Windows: LockFileEx.
 """
@@ -70,25 +73,39 @@ def use_model(folder: Path, places: Places) -> FolderLock | None:
     """What a loaded engine holds so that its files stay: a shared lock. None for folders that are not ours to remove.
 
     Raises Busy while the model is being removed or replaced."""
-    try:
-        name = folder.resolve().relative_to(places.models.resolve()).as_posix()
-    except ValueError:
+    name = _name_of(folder.resolve(), places)
+    if name is None:
         return None
     lock = try_lock(lock_path(name, places, "use"), shared=True)
     if lock is None:
-        raise Busy(f"The model {name} is being removed or replaced; try again in a moment.")
+        raise Busy(f"{name.removeprefix(':')} is being removed or replaced; try again in a moment.")
     return lock
+
+
+def engine_lock_name(folder: Path) -> str:
+    """What the locks of an engine's folder are called."""
+    return f":{folder.name}"
+
+
+def _name_of(folder: Path, places: Places) -> str | None:
+    with contextlib.suppress(ValueError):
+        return folder.relative_to(places.models.resolve()).as_posix()
+    if folder.parent == places.engines.resolve():
+        return engine_lock_name(folder)
+    return None
 
 
 def own_model(name: str, places: Places) -> FolderLock:
     """What removing or replacing needs: nobody has it loaded. Raises Busy."""
     lock = try_lock(lock_path(name, places, "use"), shared=False)
     if lock is None:
-        raise Busy(f"The model {name} is in use by a running Deskside; unload it or end that program, then try again.")
+        raise Busy(
+            f"{name.removeprefix(':')} is in use by a running Deskside; unload it or end that program, then try again."
+        )
     return lock
 
 
-def lock_path(name: str, places: Places, kind: Literal["use", "pull"]) -> Path:
+def lock_path(name: str, places: Places, kind: Literal["use", "pull", "build"]) -> Path:
     return places.model_locks / f"{key_of(name)}.{kind}"
 
 

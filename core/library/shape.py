@@ -21,6 +21,8 @@ MAX_HEADER = 100_000_000
 _KEPT = ("embed", "wte", "wpe", "lm_head", "norm", "router", ".gate.")
 _BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U8": 8, "BOOL": 8}
 
+BAD_HEADER = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
 Tensor = tuple[str, str, tuple[int, ...]]  # name, dtype, shape
 
 
@@ -111,12 +113,12 @@ def _read_header(path: Path) -> list[Tensor]:
             return parse_tensors(file.read(length))
     except OSError as error:
         raise ModelUnusable(f"{path} cannot be read ({error.strerror}); correct its permissions.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except BAD_HEADER as error:
         raise ModelUnusable(f"{path} is not a safetensors file ({error}); download the model again.") from error
 
 
 def parse_tensors(header: bytes) -> list[Tensor]:
-    """The tensors of a safetensors header. Raises ValueError, KeyError, TypeError or AttributeError."""
+    """The tensors of a safetensors header. Raises one of BAD_HEADER."""
     entries = json.loads(header)
     return [
         (name, str(entry["dtype"]), tuple(int(size) for size in entry["shape"]))

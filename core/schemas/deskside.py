@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from core.schemas.base import Message, Reply, Strict, Tool
+from core.schemas.library import EngineStatus
 
 
 class LoadRequest(Strict):
@@ -64,7 +65,8 @@ class JobRequest(Strict):
 
 class JobReply(Reply):
     """A durable job, see core.jobs.job. `state`: queued, running, paused, done, failed, cancelled. `done` of `total` (0:
-    unknown) in `stage`. `result`: a path. Times: seconds since 1970."""
+    unknown) in `stage`; `rate` of them a second over the last seconds, `eta` in seconds until the stage's end, where known while it
+    runs. `note`: something the user should know, such as what it waits for. `result`: a path. Times: seconds since 1970."""
 
     id: str
     kind: str
@@ -73,6 +75,9 @@ class JobReply(Reply):
     stage: str = ""
     done: int = 0
     total: int = 0
+    rate: float | None = None
+    eta: float | None = None
+    note: str = ""
     code: str = ""
     error: str = ""
     result: str = ""
@@ -131,12 +136,22 @@ class ModelStatus(Reply):
 
 
 class InstalledStatus(Reply):
+    """A model on this machine. `linked`: its folder lies elsewhere. `repo`, `commit`, `licence`: where it was downloaded.
+    `complete` False: a download that waits to be continued. `engines`: what was built of it. `problem`: why it cannot be used."""
+
     name: str
     architecture: str
     context: int | None = None
     size: int = 0
     loaded: bool = False
     problem: str = ""
+    folder: str = ""
+    linked: bool = False
+    complete: bool = True
+    repo: str = ""
+    commit: str = ""
+    licence: str = ""
+    engines: list[EngineStatus] = Field(default_factory=list)
 
 
 class GpuStatus(Reply):
@@ -178,12 +193,16 @@ class Status(Reply):
 
 
 class ModelsReply(Reply):
+    """`installed`: the demo model first. `orphans`: engines whose model is no longer here; they work without it."""
+
     installed: list[InstalledStatus]
     loaded: list[ModelStatus]
+    orphans: list[EngineStatus] = Field(default_factory=list)
 
 
 class ServiceEvent(Reply):
-    """One event of /v1/deskside/events. `kind`: hello, model (its state changed), job, stopping."""
+    """One event of /v1/deskside/events. `kind`: hello, model (its state changed), job, library (what is installed changed; ask
+    /v1/deskside/models), stopping."""
 
     kind: str
     model: str | None = None

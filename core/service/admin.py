@@ -16,7 +16,6 @@ from core.schemas import (
     CountReply,
     CountRequest,
     DiskStatus,
-    InstalledStatus,
     JobReply,
     JobRequest,
     JobsReply,
@@ -36,7 +35,7 @@ from core.service.models import LoadedModel
 from core.service.parameters import chars_of, plain, plain_tools
 from core.service.replies import ERRORS, answer_stream
 from core.service.sse import event
-from core.service.state import Service, job_reply
+from core.service.state import Service
 from core.text.prompt import Prompt
 
 
@@ -56,20 +55,10 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/models")
     async def models() -> ModelsReply:
-        """Every model on this machine, and what is loaded."""
-        loaded = {model.name for model in service.models.loaded}
-        installed = [
-            InstalledStatus(
-                name=model.name,
-                architecture=model.architecture,
-                context=model.context,
-                size=model.size,
-                loaded=model.name in loaded,
-                problem=model.problem,
-            )
-            for model in await service.models.installed()
-        ]
-        return ModelsReply(installed=installed, loaded=[model_status(model) for model in service.models.loaded])
+        """Every model on this machine, its engines, and what is loaded."""
+        installed, orphans = await service.library.installed({model.name for model in service.models.loaded})
+        loaded = [model_status(model) for model in service.models.loaded]
+        return ModelsReply(installed=installed, loaded=loaded, orphans=orphans)
 
     @router.post("/models/load")
     async def load(body: LoadRequest) -> ModelStatus:
@@ -111,32 +100,32 @@ def routes(service: Service) -> APIRouter:
     @router.get("/jobs")
     async def jobs() -> JobsReply:
         """Downloads, builds and document work, in the order of submission; ended ones too."""
-        return JobsReply(jobs=[job_reply(job) for job in service.jobs.list()])
+        return JobsReply(jobs=[service.job_reply(job) for job in service.jobs.list()])
 
     @router.post("/jobs")
     async def submit_job(body: JobRequest) -> JobReply:
         """Queue a job."""
         service.check_accepting()
-        return job_reply(service.jobs.submit(body.kind, body.params))
+        return service.job_reply(service.jobs.submit(body.kind, body.params))
 
     @router.get("/jobs/{job}")
     async def job(job: str) -> JobReply:
-        return job_reply(service.jobs.get(job))
+        return service.job_reply(service.jobs.get(job))
 
     @router.post("/jobs/{job}/pause")
     async def pause_job(job: str) -> JobReply:
         """A running one stops where it can go on later."""
-        return job_reply(service.jobs.pause(job))
+        return service.job_reply(service.jobs.pause(job))
 
     @router.post("/jobs/{job}/resume")
     async def resume_job(job: str) -> JobReply:
         """Back into the queue; a failed one is tried again."""
-        return job_reply(service.jobs.resume(job))
+        return service.job_reply(service.jobs.resume(job))
 
     @router.post("/jobs/{job}/cancel")
     async def cancel_job(job: str) -> JobReply:
         """End it and remove its folder."""
-        return job_reply(service.jobs.cancel(job))
+        return service.job_reply(service.jobs.cancel(job))
 
     @router.delete("/jobs/{job}")
     async def remove_job(job: str) -> JobsReply:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
-from core.service import admin, documents, openai, triton
+from core.service import admin, documents, library_routes, openai, triton
 from core.service.auth import App, Guard
 from core.service.exposition import CONTENT_TYPE
 from core.service.replies import ERRORS, install, refuse
@@ -38,7 +38,7 @@ def create_api(service: Service) -> FastAPI:
     )
     api.state.service = service
     install(api)
-    for module in (openai, triton, admin, documents):
+    for module in (openai, triton, admin, documents, library_routes):
         api.include_router(module.routes(service))
 
     @api.get("/metrics", tags=["Prometheus"], response_class=PlainTextResponse, responses=ERRORS)

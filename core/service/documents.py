@@ -16,7 +16,7 @@ from core.schemas import AskRequest, DocumentEvent, DocumentReports, JobReply, S
 from core.service.body import JsonRoute
 from core.service.replies import ERRORS, answer_stream
 from core.service.sse import event
-from core.service.state import Service, job_reply
+from core.service.state import Service
 
 _OVER = ENDED | {JobState.PAUSED}
 
@@ -57,7 +57,7 @@ async def _submit(service: Service, kind: str, body: SummarizeRequest | AskReque
     if not await service.models.knows(model):
         raise NotFound(f"There is no model '{model}'; GET /v1/models lists those that can be used.")
     params = body.model_dump(exclude_none=True) | {"model": model}
-    return job_reply(service.jobs.submit(kind, params))
+    return service.job_reply(service.jobs.submit(kind, params))
 
 
 def _document_job(service: Service, job_id: str) -> Job:
@@ -98,11 +98,11 @@ async def _events(service: Service, job_id: str) -> AsyncGenerator[bytes, None]:
                     yield _event(DocumentEvent(kind="text", text=text[offset:], offset=offset))
                     sent = text
                 if job.state in _OVER:
-                    yield _event(await _end(job))
+                    yield _event(await _end(service, job))
                     return
                 if job is not shown:
                     shown = job
-                    yield _event(DocumentEvent(kind="progress", job=job_reply(job)))
+                    yield _event(DocumentEvent(kind="progress", job=service.job_reply(job)))
             changed = await anext(changes, None)
             if changed is None:
                 return  # the service is stopping; the job goes on with the next one
@@ -111,9 +111,9 @@ async def _events(service: Service, job_id: str) -> AsyncGenerator[bytes, None]:
         await _aclose(changes)
 
 
-async def _end(job: Job) -> DocumentEvent:
+async def _end(service: Service, job: Job) -> DocumentEvent:
     reports = await _reports(job) if job.state is JobState.DONE else DocumentReports()
-    return DocumentEvent(kind="end", job=job_reply(job), summary=reports.summary, answer=reports.answer)
+    return DocumentEvent(kind="end", job=service.job_reply(job), summary=reports.summary, answer=reports.answer)
 
 
 def _event(reply: DocumentEvent) -> bytes:

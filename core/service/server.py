@@ -24,6 +24,7 @@ from core.protocol import EngineOptions
 from core.schemas import ServiceEvent
 from core.service.app import create_app
 from core.service.auth import is_loopback
+from core.service.library import Library
 from core.service.limits import Limits
 from core.service.models import Engines, Models
 from core.service.protocol import BoundedProtocol
@@ -150,6 +151,7 @@ async def _serve(
         address=info.address,
         limits=options.limits,
         jobs=JobManager(config.places, options.jobs),
+        library=Library(config),
         lan=options.lan,
         stop=stop,
     )

@@ -19,6 +19,7 @@ from core.jobs.job import ENDED, Job, JobState
 from core.jobs.manager import JobManager
 from core.schemas import JobReply, ServiceEvent
 from core.service.gpus import GpuWatch
+from core.service.library import Library
 from core.service.limits import Admission, Limits
 from core.service.metrics import Metrics
 from core.service.models import Models
@@ -78,6 +79,7 @@ class Service:
         address: str = "",
         limits: Limits | None = None,
         jobs: JobManager | None = None,
+        library: Library | None = None,
         lan: bool = False,
         stop: Callable[[float], None] | None = None,
     ) -> None:
@@ -97,6 +99,7 @@ class Service:
         self.events = Events()
         self.models = models(self._model_changed)
         self._jobs = jobs
+        self._library = library
         self.pid = os.getpid()
         self.started = time.monotonic()
         self.last_activity = time.monotonic()
@@ -110,6 +113,20 @@ class Service:
         if self._jobs is None:
             raise Unavailable("This service runs no jobs.")
         return self._jobs
+
+    @property
+    def library(self) -> Library:
+        """Raises Unavailable in a service without one."""
+        if self._library is None:
+            raise Unavailable("This service has no model library.")
+        return self._library
+
+    def job_reply(self, job: Job) -> JobReply:
+        """A job as it is shown now."""
+        fields = msgspec.structs.asdict(job)
+        rate, eta = self.jobs.rate(job.id)
+        shown = {"params": json.loads(job.params), "state": job.state.value, "rate": rate, "eta": eta}
+        return JobReply(**fields | shown | {"note": self.jobs.note(job.id)})
 
     @property
     def busy(self) -> bool:
@@ -169,14 +186,17 @@ class Service:
 
     async def _watch_jobs(self) -> None:
         if self._jobs is not None:
-            shown: dict[str, Job] = {}
+            shown: dict[str, tuple[Job, str]] = {}
             async for job in self._jobs.events():
-                if shown.get(job.id) is job:
+                note = self.jobs.note(job.id)
+                if shown.get(job.id) == (job, note):
                     continue  # it has only written more text
-                shown[job.id] = job
+                shown[job.id] = (job, note)
                 if job.state in ENDED:
                     del shown[job.id]
-                self.events.publish(ServiceEvent(kind="job", job=job_reply(job)))
+                self.events.publish(ServiceEvent(kind="job", job=self.job_reply(job)))
+                if job.state is JobState.DONE and job.kind in ("pull", "build"):
+                    self.events.publish(ServiceEvent(kind="library"))
 
     async def _watch_workers(self) -> None:
         while True:
@@ -187,9 +207,3 @@ class Service:
         if state == "unloaded":
             self.metrics.unloaded(model)
         self.events.publish(ServiceEvent(kind="model", model=model, state=state, message=message))
-
-
-def job_reply(job: Job) -> JobReply:
-    """A job as it is shown."""
-    fields = msgspec.structs.asdict(job)
-    return JobReply(**fields | {"params": json.loads(job.params), "state": job.state.value})

@@ -4,7 +4,8 @@
     ├── ModelError            the model's files cannot be used
     │   ├── UnsupportedError      known to exist, not implemented here (architecture, option, dtype, precision, GPU)
     │   ├── ConfigError           config.json is missing, unreadable or contradicts itself
-    │   └── WeightError           safetensors missing, corrupt, mis-shaped, extra, NaN
+    │   ├── WeightError           safetensors missing, corrupt, mis-shaped, extra, NaN
+    │   └── StaleError            a built engine that does not belong to this machine, version or model any more
     ├── DeviceError           driver, GPU or library missing, too old, or failed
     │   └── OutOfMemory           with the numbers
     ├── ConstraintError       a grammar, schema or regular expression that cannot be used
@@ -33,6 +34,10 @@ class ConfigError(ModelError):
 
 class WeightError(ModelError):
     """A weight file or tensor is missing, corrupt, mis-shaped, unexpected or not finite."""
+
+
+class StaleError(ModelError):
+    """An engine folder that was changed, or built for another driver, GPU, library version or revision: build it again."""
 
 
 class DeviceError(EngineError):

@@ -257,7 +257,7 @@ Serve = Callable[..., "contextlib.AbstractContextManager[Running]"]
 
 @contextlib.contextmanager
 def running(home: Path, options: ServeOptions, engines: FakeEngines | None) -> Iterator[Running]:
-    config = load_config({"DESKSIDE_HOME": str(home)})
+    config = load_config({"DESKSIDE_HOME": str(home), "DESKSIDE_OFFLINE": "1"})
     ready: threading.Event = threading.Event()
     found: list[Any] = []
 

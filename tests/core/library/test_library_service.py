@@ -1,0 +1,141 @@
+"""The library through a real service process, with the typed client, and a Hub of the test's own."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from core import lifecycle
+from core.client import Client
+from core.errors import AccessDenied, Busy, InvalidRequest, NotFound
+from core.paths import Places
+
+REPO = "maker/model"
+
+
+@pytest.fixture
+def client(places: Places, fake_hub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setenv("DESKSIDE_HOME", str(places.data.parent))
+    monkeypatch.setenv("HF_ENDPOINT", fake_hub.endpoint)
+    monkeypatch.setenv("HF_HOME", str(places.data.parent / "hf"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    info = lifecycle.attach_or_start(places)
+    try:
+        with Client(info) as client:
+            yield client
+    finally:
+        lifecycle.stop(places, grace=0)
+
+
+def publish(fake_hub, folder, repo: str = REPO) -> None:
+    fake_hub.add(repo, {path.name: path.read_bytes() for path in folder.iterdir()})
+
+
+def wait_for(client: Client, job: str, seconds: float = 60.0):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = client.job(job)
+        if found.state in ("done", "failed", "cancelled", "paused"):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(client.job(job))
+
+
+def test_from_a_search_to_an_installed_model_and_back(client, fake_hub, tiny_model, tmp_path):
+    publish(fake_hub, tiny_model)
+    kinds: list[str] = []
+    states: list[str] = []
+
+    def listen() -> None:
+        with Client(client.info) as other:
+            for event in other.events():
+                kinds.append(event.kind)
+                if event.job is not None:
+                    states.append(event.job.state)
+                if event.kind == "library" and event.model == "mine":
+                    return
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    while "hello" not in kinds:
+        time.sleep(0.01)
+
+    [found] = client.search("model").models
+    assert (found.repo, found.licence, found.installed) == (REPO, "apache-2.0", False)
+    looked = client.hub_model(REPO)
+    sizes = {path.name: path.stat().st_size for path in tiny_model.iterdir()}
+    assert (looked.size, looked.gated, looked.context) == (sum(sizes.values()), False, 256)
+    fit = client.fit(REPO, gpu="rtx4060", chats=2)
+    assert (fit.on_hub, fit.download_bytes, fit.gpu.name, fit.recommended) == (True, looked.size, "RTX 4060", "bf16")
+    assert not (tiny_model.parent / "home" / "data" / "models" / REPO).exists()
+
+    job = client.pull(REPO)
+    assert (job.kind, job.params) == ("pull", {"model": REPO})
+    assert wait_for(client, job.id).state == "done"
+    models = {model.name: model for model in client.all_models().installed}
+    assert models[REPO].complete
+    assert models[REPO].licence == "apache-2.0"
+    assert client.search("model").models[0].installed
+    assert client.fit(REPO, gpu="rtx4060").on_hub is False
+
+    folder = tmp_path / "of mine"
+    shutil.copytree(tiny_model, folder)
+    assert client.link(str(folder), "mine").name == "mine"
+    listener.join(20)
+    assert not listener.is_alive()
+    assert states[-1] == "done"
+    assert client.load(REPO).state == "ready"
+    with pytest.raises(Busy, match=f"{REPO} is in use"):
+        client.remove(REPO)
+    client.unload(REPO)
+    assert client.remove("mine").linked
+    assert client.remove(REPO).freed > looked.size
+    assert REPO not in {model.name for model in client.all_models().installed}
+    assert (folder / "config.json").exists()
+
+
+def test_a_job_is_paused_resumed_cancelled_and_forgotten(client, fake_hub, tiny_model):
+    publish(fake_hub, tiny_model)
+    fake_hub.fault("model.safetensors", stall_at=20_000)
+    job = client.pull(REPO).id
+    while not any(seen.server == "cdn" and seen.path.endswith("model.safetensors") for seen in fake_hub.seen):
+        time.sleep(0.02)
+    client.pause_job(job)
+    assert wait_for(client, job).state == "paused"
+    with pytest.raises(InvalidRequest, match="cancel it first"):
+        client.remove_job(job)
+    assert [item.complete for item in client.all_models().installed if item.name == REPO] == [False]
+    client.resume_job(job)
+    assert wait_for(client, job).state == "done"
+    other = client.pull("maker/none").id
+    ended = wait_for(client, other)
+    assert (ended.state, ended.code) == ("failed", "not_found")
+    assert "There is no model maker/none" in ended.error
+    assert client.cancel_job(other).state == "cancelled"
+    assert [item.id for item in client.remove_job(other).jobs] == [job]
+    with pytest.raises(NotFound):
+        client.job(other)
+
+
+def test_errors_are_sentences(client, fake_hub, tiny_model):
+    publish(fake_hub, tiny_model)
+    fake_hub.gated.add(REPO)
+    with pytest.raises(AccessDenied, match="accept the licence at"):
+        client.fit(REPO, gpu="rtx4060")
+    assert "hf_token" in client.keep_hub_token("hf_right").kept
+    assert client.hub_model(REPO).token
+    with pytest.raises(NotFound, match="did you mean"):
+        client.fit("demo", gpu="rtx406")
+    with pytest.raises(NotFound, match="written ORGANIZATION/NAME"):
+        client.fit("nonsense", gpu="rtx4060")
+    with pytest.raises(InvalidRequest, match="absolute"):
+        client.link("relative")
+    with pytest.raises(NotFound, match="There is no engine 'demo:int4'"):
+        client.remove("demo:int4")
+    fake_hub.add("maker/broken", {"config.json": b"{}", "model.safetensors": b"\xff" * 100})
+    with pytest.raises(Exception, match=r"not a safetensors file \(its header is longer"):
+        client.hub_model("maker/broken")
