@@ -6,7 +6,7 @@ which cannot be read back for 16-bit and smaller types.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -59,13 +59,13 @@ class Emitter:
         """A value [rows, width] in the compute type."""
         return self.network.add_input(name, self.dtype(self.compute), (-1, width))
 
-    def weight(self, weight: Weight, rows: tuple[int, ...] = ()) -> Tensor:
+    def weight(self, weight: Weight) -> Tensor:
         """An input, or with `load` a constant. `weight.name` is given here: w0, w1, ..."""
-        named = Weight(f"w{len(self.weights)}", weight.params, weight.form, weight.dtype, weight.shape)
+        named = replace(weight, name=f"w{len(self.weights)}")
         self.weights.append(named)
         if self.load is None:
             return self.network.add_input(named.name, self.dtype(named.dtype), named.shape)
-        return self.constant(named.dtype, named.prepare(self.load, rows), named.shape)
+        return self.constant(named.dtype, named.prepare(self.load), named.shape)
 
     def constant(self, dtype: ElementType, data: NDArray[np.generic], shape: tuple[int, ...]) -> Tensor:
         data = np.ascontiguousarray(data)
@@ -77,6 +77,10 @@ class Emitter:
     def number(self, value: float) -> Tensor:
         """fp32 [1, 1]."""
         return self.constant("fp32", np.full((1, 1), value, np.float32), (1, 1))
+
+    def scalar(self, value: float) -> Tensor:
+        """fp32 [], as scales of Q and DQ are."""
+        return self.constant("fp32", np.full((), value, np.float32), ())
 
     # --- operations ------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from engines.network import ops
 from engines.tensorrt.emitter import Constant, Emitter, Tensor
+from engines.tensorrt.linear import as_constants
 from engines.tensorrt.operations import emit
 from engines.tensorrt.pieces import Piece
 from engines.tensorrt.weights import ElementType, Load, Weight
@@ -65,6 +66,11 @@ def emit_piece(
         e.network.mark_output(tensor)
         outputs.append(Port(f"y{i}", value, widths[value], "fp32" if value in floats else compute))
     return Emitted(e.network, tuple(inputs), tuple(outputs), tuple(e.weights), e.constants)
+
+
+def needs_constants(piece: Piece) -> bool:
+    """Whether the library keeps some of its weights packed as constants only: then all of them are, one plan per layer."""
+    return any(isinstance(node.op, ops.Linear) and as_constants(node.op.scheme) for node in piece.nodes)
 
 
 def float_values(piece: Piece) -> frozenset[str]:

@@ -20,8 +20,7 @@ def emit(e: Emitter, node: Node, x: list[Tensor], shapes: Shapes, wide: bool) ->
     op = node.op
     match op:
         case ops.Linear():
-            y = linear(e, op, x[0], shapes)
-            return (e.wide(y) if wide else y,)
+            return (linear(e, op, x[0], shapes, wide),)
         case ops.RMSNorm(weight=name, eps=eps):
             return (rms_norm(e, x[0], name, eps, shapes),)
         case ops.AddRMSNorm(weight=name, eps=eps):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from engines.api.errors import UnsupportedError
+from engines.network import ops
+from engines.network.schemes import Scheme
+from engines.tensorrt.linear import check_scheme
+from engines.tensorrt.pieces import Piece
 from engines.tensorrt.weights import ElementType
 
 
@@ -26,8 +30,15 @@ class Target:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Precisions that were built for it."""
-        return ("fp16",) if self.arch < 80 else ("fp16", "bf16")
+        """Kinds of precision (`kind_of`) that run here, by our own builds and NVIDIA's matrix (docs/tensorrt.md)."""
+        found = ["fp16"]
+        if self.arch >= 80:
+            found += ["bf16", "int8", "w8a8", "int4"]
+        if self.arch >= 89:
+            found.append("fp8")
+        if self.arch >= 120:
+            found.append("nvfp4")
+        return tuple(found)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.cards})"
@@ -65,12 +76,36 @@ def target_of(arch: int) -> Target:
     return parse_targets(f"sm{arch}")[0]
 
 
-def check_targets(compute: ElementType, targets: Iterable[Target]) -> None:
-    """Raises UnsupportedError, naming precision and GPU and what does work there, before anything is built."""
+def kind_of(scheme: Scheme) -> str:
+    """What decides where a scheme runs: int8 (weight-only), w8a8, int4, fp8 or nvfp4."""
+    return "w8a8" if scheme.weights == "int8" and scheme.activations is not None else scheme.weights
+
+
+def check_targets(
+    linears: Iterable[tuple[Scheme | None, int]], compute: ElementType, targets: Iterable[Target]
+) -> None:
+    """Raises UnsupportedError, naming precision and GPU and what does work there, before anything is built. `linears`: scheme and
+    number of columns of each."""
+    wanted: dict[str, str] = {compute: compute}
+    for scheme, width in linears:
+        if scheme is not None:
+            check_scheme(scheme, width)
+            wanted[kind_of(scheme)] = scheme.label
     for target in targets:
-        if compute not in target.kinds:
-            others = ", ".join(other.name for other in TARGETS.values() if compute in other.kinds)
-            raise UnsupportedError(
-                f"The precision {compute} does not run on {target} with TensorRT; what does there: "
-                f"{', '.join(target.kinds)}; or build for {others}."
-            )
+        for kind, label in wanted.items():
+            if kind not in target.kinds:
+                others = ", ".join(other.name for other in TARGETS.values() if kind in other.kinds)
+                raise UnsupportedError(
+                    f"The precision {label} does not run on {target} with TensorRT; what does there: "
+                    f"{', '.join(target.kinds)}; or build for {others}."
+                )
+
+
+def linears_of(pieces: Iterable[Piece], shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[Scheme | None, int]]:
+    """What `check_targets` wants to know. `shapes`: of parameters."""
+    return [
+        (node.op.scheme, shapes[node.op.weights[0]][1])
+        for piece in pieces
+        for node in piece.nodes
+        if isinstance(node.op, ops.Linear)
+    ]

@@ -14,11 +14,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api.errors import ContractError, UnsupportedError
+from engines.api.errors import ContractError, UnsupportedError, WeightError
 from engines.weights import DType, Tensor, to_float32
 
 ElementType = Literal["bf16", "fp16", "fp32", "int8", "int4", "fp8", "fp4"]
-Form = Literal["plain", "codes", "codes_t", "nibbles", "row", "vector", "groups", "offset", "scalar"]
+Form = Literal[
+    "plain", "codes", "codes_t", "nibbles", "row", "vector", "groups", "offset", "row_offset", "first", "greatest", "same"
+]  # fmt: skip
 Load = Callable[[str], Tensor]
 
 _BITS: dict[str, int] = {"bf16": 16, "fp16": 16, "fp32": 32, "int8": 8, "int4": 4, "fp8": 8, "fp4": 4}
@@ -33,8 +35,11 @@ class Weight:
     nibbles   4-bit codes [N, K / 2 bytes], low nibble first: INT4 in two's complement (stored as code + 8), E2M1 as stored
     row       fp32 [1, N], a scale per output column; one per tensor is repeated. vector: the same, [N]
     groups    scales in `dtype` [N, K / block], repeated where the model's groups are larger
-    offset    what a zero point adds to a block: scale * (code that stands for 0), in the shape of the scales
-    scalar    fp32 [1, 1], equal in all parameters
+    offset    what a zero point adds to a block of INT4, in the shape of its scales; `params` are the scales, then the zeros.
+              row_offset: to a row of INT8, fp32 [1, N]
+    first     fp32, of the first parameter: all are equal. same: one number, equal in all. greatest: the greatest of numbers
+
+    `rows`: outputs of each parameter, for scales that a whole parameter shares.
     """
 
     name: str
@@ -42,16 +47,16 @@ class Weight:
     form: Form
     dtype: ElementType
     shape: tuple[int, ...]
+    rows: tuple[int, ...] = ()
 
     @property
     def nbytes(self) -> int:
         return prod(self.shape) * _BITS[self.dtype] // 8
 
-    def prepare(self, load: Load, rows: tuple[int, ...] = ()) -> NDArray[np.generic]:
-        """The bytes: an array that is C-contiguous, of the shape's elements (4-bit types: half as many bytes in the last
-        dimension). `rows`: outputs of each parameter, for scales that one parameter shares."""
-        make = _FORMS[self.form]
-        made = np.ascontiguousarray(make(self, [load(name) for name in self.params], rows))
+    def prepare(self, load: Load) -> NDArray[np.generic]:
+        """The bytes: a C-contiguous array of the shape's elements, two to a byte for 4-bit types. Raises what `load` raises, and
+        UnsupportedError or WeightError for parts that cannot be one linear."""
+        made = np.ascontiguousarray(_FORMS[self.form](self, [load(name) for name in self.params]))
         if made.nbytes != self.nbytes:
             raise ContractError(f"Weight {self.name} of {self.params} takes {self.nbytes} bytes, not {made.nbytes}.")
         return made
@@ -71,56 +76,75 @@ def to_type(values: NDArray[np.float32], dtype: ElementType) -> NDArray[np.gener
     return values.astype(np.float16) if dtype == "fp16" else values
 
 
-def _plain(weight: Weight, tensors: list[Tensor], rows: tuple[int, ...]) -> Any:
+def _plain(weight: Weight, tensors: list[Tensor]) -> Any:
     wanted = DType.FP16 if weight.dtype == "fp16" else DType.BF16
     parts = [t.data if t.dtype is wanted else to_type(to_float32(t), weight.dtype) for t in tensors]
     return _join(parts).reshape(weight.shape)
 
 
-def _codes(weight: Weight, tensors: list[Tensor], rows: tuple[int, ...]) -> Any:
+def _codes(weight: Weight, tensors: list[Tensor]) -> Any:
     return _join([t.data for t in tensors]).reshape(weight.shape)
 
 
-def _codes_t(weight: Weight, tensors: list[Tensor], rows: tuple[int, ...]) -> Any:
+def _codes_t(weight: Weight, tensors: list[Tensor]) -> Any:
     return _join([t.data for t in tensors]).T
 
 
-def _nibbles(weight: Weight, tensors: list[Tensor], rows: tuple[int, ...]) -> Any:
+def _nibbles(weight: Weight, tensors: list[Tensor]) -> Any:
     packed = _join([t.data for t in tensors])
     # q + 8 in four bits, with its highest bit turned over, is q in two's complement.
     return packed ^ np.uint8(0x88) if weight.dtype == "int4" else packed
 
 
-def _row(weight: Weight, tensors: list[Tensor], rows: tuple[int, ...]) -> NDArray[np.generic]:
-    return _per_row([to_float32(t) for t in tensors], rows).reshape(weight.shape)
+def _row(weight: Weight, tensors: list[Tensor]) -> Any:
+    return _per_row([to_float32(t) for t in tensors], weight.rows).reshape(weight.shape)
 
 
-def _groups(weight: Weight, tensors: list[Tensor], rows: tuple[int, ...]) -> NDArray[np.generic]:
+def _groups(weight: Weight, tensors: list[Tensor]) -> Any:
     values = _join([to_float32(t) for t in tensors])
-    return to_type(_repeat(values.reshape(len(values), -1), weight.shape), weight.dtype)
+    return to_type(_repeat(values, weight.shape), weight.dtype)
 
 
-def _offset(weight: Weight, tensors: list[Tensor], rows: tuple[int, ...]) -> NDArray[np.generic]:
-    """`params`: the scales, then the zeros, of each. INT4 codes are 0 .. 15 about 8, INT8 ones 0 .. 255 about 128."""
+def _offset(weight: Weight, tensors: list[Tensor]) -> Any:
+    """Codes are 0 .. 15 about 8: value = (stored - zero) * scale = (stored - 8) * scale + (8 - zero) * scale."""
     half = len(tensors) // 2
-    middle = 128.0 if weight.dtype == "fp32" else 8.0
     scales = _join([to_float32(t) for t in tensors[:half]])
     zeros = _join([t.data for t in tensors[half:]]).astype(np.float32)
-    values = (np.float32(middle) - zeros) * scales
-    return to_type(_repeat(values.reshape(len(values), -1), weight.shape), weight.dtype)
+    return to_type(_repeat((np.float32(8) - zeros) * scales, weight.shape), weight.dtype)
 
 
-def _scalar(weight: Weight, tensors: list[Tensor], rows: tuple[int, ...]) -> NDArray[np.generic]:
-    values = [float(to_float32(t).reshape(-1)[0]) for t in tensors]
-    if len(set(values)) != 1:
+def _row_offset(weight: Weight, tensors: list[Tensor]) -> Any:
+    """The same of INT8, whose stored codes are about 128."""
+    half = len(tensors) // 2
+    scales = _per_row([to_float32(t) for t in tensors[:half]], weight.rows)
+    zeros = _per_row([t.data.astype(np.float32) for t in tensors[half:]], weight.rows)
+    return ((np.float32(128) - zeros) * scales).reshape(weight.shape)
+
+
+def _first(weight: Weight, tensors: list[Tensor]) -> Any:
+    values = [to_float32(t) for t in tensors]
+    for name, other in zip(weight.params, values, strict=True):
+        if not np.array_equal(other, values[0]):
+            raise WeightError(f"{name} differs from {weight.params[0]}, which reads the same input.")
+    return values[0].reshape(weight.shape)
+
+
+def _greatest(weight: Weight, tensors: list[Tensor]) -> Any:
+    """Parts that were calibrated apart share one input: the greatest of their scales saturates none."""
+    return np.full(weight.shape, max(float(to_float32(t).reshape(-1)[0]) for t in tensors), np.float32)
+
+
+def _same(weight: Weight, tensors: list[Tensor]) -> Any:
+    values = {float(to_float32(t).reshape(-1)[0]) for t in tensors}
+    if len(values) != 1:
         raise UnsupportedError(
-            f"{', '.join(weight.params)} are {', '.join(f'{v:g}' for v in values)}, and linears that are computed as one share "
-            f"one such scale in TensorRT; quantize the model with Deskside, or take --backend reference."
+            f"{', '.join(weight.params)} differ, and linears that are computed as one share one such scale in TensorRT; quantize "
+            f"the model with Deskside, or take another --backend."
         )
-    return np.full(weight.shape, values[0], np.float32)
+    return np.full(weight.shape, values.pop(), np.float32)
 
 
-_FORMS: dict[str, Callable[[Weight, list[Tensor], tuple[int, ...]], Any]] = {
+_FORMS: dict[str, Callable[[Weight, list[Tensor]], Any]] = {
     "plain": _plain,
     "codes": _codes,
     "codes_t": _codes_t,
@@ -129,7 +153,10 @@ _FORMS: dict[str, Callable[[Weight, list[Tensor], tuple[int, ...]], Any]] = {
     "vector": _row,
     "groups": _groups,
     "offset": _offset,
-    "scalar": _scalar,
+    "row_offset": _row_offset,
+    "first": _first,
+    "greatest": _greatest,
+    "same": _same,
 }
 
 
@@ -147,4 +174,5 @@ def _per_row(parts: list[NDArray[np.float32]], rows: tuple[int, ...]) -> NDArray
 
 def _repeat(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Groups [N, G] as the smaller blocks of `shape`."""
+    values = values.reshape(len(values), -1)
     return values if values.shape == shape else np.repeat(values, shape[-1] // values.shape[1], axis=1)

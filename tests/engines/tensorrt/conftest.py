@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,11 +15,15 @@ import pytest
 
 from engines.api import PlanRow, SamplerParams, SlotInit, StepPlan
 from engines.models import Model
+from engines.network import ops
+from engines.network.schemes import Scheme
 from engines.passes import compile_program
+from engines.quantization.encode import encode
 from engines.reference.engine import ReferenceEngine
 from engines.tensorrt.library import Library, load_library
-from engines.tensorrt.network import Emitted, emit_piece
+from engines.tensorrt.network import Emitted, emit_piece, needs_constants
 from engines.tensorrt.pieces import Piece, cut
+from engines.weights import Tensor, to_float32
 
 PAGE = 8
 
@@ -48,12 +53,58 @@ class Log:
         self.logger = Logger()
 
 
+class QuantizedModel:
+    """`plain` with every linear but the head in `scheme`, where its columns allow."""
+
+    def __init__(self, plain: Model, scheme: Scheme) -> None:
+        self.plain = plain
+        self.schemes: dict[str, Scheme] = {}
+        self.packed: dict[str, dict[str, Tensor]] = {}
+        rng = np.random.default_rng(3)
+        linears = [node.op for node in plain.network.nodes if isinstance(node.op, ops.Linear)]
+        names = [w for op in linears for w in op.weights if w not in ("lm_head.weight", "embed.weight")]
+        values = {name: to_float32(plain.load(name)) for name in names}
+        whole = np.float32(max(np.abs(value).max() for value in values.values()))
+        pre_scales: dict[int, np.ndarray] = {}
+        for name, value in values.items():
+            out, width = value.shape
+            if width % (scheme.group or 1) or scheme.group == width:
+                continue
+            arrays = encode(replace(scheme, zero_points=False), value, whole)
+            for suffix, (_, shape) in scheme.tensors(out, width).items():
+                if suffix == "zero":
+                    arrays[suffix] = rng.integers(6, 11, shape).astype(np.uint8)
+                    if scheme.weights == "int8":
+                        arrays[suffix] += np.uint8(120)
+                elif suffix == "input_scale":
+                    arrays[suffix] = np.array(
+                        0.01 if scheme.weights == "fp8" else 0.03 if scheme.weights == "int8" else 0.002, np.float32
+                    )
+                elif suffix == "pre_scale":
+                    arrays[suffix] = pre_scales.setdefault(width, rng.uniform(0.5, 2, width).astype(np.float32))
+            self.schemes[name] = scheme
+            self.packed[name] = {
+                suffix: Tensor(f"{name}.{suffix}", dtype, arrays[suffix])
+                for suffix, (dtype, _) in scheme.tensors(out, width).items()
+            }
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
+    def load(self, param: str) -> Tensor:
+        if param in self.packed:
+            return self.packed[param][""]
+        name, _, suffix = param.rpartition(".")
+        return self.packed[name][suffix] if name in self.packed else self.plain.load(param)
+
+
 class InterpretedRunner:
     """Stands where the reference engine's runner does. `emitted`: the network of each piece, by index."""
 
-    def __init__(self, trt: Any, model: Model, engine: ReferenceEngine, compute: str) -> None:
+    def __init__(self, trt: Any, model: Model, engine: ReferenceEngine, compute: str, exact: bool = False) -> None:
         self.trt = trt
-        program = compile_program(model.network)
+        self.exact = exact
+        program = compile_program(model.network, model.schemes)
         network = program.network
         self.nodes = cut(program)
         self.output = network.output
@@ -68,13 +119,11 @@ class InterpretedRunner:
         self.kind = {"bf16": "BF16", "fp16": "HALF"}[compute]
         for i, node in enumerate(self.nodes):
             if isinstance(node.op, Piece):
-                emitted = emit_piece(trt, self.builder, node.op, network.widths, network.params, compute, None)
+                load = model.load if needs_constants(node.op) else None
+                emitted = emit_piece(trt, self.builder, node.op, network.widths, network.params, compute, load)
                 self.emitted[i] = emitted
-                rows = {w.params: tuple(network.params[p][0] for p in w.params) for w in emitted.weights}
-                self.feeds[i] = {
-                    w.name: interpreter.decode(w.dtype, w.prepare(model.load, rows[w.params]), w.shape)
-                    for w in emitted.weights
-                }
+                inputs = () if load else emitted.weights
+                self.feeds[i] = {w.name: interpreter.decode(w.dtype, w.prepare(model.load), w.shape) for w in inputs}
             else:
                 self.runs[i] = engine._runner._build(node, [False] * len(node.inputs))
 
@@ -83,12 +132,13 @@ class InterpretedRunner:
         for i, node in enumerate(self.nodes):
             if i in self.runs:
                 made = self.runs[i](step, [values[name] for name in node.inputs])
-                # Our kernels write 16-bit values too.
-                values.update(zip(node.outputs, (self.round_to(y, self.kind) for y in made), strict=True))
+                if not self.exact:  # our kernels write 16-bit values too
+                    made = [self.round_to(y, self.kind) for y in made]
+                values.update(zip(node.outputs, made, strict=True))
                 continue
             emitted = self.emitted[i]
             feeds = self.feeds[i] | {port.name: values[port.value] for port in emitted.inputs}
-            found = self.interpret(self.trt, emitted, feeds)
+            found = self.interpret(self.trt, emitted, feeds, exact=self.exact)
             values.update({port.value: found[port.name] for port in emitted.outputs})
         return values[self.output]
 
@@ -135,12 +185,12 @@ def interpreter() -> ModuleType:
 def compare(trt: Any) -> Callable[[Model, str], tuple[np.ndarray, np.ndarray, InterpretedRunner]]:
     """Logits of the reference and of the interpreted networks, for one prompt in two pieces and two more tokens."""
 
-    def run(model: Model, compute: str) -> tuple[np.ndarray, np.ndarray, InterpretedRunner]:
+    def run(model: Model, compute: str, exact: bool = False) -> tuple[np.ndarray, np.ndarray, InterpretedRunner]:
         rng = np.random.default_rng(7)
         vocab = model.config.vocab_size
         pieces = [rng.integers(0, vocab, n).astype(np.int32) for n in (11, 5, 1, 1)]
         plain, other = reference_engine(model), reference_engine(model)
-        runner = InterpretedRunner(trt, model, other, compute)
+        runner = InterpretedRunner(trt, model, other, compute, exact)
         other._runner = runner  # type: ignore[assignment]
         try:
             return run_logits(plain, pieces), run_logits(other, pieces), runner
@@ -149,3 +199,8 @@ def compare(trt: Any) -> Callable[[Model, str], tuple[np.ndarray, np.ndarray, In
             other.close()
 
     return run
+
+
+@pytest.fixture
+def quantized() -> type[QuantizedModel]:
+    return QuantizedModel

@@ -83,13 +83,17 @@ def round_to(values: np.ndarray, dtype: str) -> np.ndarray:
     raise AssertionError(dtype)
 
 
-def interpret(trt: Any, emitted: Emitted, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Outputs by name, float32. `feeds`: every input of the network as decoded values."""
-    return Walk(trt, emitted.constants).run(emitted.network, feeds)
+def interpret(
+    trt: Any, emitted: Emitted, feeds: Mapping[str, np.ndarray], *, exact: bool = False
+) -> dict[str, np.ndarray]:
+    """Outputs by name, float32. `feeds`: every input of the network as decoded values. `exact`: 16-bit tensors keep float32
+    values, so that all that remains is what was emitted, and codes do not flip between two roundings."""
+    return Walk(trt, emitted.constants, exact).run(emitted.network, feeds)
 
 
 class Walk:
-    def __init__(self, trt: Any, constants: Mapping[str, Constant]) -> None:
+    def __init__(self, trt: Any, constants: Mapping[str, Constant], exact: bool = False) -> None:
+        self.kept = ("HALF", "BF16") if exact else ()
         self.trt = trt
         self.constants = constants
 
@@ -103,9 +107,8 @@ class Walk:
             assert all(
                 have in (want, want if want >= 0 else have) for have, want in zip(value.shape, shape, strict=True)
             )
-            assert np.array_equal(round_to(value, tensor.dtype.name), value) or tensor.dtype.name in ("INT4",), (
-                tensor.name
-            )
+            kind = tensor.dtype.name
+            assert kind in self.kept or np.array_equal(round_to(value, kind), value), tensor.name
             values[tensor.name] = value
         assert set(feeds) == set(values), "an input that the network does not have"
         with np.errstate(over="ignore"):
@@ -119,8 +122,8 @@ class Walk:
                 for n, value in enumerate(made if isinstance(made, tuple) else (made,)):
                     tensor = layer.get_output(n)
                     self._check_shape(tensor, value)
-                    exact = kind in ("CONSTANT", "SLICE", "SHUFFLE")
-                    values[tensor.name] = value if exact else round_to(value, tensor.dtype.name)
+                    copied = kind in ("CONSTANT", "SLICE", "SHUFFLE") or tensor.dtype.name in self.kept
+                    values[tensor.name] = value if copied else round_to(value, tensor.dtype.name)
         return {network.get_output(i).name: values[network.get_output(i).name] for i in range(network.num_outputs)}
 
     def _check_shape(self, tensor: Any, value: np.ndarray) -> None:
