@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.flow import FlowLayout
 from app.theme import L, M, S
@@ -54,6 +54,18 @@ class Card(QFrame):
             made.addWidget(widget)
         self.column.addLayout(made)
         return made
+
+
+def form() -> QFormLayout:
+    """Labels and fields; a field goes below its label where there is too little room."""
+    rows = QFormLayout()
+    rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.FieldsStayAtSizeHint)
+    rows.setFormAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignTop)
+    rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
+    rows.setHorizontalSpacing(L)
+    rows.setVerticalSpacing(S)
+    return rows
 
 
 def line() -> QFrame:

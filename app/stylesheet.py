@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.paths import bundled_asset
+
 if TYPE_CHECKING:
     from app.theme import Colors
 
 
 def stylesheet(c: Colors, size: int) -> str:
-    """`size`: the body font's points."""
+    """`size`: the body font's points. A style sheet can neither draw a tick nor tint one: assets/controls holds them in the
+    colours `muted` and `on_accent` of each theme (tests/app/test_theme.py)."""
+    folder, theme = bundled_asset("controls").as_posix(), "dark" if c.dark else "light"
+    check, dot, up, down = (f"{folder}/{name}-{theme}.svg" for name in ("check", "dot", "up", "down"))
+    box = round(size * 1.4)
     return f"""
 * {{ outline: 0; }}
 QMainWindow, QDialog {{ background: {c.window}; }}
@@ -63,12 +69,32 @@ QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabl
     background: {c.surface}; border-color: {c.border}; }}
 QLineEdit[kind="search"] {{ background: {c.raised}; border: 1px solid {c.border}; }}
 QLineEdit[kind="search"]:focus {{ background: {c.window}; border: 2px solid {c.focus}; }}
-QComboBox::drop-down {{ border: 0; width: 22px; }}
+QComboBox::drop-down {{ border: 0; width: {box + 10}px; }}
+QComboBox::down-arrow {{ image: url({down}); width: {box}px; height: {box}px; }}
+QSpinBox, QDoubleSpinBox {{ padding-right: {box + 12}px; }}
+QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button {{ border: 0;
+    width: {box + 8}px; background: transparent; }}
+QSpinBox > QLineEdit, QDoubleSpinBox > QLineEdit {{ border: 0; background: transparent; padding: 0 0 0 6px; min-height: 0; }}
+QSpinBox::up-button, QDoubleSpinBox::up-button {{ subcontrol-position: top right; }}
+QSpinBox::down-button, QDoubleSpinBox::down-button {{ subcontrol-position: bottom right; }}
+QSpinBox::up-button:hover, QDoubleSpinBox::up-button:hover, QSpinBox::down-button:hover,
+QDoubleSpinBox::down-button:hover {{ background: {c.hover}; }}
+QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url({up}); width: {box - 3}px; height: {box - 3}px; }}
+QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url({down}); width: {box - 3}px; height: {box - 3}px; }}
 QComboBox QAbstractItemView {{ background: {c.window}; border: 1px solid {c.border}; padding: 4px;
     selection-background-color: {c.hover}; selection-color: {c.text}; }}
 
 QCheckBox, QRadioButton {{ spacing: 8px; background: transparent; padding: 2px; border: 2px solid transparent;
     border-radius: 5px; }}
+QCheckBox::indicator, QRadioButton::indicator {{ width: {box}px; height: {box}px; background: {c.window};
+    border: 1px solid {c.strong_border}; }}
+QCheckBox::indicator {{ border-radius: 4px; }}
+QRadioButton::indicator {{ border-radius: {box // 2 + 1}px; }}
+QCheckBox::indicator:hover, QRadioButton::indicator:hover {{ background: {c.hover}; }}
+QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; image: url({check}); }}
+QRadioButton::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; image: url({dot}); }}
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ background: {c.surface}; border-color: {c.border}; }}
+QCheckBox:disabled, QRadioButton:disabled {{ color: {c.strong_border}; }}
 QCheckBox:focus, QRadioButton:focus {{ border: 2px solid {c.focus}; }}
 
 QAbstractScrollArea {{ background: transparent; border: 0; }}

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMainWindow, QStackedWi
 
 from app.banner import Banners
 from app.icons import icon_button
+from app.languages import install_language
 from app.session import Session
 from app.shortcuts import Actions
 from app.texts import QT_TRANSLATE_NOOP
@@ -76,6 +77,7 @@ class MainWindow(QMainWindow):
         self.session = session
         session.setParent(self)
         preferences = session.preferences
+        install_language(preferences.get("language"))
         Theme.current().set(preferences.get("theme"), preferences.get("font_size"))
         preferences.changed.connect(self._preference_changed)
         self.setWindowTitle("Deskside")
@@ -144,7 +146,9 @@ class MainWindow(QMainWindow):
         actions["quit"].triggered.connect(self.close)
 
     def _preference_changed(self, name: str) -> None:
-        if name in ("theme", "font_size"):
+        if name == "language":
+            install_language(self.session.preferences.get(name))
+        elif name in ("theme", "font_size"):
             preferences = self.session.preferences
             Theme.current().set(preferences.get("theme"), preferences.get("font_size"))
 

@@ -1,17 +1,60 @@
-"""The page Settings: not written yet."""
+"""The page Settings."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from typing import TYPE_CHECKING
 
+from PySide6.QtWidgets import QWidget
+
+from app.pages.base import Page, scrolled_column
+from app.parts import label
 from app.session import Session
+from app.settings.appearance import AppearanceCard
+from app.settings.runtime import AdvancedCard, NetworkCard
+from app.settings.shortcuts import ShortcutsCard
+from app.settings.storage import StorageCard
+
+if TYPE_CHECKING:
+    from core.errors import DesksideError
+    from core.schemas import Status
 
 
-class SettingsPage(QWidget):
+class SettingsPage(Page):
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
-        title = QLabel("Settings")
-        title.setProperty("kind", "title")
-        QVBoxLayout(self).addWidget(title, alignment=Qt.AlignmentFlag.AlignCenter)
+        super().__init__(session)
+        session.service_changed.connect(self._service_changed)
+        self.rebuild()
+
+    def build(self) -> QWidget:
+        area, column = scrolled_column(760)
+        preferences = self.session.preferences
+        self.appearance = AppearanceCard(preferences)
+        self.network = NetworkCard(self.session)
+        self.advanced = AdvancedCard(self.session)
+        self.storage = StorageCard(self.session)
+        self.shortcuts = ShortcutsCard(preferences)
+        column.addWidget(label(self.tr("Settings"), "title"))
+        for card in (self.appearance, self.network, self.advanced, self.storage, self.shortcuts):
+            column.addWidget(card)
+        column.addStretch(1)
+        if self.isVisible():
+            self._ask()
+        return area
+
+    def shown(self) -> None:
+        self._ask()
+
+    def _ask(self) -> None:
+        if self.session.service.phase == "ready":
+            self.session.call(lambda client: client.status(), self._take, self._failed, self)
+
+    def _take(self, status: Status) -> None:
+        self.network.show_status(status)
+        self.storage.show_status(status)
+
+    def _failed(self, error: DesksideError) -> None:
+        """The session says so itself when the service is gone."""
+
+    def _service_changed(self, state: object) -> None:
+        if self.isVisible():
+            self._ask()

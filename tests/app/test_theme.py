@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.icons import icon_button, set_icon
+from app.stylesheet import stylesheet
 from app.theme import DARK, LIGHT, Colors, Theme, contrast
+from core.paths import bundled_asset
 
 
 def test_contrast_is_that_of_wcag() -> None:
@@ -52,3 +56,17 @@ def test_the_font_size_reaches_the_application(qtbot: QtBot) -> None:
     qtbot.addWidget(button)
     assert button.font().pointSizeF() == 20
     theme.set("light", 10)
+
+
+@pytest.mark.parametrize("colors", [LIGHT, DARK], ids=["light", "dark"])
+def test_the_controls_are_drawn_in_the_colours_of_the_theme(colors: Colors) -> None:
+    theme = "dark" if colors.dark else "light"
+    for name, color in (
+        ("check", colors.on_accent),
+        ("dot", colors.on_accent),
+        ("up", colors.muted),
+        ("down", colors.muted),
+    ):
+        text = (bundled_asset("controls") / f"{name}-{theme}.svg").read_text(encoding="utf-8")
+        assert set(re.findall(r"#[0-9a-f]{6}", text)) == {color}
+        assert f"{name}-{theme}.svg" in stylesheet(colors, 10)

@@ -1,0 +1,45 @@
+"""Rebinding shortcuts: which keys every action has, and which two would share some. No Qt: keys are portable text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+FIXED = {"Return": "send", "Shift+Return": "newline"}  # of the composer, not of the window
+
+
+def bindings(defaults: Iterable[tuple[str, str]], own: Mapping[str, str]) -> dict[str, str]:
+    """Action id -> keys ("" none). `defaults`: (id, keys) of every action; ids that no action has any more are ignored."""
+    return {name: own.get(name, keys) for name, keys in defaults}
+
+
+def clashes(keys: Mapping[str, str]) -> dict[str, str]:
+    """Action id -> another action with the same keys."""
+    holders: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for name, text in keys.items():
+        if not text:
+            continue
+        other = holders.setdefault(text.casefold(), name)
+        if other != name:
+            found[name] = other
+            found.setdefault(other, name)
+    return found
+
+
+def rebound(own: Mapping[str, str], defaults: Mapping[str, str], name: str, keys: str) -> dict[str, str]:
+    """The user's own keys after giving `keys` to an action; what equals the default is not kept."""
+    changed = {action: text for action, text in own.items() if action != name}
+    if keys != defaults[name]:
+        changed[name] = keys
+    return changed
+
+
+def usable(keys: str) -> bool:
+    """Whether keys can be a shortcut of the window: not one that types a character, and not the composer's."""
+    if not keys:
+        return True
+    if keys in FIXED:
+        return False
+    *modifiers, key = keys.rsplit("+", 1) if not keys.endswith("+") else (keys[:-2], "+")
+    held = set("+".join(modifiers).split("+")) - {"", "Shift"}
+    return bool(held) or len(key) > 1

@@ -1,0 +1,126 @@
+"""Every action of the window with its keys, each of which can be changed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QGridLayout, QKeySequenceEdit, QLabel
+
+from app import shortcuts
+from app.icons import icon_button
+from app.parts import Card, button, label
+from app.preferences import Preferences
+from app.settings.keys import bindings, clashes, rebound, usable
+from app.theme import M, S
+
+_PORTABLE = QKeySequence.SequenceFormat.PortableText
+
+
+class ShortcutsCard(Card):
+    def __init__(self, preferences: Preferences) -> None:
+        super().__init__(self.tr("Keyboard shortcuts"))
+        self._preferences = preferences
+        self._defaults = {spec.id: _normal(spec.keys) for spec in shortcuts.ACTIONS}
+        self._texts = {spec.id: QCoreApplication.translate(shortcuts.CONTEXT, spec.text) for spec in shortcuts.ACTIONS}
+        self.edits: dict[str, QKeySequenceEdit] = {}
+        self._resets: dict[str, object] = {}
+        self.problem = label("", "error")
+        self.problem.hide()
+        self.column.addWidget(
+            label(
+                self.tr("Click a field and press the new keys; Backspace in it leaves the action without any."), "muted"
+            )
+        )
+        self.column.addWidget(self.problem)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(M)
+        grid.setVerticalSpacing(S)
+        grid.setColumnStretch(0, 1)
+        for row, spec in enumerate(shortcuts.ACTIONS):
+            text = self._texts[spec.id]
+            edit = QKeySequenceEdit()
+            edit.setMaximumSequenceLength(1)
+            edit.setClearButtonEnabled(True)
+            edit.setAccessibleName(self.tr("Keys for: {action}").format(action=text))
+            edit.editingFinished.connect(partial(self._edited, spec.id))
+            name = QLabel(text)
+            name.setWordWrap(True)
+            name.setBuddy(edit)
+            reset = icon_button("retry", self.tr("Back to the default keys: {action}").format(action=text))
+            reset.clicked.connect(partial(self._reset, spec.id))
+            grid.addWidget(name, row, 0)
+            grid.addWidget(edit, row, 1)
+            grid.addWidget(reset, row, 2)
+            self.edits[spec.id] = edit
+            self._resets[spec.id] = reset
+        self.column.addLayout(grid)
+        self.reset_all = button(self.tr("All back to the defaults"))
+        self.reset_all.clicked.connect(self._reset_all)
+        self.row(self.reset_all)
+        self._show()
+
+    def _own(self) -> dict[str, str]:
+        return dict(self._preferences.get("shortcuts"))
+
+    def _keys(self) -> dict[str, str]:
+        return {name: _normal(text) for name, text in bindings(self._defaults.items(), self._own()).items()}
+
+    def _show(self) -> None:
+        for name, keys in self._keys().items():
+            self.edits[name].setKeySequence(QKeySequence.fromString(keys, _PORTABLE))
+        own = self._own()
+        self.reset_all.setEnabled(bool(own))
+        for name, reset in self._resets.items():
+            reset.setEnabled(name in own)  # type: ignore[attr-defined]
+
+    def _edited(self, name: str) -> None:
+        keys = self.edits[name].keySequence().toString(_PORTABLE)
+        shown = QKeySequence.fromString(keys, _PORTABLE).toString(QKeySequence.SequenceFormat.NativeText)
+        if keys == self._keys()[name]:
+            return
+        other = clashes({**self._keys(), name: keys}).get(name)
+        if not usable(keys):
+            self._refuse(
+                self.tr("{keys} types text or sends a message; choose keys with Ctrl or Alt.").format(keys=shown)
+            )
+        elif other is not None:
+            self._refuse(
+                self.tr("{keys} is taken by “{action}”; change that one first.").format(
+                    keys=shown, action=self._texts[other]
+                )
+            )
+        else:
+            self.problem.hide()
+            self._preferences.set("shortcuts", rebound(self._own(), self._defaults, name, keys))
+            self._show()
+
+    def _refuse(self, sentence: str) -> None:
+        self.problem.setText(sentence)
+        self.problem.show()
+        self._show()
+
+    def _reset(self, name: str) -> None:
+        keys = self._defaults[name]
+        other = clashes({**self._keys(), name: keys}).get(name)
+        if other is not None:
+            self._refuse(
+                self.tr("{keys} is taken by “{action}”; change that one first.").format(
+                    keys=keys, action=self._texts[other]
+                )
+            )
+            return
+        self.problem.hide()
+        self._preferences.set("shortcuts", rebound(self._own(), self._defaults, name, keys))
+        self._show()
+
+    def _reset_all(self) -> None:
+        self.problem.hide()
+        self._preferences.set("shortcuts", {})
+        self._show()
+
+
+def _normal(keys: str) -> str:
+    """As Qt itself writes them."""
+    return QKeySequence.fromString(keys, _PORTABLE).toString(_PORTABLE)
