@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ import pytest
 from engines.api import PlanRow, SamplerParams, SlotInit, StepPlan
 from engines.models import Model
 from engines.network import ops
+from engines.network.builder import Builder
+from engines.network.graph import Network
 from engines.network.schemes import Scheme
 from engines.passes import compile_program
 from engines.quantization.encode import encode
@@ -23,7 +25,7 @@ from engines.reference.engine import ReferenceEngine
 from engines.tensorrt.library import Library, load_library
 from engines.tensorrt.network import Emitted, emit_piece, needs_constants
 from engines.tensorrt.pieces import Piece, cut
-from engines.weights import Tensor, to_float32
+from engines.weights import DType, Tensor, to_float32
 
 PAGE = 8
 
@@ -96,6 +98,59 @@ class QuantizedModel:
             return self.packed[param][""]
         name, _, suffix = param.rpartition(".")
         return self.packed[name][suffix] if name in self.packed else self.plain.load(param)
+
+
+@dataclass
+class MemoryModel:
+    """Llama with random weights of 16 bits, without files: what an engine and a builder need of a model."""
+
+    network: Network
+    arrays: dict[str, np.ndarray]
+    schemes: dict[str, Scheme] = field(default_factory=dict)
+    family: str = "memory"
+    dtype: DType = DType.FP16
+    revision: str = "0"
+
+    @property
+    def config(self) -> Any:
+        return SimpleNamespace(vocab_size=self.network.widths[self.network.output], max_context=64)
+
+    def load(self, param: str) -> Tensor:
+        return Tensor(param, DType.FP16, self.arrays[param])
+
+    def convert(self, param: str, stored: Tensor) -> Tensor:
+        return Tensor(param, DType.FP16, stored.data)
+
+    def params_of(self, tensor: str) -> tuple[str, ...]:
+        return (tensor,)
+
+
+@pytest.fixture(scope="session")
+def make_model() -> Callable[..., MemoryModel]:
+    def make(layers: int = 3, hidden: int = 64, ffn: int = 96, vocab: int = 61, seed: int = 0) -> MemoryModel:
+        b = Builder()
+        x = b.embedding(b.tokens, "embed", vocab, hidden)
+        for i in range(layers):
+            h = b.rms_norm(x, f"{i}.n1", 1e-5)
+            q, k, v = (b.linear(h, f"{i}.{name}", size) for name, size in (("q", hidden), ("k", 32), ("v", 32)))
+            attention = b.attention(
+                q, k, v, layer=i, num_heads=hidden // 16, num_kv_heads=2, head_dim=16, rope=ops.Rope(16, 1e4)
+            )
+            x = x + b.linear(attention, f"{i}.o", hidden)
+            h = b.rms_norm(x, f"{i}.n2", 1e-5)
+            gate = b.activation(b.linear(h, f"{i}.gate", ffn), "silu")
+            x = x + b.linear(gate * b.linear(h, f"{i}.up", ffn), f"{i}.down", hidden)
+        network = b.build(b.linear(b.rms_norm(b.gather_logits(x), "norm", 1e-5), "lm_head", vocab))
+        rng = np.random.default_rng(seed)
+        arrays = {
+            name: (rng.standard_normal(shape) * shape[-1] ** -0.5 if len(shape) > 1 else np.ones(shape)).astype(
+                np.float16
+            )
+            for name, shape in network.params.items()
+        }
+        return MemoryModel(network, arrays)
+
+    return make
 
 
 class InterpretedRunner:
