@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -150,12 +151,12 @@ def build_plans(
 
 
 def peak_rss() -> int:
-    """The most memory this process has held, bytes; 0 on Windows."""
-    if sys.platform == "win32":
+    """The most memory this process has held, mapped files included, in bytes; 0 where the system does not say."""
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:  # Windows
         return 0
-    import resource
-
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    size = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     return size if sys.platform == "darwin" else 1024 * size
 
 
