@@ -8,6 +8,7 @@
     │   └── StaleError            a built engine that does not belong to this machine, version or model any more
     ├── DeviceError           driver, GPU or library missing, too old, or failed
     │   └── OutOfMemory           with the numbers
+    ├── Cancelled             work that the caller asked to stop has stopped
     ├── ConstraintError       a grammar, schema or regular expression that cannot be used
     └── ContractError         a caller broke the engine contract (a bug of ours, never the user's)
 
@@ -46,6 +47,10 @@ class DeviceError(EngineError):
 
 class OutOfMemory(DeviceError):
     """Memory that the plan needs is not there; the message holds the numbers."""
+
+
+class Cancelled(EngineError):
+    """Work that the caller asked to stop has stopped; what it wrote is not complete."""
 
 
 class ConstraintError(EngineError):

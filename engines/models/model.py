@@ -94,6 +94,17 @@ class Model:
         check_finite(Tensor(source.name, dtype, taken), str(self.store.file(source.name)))
         return tensor
 
+    def view(self, param: str) -> Tensor:
+        """What `load` gives of a parameter that is not quantized, its values unchecked: for readers that go through it in
+        pieces and check each (`check_finite`)."""
+        source = self._source(param)
+        stored = self.store.read(source.name)
+        return Tensor(param, stored.dtype, stored.data if source.take is None else source.take(stored.data))
+
+    def release(self, param: str) -> None:
+        """Hint that the pages of what a parameter is made of are not needed soon (`WeightStore.release`)."""
+        self.store.release(self._source(param).name)
+
     def checkpoint_name(self, param: str) -> str:
         """The checkpoint tensor that a parameter is made of."""
         return self._source(param).name

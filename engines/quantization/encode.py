@@ -1,4 +1,7 @@
-"""From a weight to its codes and scales, round-to-nearest. Symmetric; a scale is the greatest magnitude over the greatest code."""
+"""From a weight to its codes and scales, round-to-nearest and symmetric: a scale is the least with which no value saturates.
+
+That is the greatest magnitude over the greatest code; for int4, whose codes are -8 .. 7, the greater of max w / 7 and -min w / 8.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from numpy.typing import NDArray
 
 from engines.api.errors import ContractError
 from engines.network.schemes import FP4_MAX, FP8_MAX, INT4_MAX, INT8_MAX, NVFP4_BLOCK, Scheme
+from engines.quantization.decode import dequantize
 from engines.quantization.floats import decode_e4m3, encode_e2m1, encode_e4m3
 from engines.quantization.pack import pack_nibbles
+from engines.weights import Tensor
 
 Float32 = NDArray[np.float32]
 Arrays = dict[str, NDArray[np.generic]]
@@ -36,11 +41,12 @@ def encode(scheme: Scheme, w: Float32, whole: np.float32 | None = None) -> Array
     if scheme.weights == "nvfp4":
         return _nvfp4(w, greatest(w) if whole is None else whole)
     limit = {"int8": float(INT8_MAX), "int4": float(INT4_MAX), "fp8": FP8_MAX}[scheme.weights]
+    lowest = limit + 1 if scheme.weights == "int4" else limit
     if scheme.per == "tensor":
         scale = np.maximum(np.float32((greatest(w) if whole is None else whole) / limit), _LEAST).reshape(())
         return {"": _codes(scheme, w / scale), "scale": scale}
     blocks = w.reshape(len(w), -1, scheme.group or w.shape[1])
-    scales = np.maximum(blocks.max(axis=2), -blocks.min(axis=2)) / np.float32(limit)
+    scales = np.maximum(blocks.max(axis=2), blocks.min(axis=2) * np.float32(-limit / lowest)) / np.float32(limit)
     if scheme.group is None:
         scales = np.maximum(scales, _LEAST)
         return {"": _codes(scheme, w / scales), "scale": scales[:, 0].copy()}
@@ -59,11 +65,11 @@ def _codes(scheme: Scheme, scaled: Float32) -> NDArray[np.generic]:
     """Codes of w / scale, packed; `scaled` may be overwritten."""
     if scheme.weights == "fp8":
         return encode_e4m3(scaled)
-    limit = np.float32(INT8_MAX if scheme.weights == "int8" else INT4_MAX)
     np.rint(scaled, out=scaled)
-    np.clip(scaled, -limit, limit, out=scaled)
     if scheme.weights == "int8":
+        np.clip(scaled, np.float32(-INT8_MAX), np.float32(INT8_MAX), out=scaled)
         return scaled.astype(np.int8)
+    np.clip(scaled, np.float32(-INT4_MAX - 1), np.float32(INT4_MAX), out=scaled)
     scaled += np.float32(8)
     return pack_nibbles(scaled.astype(np.uint8))
 
@@ -80,6 +86,12 @@ def _nvfp4(w: Float32, whole: np.float32) -> Arrays:
     inverse = np.divide(np.float32(1), factor, out=np.zeros_like(factor), where=factor > 0)
     codes = encode_e2m1((blocks * inverse[..., None]).reshape(w.shape))
     return {"": pack_nibbles(codes), "scale": scales, "scale2": np.asarray(scale2, np.float32).reshape(())}
+
+
+def widened(scheme: Scheme, arrays: Arrays, shape: tuple[int, ...]) -> Float32:
+    """The values of the arrays that `encode` made of rows of `shape` [n, in], fresh."""
+    kinds = scheme.tensors(*shape)
+    return dequantize(scheme, {suffix: Tensor(suffix, kinds[suffix][0], array) for suffix, array in arrays.items()})
 
 
 def join_rows(parts: Sequence[Arrays]) -> Arrays:

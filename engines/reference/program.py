@@ -57,10 +57,8 @@ class Runner:
     """Runs a whole program on one step."""
 
     def __init__(self, program: Program, params: Parameters, pool: KVPool, workers: Workers) -> None:
-        self._params = params
-        self._pool = pool
         self._workers = workers
-        self._scratch = Scratch()
+        operations = Operations(params, pool, workers)
         nodes = [node for stage in program.stages for node in (stage.nodes if isinstance(stage, Segment) else (stage,))]
         last = {name: i for i, node in enumerate(nodes) for name in node.inputs}
         last[program.network.output] = len(nodes)
@@ -73,7 +71,7 @@ class Runner:
         instructions = [
             _Instruction(
                 # An operation may overwrite an input that nobody reads after it.
-                self._build(node, [last[name] == i and node.inputs.count(name) == 1 for name in node.inputs]),
+                operations.build(node, [last[name] == i and node.inputs.count(name) == 1 for name in node.inputs]),
                 tuple(places[name] for name in node.inputs),
                 tuple(places[name] for name in node.outputs),
                 tuple({places[n] for n in (*node.inputs, *node.outputs) if last.get(n, -1) <= i}),
@@ -131,7 +129,17 @@ class Runner:
         for i, place in enumerate(span.outputs):
             values[place] = np.concatenate([group[i] for group in made])
 
-    def _build(self, node: Node, free: list[bool]) -> Run:
+
+class Operations:
+    """The callables of single nodes."""
+
+    def __init__(self, params: Parameters, pool: KVPool, workers: Workers) -> None:
+        self._params = params
+        self._pool = pool
+        self._workers = workers
+        self._scratch = Scratch()
+
+    def build(self, node: Node, free: list[bool]) -> Run:
         """The callable of one node. `free[i]`: input i may be overwritten."""
         op, get = node.op, self._params.get
         match op:

@@ -136,6 +136,16 @@ class SafetensorsFile:
             return np.zeros(info.shape, info.dtype.numpy)
         return np.frombuffer(self._map, info.dtype.numpy, count, info.begin).reshape(info.shape)
 
+    def release(self, name: str) -> None:
+        """A hint that the pages of a tensor are not needed soon; where the system takes none (Windows), nothing."""
+        advise = getattr(mmap, "MADV_DONTNEED", None)
+        if self._map is None or advise is None:
+            return
+        info = self.tensors[name]
+        begin = info.begin // mmap.PAGESIZE * mmap.PAGESIZE
+        if info.end > begin:
+            self._map.madvise(advise, begin, info.end - begin)
+
     def close(self) -> None:
         """Unmap. With views still alive the map goes with the last of them instead. Idempotent."""
         if self._map is not None:

@@ -94,6 +94,11 @@ class WeightStore:
         owner = self._files[self._owner(name)]
         return Tensor(name, owner.tensors[name].dtype, owner.read(name))
 
+    def release(self, name: str) -> None:
+        """Tell the system that the pages of a tensor are not needed soon, so that they leave this process's resident memory.
+        A hint: views stay valid, and read the file again."""
+        self._files[self._owner(name)].release(name)
+
     def close(self) -> None:
         """Unmap the files. Views still alive keep their file mapped until they go. Idempotent."""
         for file in self._files.values():

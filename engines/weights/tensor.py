@@ -39,6 +39,24 @@ def to_float32(tensor: Tensor) -> NDArray[np.float32]:
     raise WeightError(f"Tensor {tensor.name} is {tensor.dtype.value}, which cannot be widened to fp32.")
 
 
+def round_bf16(x: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """float32 -> bf16 bits, to nearest even. Finite values only."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+    return rounded.astype(np.uint16)
+
+
+def from_float32(name: str, x: NDArray[np.float32], dtype: DType) -> Tensor:
+    """The reverse of `to_float32`, rounding to nearest even; fp16 saturates."""
+    if dtype is DType.BF16:
+        return Tensor(name, dtype, round_bf16(x))
+    if dtype is DType.FP16:
+        return Tensor(name, dtype, np.clip(x, np.float32(-65504), np.float32(65504)).astype(np.float16))
+    if dtype is DType.FP32:
+        return Tensor(name, dtype, np.array(x, np.float32))
+    raise WeightError(f"Tensor {name} cannot be stored as {dtype.value} from fp32.")
+
+
 def check_finite(tensor: Tensor, file: str) -> None:
     """Raise WeightError, naming tensor and file, if a float tensor holds a NaN or an infinity. Streams over the bits:
     a value is not finite exactly when all of its exponent bits are set."""
