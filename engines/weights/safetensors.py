@@ -14,6 +14,7 @@ import hashlib
 import math
 import mmap
 import stat
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,13 +139,12 @@ class SafetensorsFile:
 
     def release(self, name: str) -> None:
         """A hint that the pages of a tensor are not needed soon; where the system takes none (Windows), nothing."""
-        advise = getattr(mmap, "MADV_DONTNEED", None)
-        if self._map is None or advise is None:
+        if self._map is None or sys.platform == "win32":
             return
         info = self.tensors[name]
         begin = info.begin // mmap.PAGESIZE * mmap.PAGESIZE
         if info.end > begin:
-            self._map.madvise(advise, begin, info.end - begin)
+            self._map.madvise(mmap.MADV_DONTNEED, begin, info.end - begin)
 
     def close(self) -> None:
         """Unmap. With views still alive the map goes with the last of them instead. Idempotent."""
