@@ -14,7 +14,6 @@ import hashlib
 import math
 import mmap
 import stat
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,12 +138,13 @@ class SafetensorsFile:
 
     def release(self, name: str) -> None:
         """A hint that the pages of a tensor are not needed soon; where the system takes none (Windows), nothing."""
-        if self._map is None or sys.platform == "win32":
+        advise, kind = getattr(self._map, "madvise", None), getattr(mmap, "MADV_DONTNEED", None)
+        if advise is None or kind is None:
             return
         info = self.tensors[name]
         begin = info.begin // mmap.PAGESIZE * mmap.PAGESIZE
         if info.end > begin:
-            self._map.madvise(mmap.MADV_DONTNEED, begin, info.end - begin)
+            advise(kind, begin, info.end - begin)
 
     def close(self) -> None:
         """Unmap. With views still alive the map goes with the last of them instead. Idempotent."""
