@@ -44,16 +44,7 @@ class Emitter:
     # --- tensors from outside --------------------------------------------------------------------------------------------
 
     def dtype(self, name: ElementType) -> Any:
-        kinds = self.trt.DataType
-        return {
-            "bf16": kinds.BF16,
-            "fp16": kinds.HALF,
-            "fp32": kinds.FLOAT,
-            "int8": kinds.INT8,
-            "int4": kinds.INT4,
-            "fp8": kinds.FP8,
-            "fp4": kinds.FP4,
-        }[name]
+        return trt_dtype(self.trt, name)
 
     def input(self, name: str, width: int) -> Tensor:
         """A value [rows, width] in the compute type."""
@@ -166,3 +157,17 @@ class Emitter:
         if self.label:
             layer.name = f"{self.label} #{self.network.num_layers}"
         return layer.get_output(0)
+
+
+def trt_dtype(trt: Any, name: ElementType) -> Any:
+    """The library's word for an element type."""
+    kinds = trt.DataType
+    return {
+        "bf16": kinds.BF16,
+        "fp16": kinds.HALF,
+        "fp32": kinds.FLOAT,
+        "int8": kinds.INT8,
+        "int4": kinds.INT4,
+        "fp8": kinds.FP8,
+        "fp4": kinds.FP4,
+    }[name]

@@ -96,7 +96,7 @@ class _Linear:
         return self.e.weight(Weight("", params, form, dtype, shape, self.rows))  # type: ignore[arg-type]
 
     def bias(self) -> Tensor:
-        return self.e.weight(Weight("", self.biases, "plain", self.e.compute, (1, self.out)))
+        return self.e.weight(Weight("", self.biases, "plain", self.e.compute, (1, self.out), self.rows))
 
     def _weight_only(self, x: Tensor, scheme: Scheme) -> Tensor:
         """INT8 or FP8 codes [K, N] widened inside the product. A zero point adds the token's sum times what a zero code stands

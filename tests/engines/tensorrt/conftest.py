@@ -22,6 +22,7 @@ from engines.network.schemes import Scheme
 from engines.passes import compile_program
 from engines.quantization.encode import encode
 from engines.reference.engine import ReferenceEngine
+from engines.reference.program import Operations
 from engines.tensorrt.library import Library, load_library
 from engines.tensorrt.network import Emitted, emit_piece, needs_constants
 from engines.tensorrt.pieces import Piece, cut
@@ -162,6 +163,7 @@ class InterpretedRunner:
         program = compile_program(model.network, model.schemes)
         network = program.network
         self.nodes = cut(program)
+        operations = reference_operations(engine)
         self.output = network.output
         self.log = Log(trt)
         self.builder = trt.Builder(self.log.logger)
@@ -180,7 +182,7 @@ class InterpretedRunner:
                 inputs = () if load else emitted.weights
                 self.feeds[i] = {w.name: interpreter.decode(w.dtype, w.prepare(model.load), w.shape) for w in inputs}
             else:
-                self.runs[i] = engine._runner._build(node, [False] * len(node.inputs))
+                self.runs[i] = operations.build(node, [False] * len(node.inputs))
 
     def __call__(self, step: Any) -> np.ndarray:
         values = {"tokens": step.tokens, "positions": step.plan.positions}
@@ -215,6 +217,12 @@ def run_logits(engine: ReferenceEngine, pieces: list[np.ndarray], slots: int = 1
     return np.stack(found)
 
 
+def reference_operations(engine: ReferenceEngine) -> Operations:
+    """The callables of single operations, on the engine's own weights and cache."""
+    assert engine._params is not None
+    return Operations(engine._params, engine._pool, engine._workers)
+
+
 def reference_engine(model: Model, max_tokens: int = 64) -> ReferenceEngine:
     return ReferenceEngine(model, num_pages=9, page_size=PAGE, num_slots=1, max_tokens=max_tokens, threads=1)
 
@@ -234,6 +242,29 @@ def trt(library: Library) -> Any:
 @pytest.fixture(scope="session")
 def interpreter() -> ModuleType:
     return _module("interpreter")
+
+
+@pytest.fixture(scope="session")
+def standin() -> ModuleType:
+    return _module("standin")
+
+
+@pytest.fixture
+def compare_runs(trt: Any) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Logits of the interpreted networks, and of a runner made by `make` for a reference engine, in fp16."""
+
+    def run(model: Any, make: Callable[[ReferenceEngine], Any]) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(7)
+        pieces = [rng.integers(0, model.config.vocab_size, n).astype(np.int32) for n in (11, 5, 1, 1)]
+        found = []
+        for runner in (lambda engine: InterpretedRunner(trt, model, engine, "fp16"), make):
+            engine = reference_engine(model)
+            engine._runner = runner(engine)  # type: ignore[assignment]
+            found.append(run_logits(engine, pieces))
+            engine.close()
+        return found[0], found[1]
+
+    return run
 
 
 @pytest.fixture
