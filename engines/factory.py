@@ -10,7 +10,6 @@ from typing import Final
 from engines.api.engine import Engine
 from engines.api.errors import ContractError, DeviceError, OutOfMemory, UnsupportedError
 from engines.models import Model, open_model
-from engines.network.ops import Attention
 
 BACKENDS: Final = ("auto", "cuda", "reference")
 _LOG: Final = logging.getLogger("deskside.engines")
@@ -32,6 +31,7 @@ def open_engine(
     threads: int | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
     cache: Path | None = None,
+    kv_dtype: str = "auto",
 ) -> Engine:
     """Load the checkpoint in `folder`.
 
@@ -39,6 +39,7 @@ def open_engine(
     once. `max_tokens`: packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither, on
     a GPU most of what is free, else room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the
     cores this process may use. `cache`: folder for compiled kernels and measured choices of a GPU, None keeps nothing.
+    `kv_dtype`: "auto" for a cache as precise as the backend computes, "fp8" for E4M3, a quarter to a half of the memory.
     `on_progress(phase, done, total)` is told of what goes on: phase "load", "compile" or "capture"; total 0 if it is unknown.
 
     Raises UnsupportedError for a backend that is not in this version, OutOfMemory, and what `open_model` and loading raise.
@@ -57,6 +58,8 @@ def open_engine(
             from engines.cuda.engine import CudaEngine
 
             try:
+                if kv_dtype != "auto":
+                    raise UnsupportedError(f"The CUDA backend has no {kv_dtype} cache yet; use --backend reference.")
                 engine = CudaEngine(
                     model,
                     num_pages=None if kv_tokens is None else 1 + -(-kv_tokens // page_size),
@@ -80,20 +83,22 @@ def open_engine(
 
         return ReferenceEngine(
             model,
-            num_pages=_num_pages(model, kv_tokens, kv_bytes, page_size),
+            num_pages=_num_pages(model, kv_tokens, kv_bytes, page_size, kv_dtype),
             page_size=page_size,
             num_slots=num_slots,
             max_tokens=max_tokens,
             threads=threads,
+            kv_dtype=kv_dtype,
         )
 
 
-def _num_pages(model: Model, kv_tokens: int | None, kv_bytes: int | None, page_size: int) -> int:
+def _num_pages(model: Model, kv_tokens: int | None, kv_bytes: int | None, page_size: int, kv_dtype: str) -> int:
     """Pages of the pool, the dummy page included."""
     if kv_tokens is not None:
         return 1 + -(-kv_tokens // page_size)
-    layers = [node.op for node in model.network.nodes if isinstance(node.op, Attention)]
-    page_bytes = sum(8 * op.num_kv_heads * op.head_dim for op in layers) * page_size
+    from engines.reference.kv import bytes_per_page
+
+    page_bytes = bytes_per_page(model.network.attention_layers(), page_size, "fp8" if kv_dtype == "fp8" else "fp32")
     most = (_DEFAULT_KV_BYTES if kv_bytes is None else kv_bytes) // page_bytes
     if most < 2:
         raise OutOfMemory(

@@ -43,14 +43,16 @@ def round_e4m3(x: Float32) -> Float32:
 
 
 def encode_e4m3(x: Float32) -> UInt8:
-    """Codes of the nearest E4M3 values of finite x, same shape."""
+    """Codes of the nearest E4M3 values of x, same shape; a NaN stays one."""
     bits = round_e4m3(x).view(np.uint32)
     sign = (bits >> np.uint32(24)) & np.uint32(0x80)
     # Exponent of E4M3 = that of float32 - 120; where it would be 0 or less the value is (bits of the multiple of 2**-9).
     normal = ((bits & np.uint32(0x7FFFFFFF)) >> np.uint32(20)) - np.uint32(120 << 3)
     size = np.abs(bits.view(np.float32))
-    tiny = (size * np.float32(512)).astype(np.uint32)
-    return (sign | np.where(size < np.float32(2.0**-6), tiny, normal)).astype(np.uint8)
+    tiny = np.fmin(size * np.float32(512), np.float32(8)).astype(np.uint32)
+    codes = (sign | np.where(size < np.float32(2.0**-6), tiny, normal)).astype(np.uint8)
+    codes[np.isnan(x)] = FP8_NAN
+    return codes
 
 
 def decode_e4m3(codes: UInt8) -> Float32:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api.engine import Engine, EngineSpec, KVSpec
-from engines.api.errors import ContractError, OutOfMemory
+from engines.api.errors import ContractError, OutOfMemory, UnsupportedError
 from engines.api.plan import FROM_SLOT, StepPlan
 from engines.api.sampling import Sampled, SlotInit, TokenMasks
 from engines.network.schemes import precision
@@ -23,7 +23,7 @@ from engines.reference.workers import Workers
 
 
 class ReferenceEngine(Engine):
-    """A model on the CPU, weights and cache in float32.
+    """A model on the CPU, weights and cache in float32 (`kv_dtype` "auto") or the cache in FP8 ("fp8").
 
     `lookahead` is 0: every call does its work before it returns, so the loop is plan, `forward`, `sample`, `collect`, then
     the next plan. A step's handle is alive until `collect`.
@@ -42,14 +42,18 @@ class ReferenceEngine(Engine):
         num_slots: int = 64,
         max_tokens: int = 512,
         threads: int | None = None,
+        kv_dtype: str = "auto",
     ) -> None:
+        if kv_dtype not in ("auto", "fp32", "fp8"):
+            raise UnsupportedError(f"The reference backend has a KV cache of fp32 or fp8, not {kv_dtype!r}.")
+        kv_dtype = "fp32" if kv_dtype == "auto" else kv_dtype
         if (num_pages is None) == (kv_bytes is None):
             raise ContractError("Give either num_pages or kv_bytes.")
         if page_size < 1 or num_slots < 1 or max_tokens < 1:
             raise ContractError("page_size, num_slots and max_tokens are at least 1.")
         program = compile_program(model.network, model.schemes)
         layers = sorted(program.network.attention_layers(), key=lambda op: op.layer)
-        page_bytes = bytes_per_page(layers, page_size)
+        page_bytes = bytes_per_page(layers, page_size, kv_dtype)
         pages = num_pages if num_pages is not None else (kv_bytes or 0) // page_bytes
         if pages < 2:
             raise OutOfMemory(
@@ -65,12 +69,12 @@ class ReferenceEngine(Engine):
             max_tokens=max_tokens,
             num_slots=num_slots,
             lookahead=0,
-            kv=KVSpec(page_size, page_bytes, pages, "fp32"),
+            kv=KVSpec(page_size, page_bytes, pages, kv_dtype),
             model_revision=model.revision,
         )
         self._workers = Workers(threads)
         self._params: Parameters | None = Parameters(model)
-        self._pool = KVPool(layers, pages, page_size)
+        self._pool = KVPool(layers, pages, page_size, kv_dtype, model.kv_scales)
         self._ropes = RopeTables(min(model.config.max_context, (pages - 1) * page_size))
         self._slots = Slots(num_slots, model.config.vocab_size)
         self._runner = Runner(program, self._params, self._pool, self._workers)

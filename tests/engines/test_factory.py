@@ -81,3 +81,14 @@ def test_unknown_backends_are_named(folder: Path) -> None:
         open_engine(folder, backend="tensorrt")
     with pytest.raises(ContractError, match="not both"):
         open_engine(folder, kv_bytes=1, kv_tokens=1)
+
+
+def test_a_cache_in_fp8_takes_a_quarter(folder: Path) -> None:
+    pages = {}
+    for kind in ("auto", "fp8"):
+        engine = open_engine(folder, backend="reference", kv_bytes=1 << 20, kv_dtype=kind)
+        pages[engine.spec.kv.kv_dtype] = engine.spec.kv.num_pages
+        engine.close()
+    assert pages["fp8"] == 4 * pages["fp32"]
+    with pytest.raises(UnsupportedError, match="'int8'"):
+        open_engine(folder, backend="reference", kv_dtype="int8")

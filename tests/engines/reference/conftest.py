@@ -33,6 +33,7 @@ class MemoryModel:
     revision: str = "0"
     dtype: DType = DType.FP32
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    kv_scales: Sequence[tuple[float, float]] | None = None
 
     @property
     def config(self) -> Any:
