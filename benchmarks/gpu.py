@@ -13,6 +13,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,8 @@ from engines.cuda.engine import CudaEngine
 from engines.cuda.program import Launch
 from engines.models import llama
 from engines.network import Network, ops
+from engines.network.schemes import SCHEMES, Scheme
+from engines.quantization.floats import encode_e4m3
 from engines.weights import DType, Tensor
 
 SHAPES = {
@@ -42,21 +45,29 @@ MATMUL_RATE = 790e12  # bf16 operations per second of a large product on an H200
 
 @dataclass
 class RandomModel:
-    """Weights are slices of one random bank, scaled so that activations stay finite."""
+    """Weights are slices of one random bank, scaled so that activations stay finite; codes of the layers' linears in `fp8`."""
 
     network: Network
     config: Any
     bank: np.ndarray
+    codes: np.ndarray
     family: str = "llama"
     revision: str = "random"
     dtype: DType = DType.BF16
     taken: int = field(default=0)
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)
 
     def load(self, param: str) -> Tensor:
+        if param.endswith(".scale"):
+            rows = self.network.params[param.removesuffix(".scale")][0]
+            return Tensor(param, DType.FP32, np.full(rows, 0.02 / 16, np.float32))
         shape = self.network.params[param]
         if len(shape) == 1:
             return Tensor(param, DType.BF16, np.full(shape, 0x3F80, np.uint16))
         size, self.taken = int(np.prod(shape)), self.taken + 4099
+        if param in self.schemes:
+            start = self.taken % 65536
+            return Tensor(param, DType.FP8_E4M3, self.codes[start : start + size].reshape(shape))
         start = self.taken % 65536
         return Tensor(param, DType.BF16, self.bank[start : start + size].reshape(shape))
 
@@ -67,7 +78,7 @@ class RandomModel:
         return ()
 
 
-def random_model(shape: str) -> RandomModel:
+def random_model(shape: str, precision: str) -> RandomModel:
     vocab, context, hidden, layers, heads, kv_heads, head_dim, ffn, theta = SHAPES[shape]
     config = llama.LlamaConfig(
         vocab,
@@ -89,11 +100,18 @@ def random_model(shape: str) -> RandomModel:
     piece = (rng.standard_normal(1 << 22, np.float32) * 0.02).view(np.uint32) >> 16
     largest = max(vocab * hidden, ffn * hidden) + 65536
     bank = np.tile(piece.astype(np.uint16), -(-largest // len(piece)))
-    return RandomModel(llama.define(config), SimpleNamespace(vocab_size=vocab, max_context=context), bank)
+    network, about = llama.define(config), SimpleNamespace(vocab_size=vocab, max_context=context)
+    if precision == "bf16":
+        return RandomModel(network, about, bank, bank)
+    piece8 = encode_e4m3(rng.standard_normal(1 << 20).astype(np.float32) * 16)
+    codes = np.tile(piece8, -(-(ffn * hidden + 65536) // len(piece8)))
+    linears = [w for node in network.nodes if isinstance(node.op, ops.Linear) for w in node.op.weights]
+    schemes = {name: SCHEMES[precision] for name in linears if name != "lm_head.weight"}
+    return RandomModel(network, about, bank, codes, schemes=schemes)
 
 
 def emit(args: argparse.Namespace, **figures: Any) -> None:
-    print(json.dumps({"model": args.shape, "precision": "bf16", **figures}), flush=True)
+    print(json.dumps({"model": args.shape, "precision": args.precision, **figures}), flush=True)
 
 
 def submit(i: int, rng: np.random.Generator, vocab: int, length: int, out: int, priority: Priority) -> Submit:
@@ -124,8 +142,13 @@ def batch1(args: argparse.Namespace, engine: CudaEngine) -> None:
 
 def weight_bytes(engine: CudaEngine) -> int:
     """Of every weight that a decode step reads: all but the embedding."""
-    params = engine._runner._network.params
-    return sum(2 * int(np.prod(shape)) for name, shape in params.items() if name != "embed.weight")
+    network = engine._runner._network
+    coded = {w for node in network.nodes if isinstance(node.op, ops.Linear) and node.op.scheme for w in node.op.weights}
+    return sum(
+        (1 if name in coded else 2) * int(np.prod(shape))
+        for name, shape in network.params.items()
+        if name != "embed.weight"
+    )
 
 
 def throughput(args: argparse.Namespace, engine: CudaEngine, name: str) -> None:
@@ -191,11 +214,12 @@ def kernels(args: argparse.Namespace, engine: CudaEngine, label: str, rows: list
             moved += 2 * count * sum(widths[n] for n in (*node.inputs, *node.outputs))
             if isinstance(node.op, ops.Linear):
                 n, k = runner._params.get(*node.op.weights).shape
-                moved += 2 * n * k
-                flops += 2 * n * k * count
+                size = 2 if node.op.scheme is None else 1
+                moved += size * n * k
+                flops += 2 * n * k * count * size / 2  # a product of codes runs at twice the rate
             if isinstance(node.op, ops.Attention):
                 kv = int(plan.kv_len.sum())
-                moved += 4 * kv * node.op.num_kv_heads * node.op.head_dim
+                moved += (2 if args.kv == "fp8" else 4) * kv * node.op.num_kv_heads * node.op.head_dim
                 flops += sum(4 * n * (s + (n + 1) / 2) for s, n in rows) * node.op.num_heads * node.op.head_dim
         floor = max(moved / COPY_RATE, flops / MATMUL_RATE) * 1e6
         total += micros
@@ -212,13 +236,17 @@ def tactic(engine: CudaEngine, node: Any, rows: int) -> str:
     if not isinstance(node.op, ops.Linear):
         return ""
     n, k = engine._runner._params.get(*node.op.weights).shape
-    found = [t for key, t in engine._gemm.tactics.tactics.items() if key.rstrip("fb") == f"{n}x{k}x{rows}"]
-    return f"gemv {found[0].rows}x{found[0].unroll}" if found and found[0].kind == "gemv" else "cublasLt"
+    found = [t for key, t in engine._gemm.tactics.tactics.items() if key.rstrip("fbq") == f"{n}x{k}x{rows}"]
+    return f"{found[0].kind} {found[0].rows}x{found[0].unroll}" if found and found[0].kind != "lt" else "cublasLt"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="llama-3-8b")
+    parser.add_argument("--precision", choices=("bf16", "fp8"), default="bf16")
+    parser.add_argument(
+        "--kv", choices=("auto", "fp8"), default=None, help="type of the cache; as --precision if not given"
+    )
     parser.add_argument("--only", default="batch1,kernels,128/128")
     parser.add_argument("--slots", type=int, default=256)
     parser.add_argument("--max-tokens", type=int, default=2048)
@@ -226,9 +254,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=0)
     parser.add_argument("--cache", type=Path, default=None, help="folder for compiled kernels and measured choices")
     args = parser.parse_args()
+    args.kv = args.kv or ("fp8" if args.precision == "fp8" else "auto")
     wanted = args.only.split(",")
     started = time.perf_counter()
-    model = random_model(args.shape)
+    model = random_model(args.shape, args.precision)
     made = time.perf_counter()
     engine = CudaEngine(
         model,
@@ -237,6 +266,7 @@ def main() -> None:
         page_size=args.page_size,
         cache=args.cache,
         graphs="lazy",
+        kv_dtype=args.kv,
     )
     loaded = time.perf_counter()
     engine.warm_up()

@@ -34,6 +34,17 @@ class Launch:
 Run = Callable[[Launch], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """Addresses, float32: a product of codes times `rows` [tokens] (0: none) times `columns` [n] is its value; all 0 of a value."""
+
+    rows: int = 0
+    columns: int = 0
+
+
+PLAIN: Final = Scales()
+
+
 def tile_tokens(group: int) -> int:
     """Tokens of a prefill tile: query heads that share a kv head are packed beside them."""
     return 16 * PREFILL_WARPS // group
@@ -83,8 +94,9 @@ class AttentionLaunches:
         self._slopes: dict[int, int] = {}
         self._packed: dict[int, int] = {}
 
-    def build(self, op: ops.Attention, inputs: list[int], y: int) -> Run:
-        """`inputs`: the address of qkv, or of q, k and v apart; `y`: of the result. Raises UnsupportedError."""
+    def build(self, op: ops.Attention, inputs: list[int], y: int, scales: Scales = PLAIN) -> Run:
+        """`inputs`: the address of qkv, or of q, k and v apart; `y`: of the result; `scales`: of a qkv that is a product of codes.
+        Raises UnsupportedError."""
         check_attention(op)
         state, kernel = self._state, self._modules.kernel
         group = op.num_heads // op.num_kv_heads
@@ -95,9 +107,10 @@ class AttentionLaunches:
             "PAGE_SIZE": size,
             "SOFT_CAP": int(op.soft_cap is not None),
             "ALIBI": int(op.alibi),
+            "KV_FP8": int(state.kv_fp8),
         }
         keys_of_tile = tile_keys(op.head_dim, self._shared_per_block)
-        rope = kernel("rope_kv", "rope_kv", {"HEAD_DIM": op.head_dim})
+        rope = kernel("rope_kv", "rope_kv", {"HEAD_DIM": op.head_dim, "KV_FP8": int(state.kv_fp8)})
         decode = kernel("attention_decode", "attention_decode", macros)
         prefill = kernel(
             "attention_prefill",
@@ -114,7 +127,8 @@ class AttentionLaunches:
         stride = heads * op.head_dim
         keys, values = state.layer(op.layer)
         cap = float(op.soft_cap or 0.0)
-        scale = float(op.scale) * (1.0 if cap else LOG2E)
+        key_scale, value_scale = state.scales(op.layer)
+        scale = float(op.scale) * key_scale * (1.0 if cap else LOG2E)
         window = op.sliding_window or 0
         qkv = inputs[0] if len(inputs) == 1 else self._room(stride)
         pack = kernel("elementwise", "pack_qkv")
@@ -125,16 +139,19 @@ class AttentionLaunches:
                 pack((s.rows, 1, 1), 128, *inputs, qkv, q8, kv8)
             rope(
                 (s.rows, -(-heads // 8), 1), 256, qkv, state.positions, state.kv_index, table, q_norm, k_norm, keys, values,
-                op.num_heads, op.num_kv_heads, size, rotary, interleaved, float(op.norm_eps),
+                op.num_heads, op.num_kv_heads, size, rotary, interleaved, float(op.norm_eps), scales.rows,
+                scales.columns, 1.0 / key_scale, 1.0 / value_scale,
             )  # fmt: skip
             decode(
                 (state.decode_blocks, 1, 1), 128, qkv, y, keys, values, state.plan, state.work, state.partial, state.partial_stat,
                 state.counters, state.limits.num_slots, op.num_kv_heads, stride, scale, window, cap, slopes,
+                value_scale,
             )  # fmt: skip
             if s.prefill:
                 prefill(
                     (state.prefill_blocks, 1, 1), 32 * PREFILL_WARPS, qkv, y, keys, values, state.plan, state.work,
                     state.limits.num_slots, state.max_splits, op.num_kv_heads, stride, scale, window, cap, slopes,
+                    value_scale,
                 )  # fmt: skip
 
         return run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,8 @@ from engines.cuda.nvrtc import Compiler
 from engines.cuda.program import Runner
 from engines.cuda.sampling import Pending, Sampler
 from engines.cuda.slots import Slots
-from engines.cuda.state import Limits, StepState, page_bytes
-from engines.cuda.weights import LoadedModel, Parameters
+from engines.cuda.state import Limits, StepState, kv_itemsize, page_bytes
+from engines.cuda.weights import LoadedModel, Parameters, schemes_of
 from engines.network.graph import Program
 from engines.network.ops import Attention
 from engines.network.schemes import precision
@@ -55,8 +55,9 @@ class CudaEngine(Engine):
     graphs captured per padded size; larger ones are launched kernel by kernel.
 
     Give `num_pages` (the dummy page included), `kv_bytes`, or neither for 90 % of what is free. `cache`: a folder for compiled
-    kernels and measured choices, None for none. `graphs`: "ahead" captures all sizes of decode steps now, "lazy" each when it is
-    first needed, "off" none. Weights are copied: `model` may be closed once this returns.
+    kernels and measured choices, None for none. `kv_dtype`: "auto" for the 16 bits of the activations, "fp8" for E4M3 with one
+    (key, value) scale per layer, `kv_scales` (1 if not given). `graphs`: "ahead" captures all sizes of decode steps now, "lazy"
+    each when it is first needed, "off" none. Weights are copied: `model` may be closed once this returns.
     """
 
     def __init__(
@@ -71,7 +72,13 @@ class CudaEngine(Engine):
         device: int = 0,
         cache: Path | None = None,
         graphs: str = "lazy",
+        kv_dtype: str = "auto",
+        kv_scales: Sequence[tuple[float, float]] | None = None,
     ) -> None:
+        if kv_dtype not in ("auto", "fp8"):
+            raise UnsupportedError(
+                f"The CUDA backend has a KV cache of auto (the model's 16 bits) or fp8, not {kv_dtype!r}."
+            )
         if num_pages is not None and kv_bytes is not None:
             raise ContractError("Give num_pages or kv_bytes, not both.")
         if page_size % 16 or page_size < 16:
@@ -80,17 +87,17 @@ class CudaEngine(Engine):
             raise ContractError("num_slots is 1 to 1024, and max_tokens at least as many.")
         if graphs not in ("ahead", "lazy", "off"):
             raise ContractError(f"graphs is ahead, lazy or off, not {graphs!r}.")
-        if model.schemes:
-            raise UnsupportedError(
-                f"The CUDA backend does not run {precision(model.schemes)} weights yet; use --backend reference."
-            )
-        program = compile_program(model.network)
+        program = compile_program(model.network, model.schemes)
+        schemes_of(program)
         layers = check_layers(program.network.attention_layers())
         self._closed = False
         self._driver = driver = Driver(device)
         self._memory = memory = Memory(driver)
         try:
-            self._open(model, program, layers, num_pages, kv_bytes, page_size, num_slots, max_tokens, cache, graphs)
+            self._open(
+                model, program, layers, num_pages, kv_bytes, page_size, num_slots, max_tokens, cache, graphs,
+                kv_dtype == "fp8", kv_scales,
+            )  # fmt: skip
         except BaseException:
             memory.close()
             driver.release()
@@ -108,15 +115,18 @@ class CudaEngine(Engine):
         max_tokens: int,
         cache: Path | None,
         graphs: str,
+        kv_fp8: bool,
+        kv_scales: Sequence[tuple[float, float]] | None,
     ) -> None:
         driver, memory = self._driver, self._memory
-        fp16 = model.dtype is DType.FP16
+        # Products of codes leave the range of float16.
+        fp16 = model.dtype is DType.FP16 and not model.schemes
         self._stream = driver.call("cuStreamCreate", int(driver.api.CUstream_flags.CU_STREAM_NON_BLOCKING))
         self._staging = StagingRing(driver, memory, self._stream, 4, _STAGING_BYTES)
         self._modules = Modules(driver, Compiler(driver.info.arch, cache), self._stream, {"ELEM_FP16": int(fp16)})
         self._gemm = Gemm(driver, memory, self._modules, self._stream, fp16=fp16, cache=cache)
         self._params = Parameters(driver, memory, self._staging, program, model, fp16)
-        one_page = page_bytes(layers, page_size)
+        one_page = page_bytes(layers, page_size, kv_itemsize(kv_fp8))
         config = model.config
         self._decode_buckets, self._mixed_buckets = decode_buckets(num_slots), mixed_buckets(max_tokens)
         if num_pages is None:
@@ -145,7 +155,9 @@ class CudaEngine(Engine):
             padded_logits=num_slots,
         )
         group = layers[0].num_heads // layers[0].num_kv_heads
-        self._state = StepState(memory, limits, layers, driver.info.multiprocessors, tile_tokens(group))
+        self._state = StepState(
+            memory, limits, layers, driver.info.multiprocessors, tile_tokens(group), kv_fp8, kv_scales
+        )
         for address, size in (
             (self._state.counters, self._state.counter_bytes),
             (self._state.pool, self._state.pool_bytes),
@@ -160,7 +172,7 @@ class CudaEngine(Engine):
             logits=self._runner.logits, stride=self._runner.logits_stride, vocab=config.vocab_size, max_rows=num_slots,
             max_top=MAX_TOP,
         )  # fmt: skip
-        self._prepare_step = self._modules.kernel("step", "prepare_step")
+        self._prepare_step = self._modules.kernel("step", "prepare_step", {"ITEM_COST": 320} if kv_fp8 else {})
         self._copy_pages = self._modules.kernel("step", "copy_pages")
         self._init_slots = self._modules.kernel("step", "init_slots")
         self._graphs = Graphs(driver, self._stream)
@@ -170,13 +182,13 @@ class CudaEngine(Engine):
         self.spec = EngineSpec(
             model=model.family,
             backend="cuda",
-            precision="fp16" if fp16 else "bf16",
+            precision=precision(model.schemes) or ("fp16" if fp16 else "bf16"),
             vocab_size=config.vocab_size,
             max_context=config.max_context,
             max_tokens=max_tokens,
             num_slots=num_slots,
             lookahead=1,
-            kv=KVSpec(page_size, one_page, num_pages, "fp16" if fp16 else "bf16"),
+            kv=KVSpec(page_size, one_page, num_pages, "fp8" if kv_fp8 else "fp16" if fp16 else "bf16"),
             model_revision=model.revision,
         )
         self._wait()

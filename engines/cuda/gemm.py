@@ -1,4 +1,4 @@
-"""Matrix products y [M, N] = x [M, K] w [N, K]^T (+ bias): by cublasLt, or our own kernel for few tokens, as was measured faster.
+"""Matrix products y [M, N] = x [M, K] w [N, K]^T (+ bias): by cublasLt, or our own kernels for few tokens, as was measured faster.
 
 A choice is made once per (N, K, M, type of y, bias) from timings on the weights themselves and kept: in memory, and in a file if
 the caller gives one (our timing cache).
@@ -23,7 +23,7 @@ from engines.cuda.launch import Modules
 from engines.cuda.memory import Memory
 
 # cudaDataType_t, cublasComputeType_t, cublasOperation_t, cublasLtEpilogue_t.
-R_32F, R_16F, R_16BF = 0, 2, 14
+R_32F, R_16F, R_16BF, R_8F_E4M3 = 0, 2, 14, 28
 COMPUTE_32F = 68
 OP_T = 1
 EPILOGUE_BIAS = 4
@@ -34,27 +34,32 @@ CANDIDATES: Final = 8
 GEMV_TOKENS: Final = (1, 2, 4)
 GEMV_SHAPES: Final = ((2, 4), (1, 8), (4, 2))
 GEMV_SHARED: Final = 64 * 1024
+# The same for codes: most tokens, and (warps, unroll) to try.
+SKINNY_TOKENS: Final = 64
+SKINNY_SHAPES: Final = ((8, 2), (4, 4), (8, 4), (4, 2))
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of product. `out_float`: y is float32, else an element; `bias`: added in the epilogue."""
+    """One kind of product. `out_float`: y is float32, else an element; `bias`: added in the epilogue. `fp8`: x and w are
+    E4M3 codes, and y is their product as it comes out, before any scale."""
 
     n: int
     k: int
     m: int
     out_float: bool = False
     bias: bool = False
+    fp8: bool = False
 
     @property
     def key(self) -> str:
-        return f"{self.n}x{self.k}x{self.m}{'f' if self.out_float else ''}{'b' if self.bias else ''}"
+        return f"{self.n}x{self.k}x{self.m}{'f' * self.out_float}{'b' * self.bias}{'q' * self.fp8}"
 
 
 @dataclass(frozen=True, slots=True)
 class Tactic:
-    """How a shape is computed. kind "lt": `algo`, cublasLt's 64 bytes in hex, with its `workspace`; kind "gemv": `rows`, `unroll`.
-    `micros`: measured when chosen, 0 if there was no choice."""
+    """How a shape is computed. kind "lt": `algo`, cublasLt's 64 bytes in hex, with its `workspace`; kind "gemv":
+    `rows`, `unroll`; kind "skinny": `rows` warps, `unroll`. `micros`: measured when chosen, 0 if there was no choice."""
 
     kind: str
     algo: str = ""
@@ -183,6 +188,11 @@ class Gemm:
             blocks = min(-(-shape.n // (8 * tactic.rows)), self._driver.info.multiprocessors * 4)
             kernel((blocks, 1, 1), 256, w, x, y, bias, shape.n, shape.k // 8, stride)
             return
+        if tactic.kind == "skinny":
+            defines = {"TOKENS": shape.m, "WARPS": tactic.rows, "UNROLL": tactic.unroll}
+            skinny = self._modules.kernel("skinny_fp8", "skinny_fp8", defines)
+            skinny((shape.n // 16, 1, 1), 32 * tactic.rows, w, x, y, shape.n, shape.k)
+            return
         algo = self._algos.get(tactic.algo)
         if algo is None:
             algo = np.frombuffer(bytes.fromhex(tactic.algo), np.uint8).copy()
@@ -190,15 +200,19 @@ class Gemm:
         one = self._scalars.ctypes.data
         desc = self._desc(bias)
         out = self._layout(R_32F if shape.out_float else self._element, shape.n, shape.m, stride)
+        into = R_8F_E4M3 if shape.fp8 else self._element
         self._lt.matmul(
-            self._handle, desc, one, w, self._layout(self._element, shape.k, shape.n, shape.k), x,
-            self._layout(self._element, shape.k, shape.m, shape.k), one + 4, y, out, y, out,
+            self._handle, desc, one, w, self._layout(into, shape.k, shape.n, shape.k), x,
+            self._layout(into, shape.k, shape.m, shape.k), one + 4, y, out, y, out,
             algo.ctypes.data, self._workspace, tactic.workspace, self._stream_address,
         )  # fmt: skip
 
     def _candidates(self, shape: Shape, bias: int) -> list[Tactic]:
         found: list[Tactic] = []
-        if shape.m in GEMV_TOKENS and shape.m * shape.k * 2 <= GEMV_SHARED:
+        if shape.fp8:
+            if shape.m <= SKINNY_TOKENS and shape.k % 128 == 0 and shape.n % 16 == 0:
+                found += [Tactic("skinny", rows=warps, unroll=unroll) for warps, unroll in SKINNY_SHAPES]
+        elif shape.m in GEMV_TOKENS and shape.m * shape.k * 2 <= GEMV_SHARED:
             found += [Tactic("gemv", rows=rows, unroll=unroll) for rows, unroll in GEMV_SHAPES]
         lt = self._lt
         preference = lt.matmul_preference_create()
@@ -210,9 +224,10 @@ class Gemm:
         count = np.zeros(1, np.int32)
         out = self._layout(R_32F if shape.out_float else self._element, shape.n, shape.m, _stride(shape))
         try:
+            into = R_8F_E4M3 if shape.fp8 else self._element
             lt.matmul_algo_get_heuristic(
-                self._handle, self._desc(bias), self._layout(self._element, shape.k, shape.n, shape.k),
-                self._layout(self._element, shape.k, shape.m, shape.k), out, out, preference, CANDIDATES,
+                self._handle, self._desc(bias), self._layout(into, shape.k, shape.n, shape.k),
+                self._layout(into, shape.k, shape.m, shape.k), out, out, preference, CANDIDATES,
                 results.ctypes.data, count.ctypes.data,
             )  # fmt: skip
         except lt.cuBLASLtError:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engines.api.errors import UnsupportedError
-from engines.cuda.attention import AttentionLaunches, Launch, Run
+from engines.cuda.attention import PLAIN, AttentionLaunches, Launch, Run, Scales
+from engines.cuda.codes import plan_codes, takes_codes
 from engines.cuda.custom import CUSTOM_BLOCK, custom_source
 from engines.cuda.driver import Driver
 from engines.cuda.gemm import Gemm, Shape, logits_stride
-from engines.cuda.launch import Modules
-from engines.cuda.memory import Memory, StagingRing
+from engines.cuda.launch import Kernel, Modules
+from engines.cuda.memory import Memory, StagingRing, align
 from engines.cuda.state import StepState
 from engines.cuda.values import plan_buffers, split
 from engines.cuda.weights import Parameters
@@ -19,12 +20,14 @@ from engines.network import ops
 from engines.network.graph import Node, Program
 
 ACTIVATIONS: Final = {"silu": 0, "gelu": 1, "gelu_tanh": 2, "relu": 3}
+# Of kernels/elementwise.cu.
+ROW_THREADS: Final = 512
 _ACT, _SCALE, _SOFT_CAP = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class _Linear:
-    """A linear as launched: `n`, `k`, addresses of weight and bias (0: none), input and output."""
+    """A linear as launched: `n`, `k`, addresses of weight and bias (0: none), input and output. `fp8`: a product of codes."""
 
     n: int
     k: int
@@ -33,6 +36,7 @@ class _Linear:
     x: int
     y: int
     out_float: bool
+    fp8: bool = False
 
 
 class Runner:
@@ -49,7 +53,7 @@ class Runner:
         program: Program,
         state: StepState,
     ) -> None:
-        self._modules, self._gemm, self._params = modules, gemm, params
+        self._memory, self._modules, self._gemm, self._params = memory, modules, gemm, params
         self._state = state
         self._network = program.network
         self._attention = AttentionLaunches(memory, staging, modules, params, state, driver.info.shared_per_block)
@@ -59,6 +63,9 @@ class Runner:
         for node in parts.head:
             for name in node.outputs:
                 sizes[name] = widths[name] * 2 * state.limits.padded_logits
+        self._codes = plan_codes((*parts.body, *parts.head), program.network.output)
+        for name in self._codes.codes:
+            sizes[name] //= 2
         crossing = frozenset(name for node in parts.head for name in node.inputs)
         nodes = (*parts.body, *parts.head)
         plan = plan_buffers(nodes, sizes, crossing)
@@ -71,6 +78,12 @@ class Runner:
         self.logits = memory.take(state.limits.padded_logits * self.logits_stride * 4)
         self._floats = self._float_values(parts.head)
         self._linears: list[tuple[bool, _Linear]] = []
+        self._row_scales = self._take_scales(nodes)
+        widest = [
+            widths[node.inputs[0]] for node in nodes if takes_codes(node.op) and node.inputs[0] not in self._codes.codes
+        ]
+        self._scratch = memory.take(max(widest) * state.limits.padded_tokens) if widest else 0
+        self._scales: dict[str, Scales] = {}
         self.nodes = nodes
         self._body = [self._build(node, False) for node in parts.body]
         self._head = [self._build(node, True) for node in parts.head]
@@ -80,10 +93,11 @@ class Runner:
         kinds: dict[tuple[Any, ...], list[_Linear]] = {}
         for in_head, linear in self._linears:
             if in_head == head:
-                kinds.setdefault((linear.n, linear.k, linear.out_float, linear.bias != 0), []).append(linear)
-        for (n, k, out_float, bias), linears in kinds.items():
+                kind = (linear.n, linear.k, linear.out_float, linear.bias != 0, linear.fp8)
+                kinds.setdefault(kind, []).append(linear)
+        for (n, k, out_float, bias, fp8), linears in kinds.items():
             samples = [(linear.w, linear.bias) for linear in linears[:8]]
-            self._gemm.prepare(Shape(n, k, rows, out_float, bias), samples, linears[0].x, linears[0].y)
+            self._gemm.prepare(Shape(n, k, rows, out_float, bias, fp8), samples, linears[0].x, linears[0].y)
 
     def body(self, launch: Launch) -> None:
         for run in self._body:
@@ -124,28 +138,26 @@ class Runner:
                 f"use --backend reference."
             )
         kernel = self._modules.kernel
+        group = self._codes.codes.get(node.outputs[-1])
+        scales = next((self._scales[name] for name in node.inputs if name in self._scales), PLAIN)
+        if group is not None or (scales.columns and not isinstance(op, ops.Attention)):
+            return self._coded(node, x, y, width, group, scales)
         match op:
             case ops.Embedding(weight=name):
                 table, embed = self._params.get(name).ptr, kernel("elementwise", "embedding")
                 return lambda s: embed((s.rows, 1, 1), 128, x[0], table, y[0], width // 8)
             case ops.Linear():
+                if takes_codes(op):
+                    return self._linear_of_codes(node, op, x[0], y[0], width, head)
                 return self._linear(op, x[0], y[0], width, node.outputs[0] in self._floats, head)
             case ops.RMSNorm(weight=name, eps=eps):
-                weight, norm, block = self._params.get(name).ptr, kernel("elementwise", "rms_norm"), _norm_block(width)
+                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("rms_norm", width)
                 return lambda s: norm((s.rows, 1, 1), block, x[0], weight, y[0], width // 8, float(eps))
             case ops.AddRMSNorm(weight=name, eps=eps):
-                weight, norm, block = (
-                    self._params.get(name).ptr,
-                    kernel("elementwise", "add_rms_norm"),
-                    _norm_block(width),
-                )
+                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("add_rms_norm", width)
                 return lambda s: norm((s.rows, 1, 1), block, x[0], x[1], weight, y[0], y[1], width // 8, float(eps))
             case ops.LayerNorm(weight=name, bias=bias_name, eps=eps):
-                weight, norm, block = (
-                    self._params.get(name).ptr,
-                    kernel("elementwise", "layer_norm"),
-                    _norm_block(width),
-                )
+                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("layer_norm", width)
                 bias = 0 if bias_name is None else self._params.get(bias_name).ptr
                 return lambda s: norm((s.rows, 1, 1), block, x[0], weight, bias, y[0], width // 8, float(eps))
             case ops.GatedActivation(kind=kind):
@@ -160,7 +172,7 @@ class Runner:
                 gather, plan = kernel("elementwise", "gather_logits"), self._state.plan
                 return lambda s: gather((s.rows, 1, 1), 128, plan, x[0], y[0], width // 8)
             case ops.Attention():
-                return self._attention.build(op, x, y[0])
+                return self._attention.build(op, x, y[0], scales)
             case ops.Custom():
                 params = [self._params.get(name).ptr for name in op.params]
                 source = custom_source(op, [self._network.widths[name] for name in node.inputs])
@@ -188,6 +200,83 @@ class Runner:
         self._linears.append((head, linear))
         return lambda s: run(Shape(n, linear.k, s.rows, False, bias != 0), linear.w, bias, x, y, n)
 
+    def _row_kernel(self, name: str, width: int) -> tuple[Kernel, int]:
+        """A kernel of elementwise.cu that keeps a row in registers, and its block."""
+        threads, vectors = row_shape(width)
+        return self._modules.kernel("elementwise", name, {"NORM_VECTORS": vectors}), threads
+
+    # --- codes -----------------------------------------------------------------------------------------------------------
+
+    def _take_scales(self, nodes: tuple[Node, ...]) -> dict[str, int]:
+        """A vector of scales, one a token, for each value that a linear takes as codes: it outlives the value."""
+        names = list(dict.fromkeys(node.inputs[0] for node in nodes if takes_codes(node.op)))
+        size = align(4 * max(self._state.limits.padded_tokens, self._state.limits.padded_logits))
+        base = self._memory.take(size * len(names)) if names else 0
+        return {name: base + i * size for i, name in enumerate(names)}
+
+    def _linear_of_codes(self, node: Node, op: ops.Linear, x: int, y: int, n: int, head: bool) -> Run:
+        name, output = node.inputs[0], node.outputs[0]
+        if output in self._floats:
+            raise UnsupportedError(
+                "The CUDA backend takes no FP8 weights that make the logits yet; use --backend reference."
+            )
+        w, columns, fixed = (
+            self._params.get(*op.weights),
+            self._params.columns(op.weights),
+            self._params.fixed(op.weights),
+        )
+        k, code_scales = w.shape[1], self._row_scales[name]
+        rows = 0 if fixed else code_scales
+        codes = x if name in self._codes.codes else self._scratch
+        linear = _Linear(n, k, w.ptr, 0, codes, y, False, True)
+        self._linears.append((head, linear))
+        multiply, kernel = self._gemm.run, self._modules.kernel
+        quantize, block = self._row_kernel("quantize_fp8", k)
+        rescale, bias = kernel("elementwise", "rescale"), self._params.get(*op.biases).ptr if op.biases else 0
+        raw, made = output in self._codes.raw, codes == x
+        if raw:
+            self._scales[output] = Scales(rows, columns)
+
+        def run(s: Launch) -> None:
+            if not made:
+                quantize((s.rows, 1, 1), block, x, codes, code_scales, fixed, k // 8)
+            multiply(Shape(n, k, s.rows, fp8=True), w.ptr, 0, codes, y, n)
+            if not raw:
+                rescale(_flat(s.rows * n), 256, y, rows, columns, bias, s.rows * n // 8, n // 8)
+
+        return run
+
+    def _coded(
+        self, node: Node, x: list[int], y: list[int], width: int, group: tuple[str, ...] | None, scales: Scales
+    ) -> Run:
+        """An operation that makes codes (for the linear of `group`), or reads a product of codes, or both."""
+        op, made = node.op, node.outputs[-1]
+        codes, out = (y[-1], 0) if group is not None else (0, y[-1])
+        fixed = self._params.fixed(group) if group is not None else 0.0
+        to = self._row_scales[made] if group is not None else 0
+        match op:
+            case ops.RMSNorm(weight=name, eps=eps):
+                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("rms_norm_fp8", width)
+                return lambda s: norm((s.rows, 1, 1), block, x[0], weight, codes, to, fixed, width // 8, float(eps))
+            case ops.AddRMSNorm(weight=name, eps=eps):
+                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("add_rms_norm_fp8", width)
+                return lambda s: norm(
+                    (s.rows, 1, 1), block, x[0], scales.rows, scales.columns, x[1], weight, y[0], out, codes, to, fixed, width // 8,
+                    float(eps),
+                )  # fmt: skip
+            case ops.LayerNorm(weight=name, bias=bias_name, eps=eps):
+                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("layer_norm_fp8", width)
+                bias = 0 if bias_name is None else self._params.get(bias_name).ptr
+                return lambda s: norm(
+                    (s.rows, 1, 1), block, x[0], weight, bias, codes, to, fixed, width // 8, float(eps)
+                )
+            case ops.GatedActivation(kind=kind):
+                (gated, block), code = self._row_kernel("gated_activation_fp8", width), ACTIVATIONS[kind]
+                return lambda s: gated(
+                    (s.rows, 1, 1), block, x[0], scales.rows, scales.columns, out, codes, to, fixed, width // 8, code
+                )
+        raise UnsupportedError(f"The CUDA backend has no {type(op).__name__} on codes; use --backend reference.")
+
     def _unary(self, op: ops.Op, x: int, y: int, width: int, on_floats: bool) -> Run:
         what, kind, factor = _SCALE, 0, 0.0
         match op:
@@ -208,8 +297,12 @@ def _flat(elements: int) -> tuple[int, int, int]:
     return (-(-elements // 8 // 256), 1, 1)
 
 
-def _norm_block(width: int) -> int:
-    """Threads of a norm over `width` columns: one 16-byte vector each, up to four where there are more than 1024."""
-    if width > 1024 * 4 * 8:
-        raise UnsupportedError(f"The CUDA backend has norms over at most {1024 * 4 * 8} columns, not {width}.")
-    return min(1024, -(-width // 8 // 32) * 32)
+def row_shape(width: int) -> tuple[int, int]:
+    """Threads, and 16-byte vectors a thread, of a kernel that keeps a row of `width` columns in registers: few enough threads that
+    several rows are in a multiprocessor at once."""
+    vectors = -(-width // 8)
+    for each in (1, 2, 4, 8):
+        threads = -(-vectors // each // 32) * 32
+        if threads <= ROW_THREADS:
+            return threads, each
+    raise UnsupportedError(f"The CUDA backend has norms over at most {ROW_THREADS * 64} columns, not {width}.")

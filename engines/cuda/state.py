@@ -42,6 +42,11 @@ class Limits:
         return self.max_tokens // tokens_per_tile + self.num_slots + 1
 
 
+def kv_itemsize(kv_fp8: bool) -> int:
+    """Bytes of a cell of the cache."""
+    return 1 if kv_fp8 else 2
+
+
 def page_bytes(layers: Sequence[Attention], page_size: int, itemsize: int = 2) -> int:
     """Bytes of one page over all layers, keys and values."""
     return sum(2 * op.num_kv_heads * op.head_dim for op in layers) * page_size * itemsize
@@ -62,12 +67,21 @@ class StepState:
     for layers that are all alike."""
 
     def __init__(
-        self, memory: Memory, limits: Limits, layers: Sequence[Attention], multiprocessors: int, tokens_per_tile: int
+        self,
+        memory: Memory,
+        limits: Limits,
+        layers: Sequence[Attention],
+        multiprocessors: int,
+        tokens_per_tile: int,
+        kv_fp8: bool = False,
+        kv_scales: Sequence[tuple[float, float]] | None = None,
     ) -> None:
         self.limits = limits
+        self.kv_fp8 = kv_fp8
+        self._kv_scales = kv_scales
         op = layers[0]
         self.kv_heads, self.num_layers = op.num_kv_heads, len(layers)
-        self.page_bytes = op.num_kv_heads * limits.page_size * op.head_dim * 2
+        self.page_bytes = op.num_kv_heads * limits.page_size * op.head_dim * kv_itemsize(kv_fp8)
         self.tokens_per_tile = tokens_per_tile
         self.max_splits = max_splits(limits.num_slots, multiprocessors, op.num_kv_heads)
         self.decode_blocks = decode_blocks(op.head_dim) * multiprocessors
@@ -86,6 +100,12 @@ class StepState:
         self.counters = memory.take(self.counter_bytes)
         self.pool_bytes = 2 * len(layers) * limits.num_pages * self.page_bytes
         self.pool = memory.take(self.pool_bytes)
+
+    def scales(self, layer: int) -> tuple[float, float]:
+        """What the codes of a layer's keys and values are multiplied by; 1 in a cache of elements."""
+        if not self.kv_fp8 or self._kv_scales is None:
+            return 1.0, 1.0
+        return self._kv_scales[layer]
 
     def layer(self, layer: int) -> tuple[int, int]:
         """Addresses of a layer's keys and values."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api.errors import ContractError, WeightError
+from engines.api.errors import ContractError, UnsupportedError, WeightError
 from engines.cuda.driver import Driver
 from engines.cuda.memory import Arena, DeviceTensor, Memory, StagingRing, align
 from engines.network import ops
@@ -88,10 +88,31 @@ def groups(program: Program) -> list[tuple[str, ...]]:
     return list(found)
 
 
+def schemes_of(program: Program) -> dict[tuple[str, ...], Scheme]:
+    """The scheme of each group of weights that has one. Raises UnsupportedError for a scheme without kernels."""
+    found = {}
+    for stage in program.stages:
+        for node in stage.nodes if isinstance(stage, Segment) else ():
+            if isinstance(node.op, ops.Linear) and node.op.scheme is not None:
+                scheme = node.op.scheme
+                if scheme.weights != "fp8" or scheme.activations != "fp8" or scheme.pre_scale:
+                    raise UnsupportedError(
+                        f"The CUDA backend does not run {scheme.label} weights yet; use --backend reference."
+                    )
+                found[node.op.weights] = scheme
+    return found
+
+
 def weight_bytes(program: Program) -> int:
     """Size of the arena."""
-    shapes = program.network.params
-    return sum(align(sum(int(np.prod(shapes[name])) for name in group) * 2) for group in groups(program))
+    shapes, schemes, total = program.network.params, schemes_of(program), 0
+    for group in groups(program):
+        size = sum(int(np.prod(shapes[name])) for name in group)
+        if group in schemes:
+            total += align(size) + align(4 * sum(shapes[name][0] for name in group))
+        else:
+            total += align(2 * size)
+    return total
 
 
 class Parameters:
@@ -106,12 +127,19 @@ class Parameters:
         self._fp16 = fp16
         self._places: dict[str, list[DeviceTensor]] = {}
         self._groups: dict[tuple[str, ...], DeviceTensor] = {}
-        shapes = program.network.params
+        self._columns: dict[tuple[str, ...], int] = {}
+        self._fixed: dict[tuple[str, ...], float] = {}
+        shapes, schemes = program.network.params, schemes_of(program)
         arena = Arena(memory, weight_bytes(program))
         dtype = "fp16" if fp16 else "bf16"
         for group in groups(program):
             rows = sum(shapes[name][0] for name in group)
             shape = (rows, *shapes[group[0]][1:])
+            if group in schemes:
+                codes = DeviceTensor(arena.take(int(np.prod(shape))), shape, "fp8", 1)
+                self._groups[group], self._columns[group] = codes, arena.take(4 * rows)
+                self._load_codes(group, schemes[group])
+                continue
             whole = DeviceTensor(arena.take(int(np.prod(shape)) * 2), shape, dtype, 2)
             self._groups[group] = whole
             at = 0
@@ -124,6 +152,35 @@ class Parameters:
 
     def get(self, *names: str) -> DeviceTensor:
         return self._groups[names]
+
+    def columns(self, group: tuple[str, ...]) -> int:
+        """Of a group of codes: what each column of the product is multiplied by, the fixed scale of the input included; float32."""
+        return self._columns[group]
+
+    def fixed(self, group: tuple[str, ...]) -> float:
+        """The scale that the input of a group of codes is rounded with, 0 where each token has its own."""
+        return self._fixed[group]
+
+    def _load_codes(self, group: tuple[str, ...], scheme: Scheme) -> None:
+        codes, load = self._groups[group], self._model.load
+        static = scheme.activation_scale == "static_tensor"
+        # One input, one scale: of joined linears the widest.
+        fixed = max(float(load(f"{name}.input_scale").data.reshape(())) for name in group) if static else 0.0
+        self._fixed[group] = fixed
+        columns, at = [], 0
+        for name in group:
+            tensor = load(name)
+            count = tensor.shape[0]
+            self._upload(tensor.data, codes.rows(at, at + count).ptr)
+            scale = np.broadcast_to(to_float32(load(f"{name}.scale")), (count,))
+            columns.append(scale * np.float32(fixed) if static else scale)
+            at += count
+        self._upload(np.concatenate(columns).astype(np.float32), self._columns[group])
+
+    def _upload(self, data: NDArray[Any], target: int) -> None:
+        flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+        for start in range(0, len(flat), _PIECE):
+            self._staging.upload(flat[start : start + _PIECE], target + start)
 
     def check(self, tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
         """The parameters that checkpoint `tensors` make, all checked, nothing changed. Raises WeightError."""
@@ -152,7 +209,6 @@ class Parameters:
             raise ContractError(
                 f"Parameter {name} is {list(tensor.shape)} where the network has {list(places[0].shape)}."
             )
-        bits = np.ascontiguousarray(to_element(tensor, self._fp16)).reshape(-1).view(np.uint8)
+        bits = to_element(tensor, self._fp16)
         for place in places:
-            for start in range(0, len(bits), _PIECE):
-                self._staging.upload(bits[start : start + _PIECE], place.ptr + start)
+            self._upload(bits, place.ptr)

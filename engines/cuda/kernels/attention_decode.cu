@@ -1,6 +1,6 @@
 // One query token per row against its paged cache: split over keys (flash-decoding), on tensor cores, straight from global memory.
 //
-// A work item is (split of a row, kv head, up to 8 query heads that share it). Its four warps take tiles of 16 keys in turn, each
+// A work item is (split of a row, kv head, up to 8 query heads that share it). Its four warps take tiles of 16 or 32 keys in turn, each
 // with its own running softmax; they are merged in shared memory, and the splits of a row by whichever of its blocks ends last.
 //
 // Products are transposed, so that keys and then dimensions fill the 16 rows and the queries the 8 columns:
@@ -9,6 +9,9 @@
 // neighbouring dimensions of keys g and g + 8 as its part of two k-steps, as long as the query is held alike; and any neighbouring
 // dimensions of the values as rows g and g + 8, as long as the output is stored alike. Every load is 16 bytes. The next keys are on
 // their way while the softmax and the second product run.
+//
+// KV_FP8: the cache holds E4M3 codes. They become float16 in registers, exactly, as the query and the weights of the values do; the
+// scales of keys and values are the caller's, in `scale` and `value_scale`.
 //
 // HEAD_DIM: a multiple of 16 up to 256. GROUP: query heads per kv head. PAGE_SIZE: tokens of a page, a multiple of 16. SOFT_CAP: 1 if
 // scores are capped. ALIBI: 1 if they have linear biases (after the cap).
@@ -30,41 +33,214 @@
 #define ALIBI 0
 #endif
 
+#ifndef KV_FP8
+#define KV_FP8 0
+#endif
+
 #define WARPS 4
-#define TILE 16
+// Runs of 16 keys that a warp reads at a time: codes take half the registers, so twice as many are on their way.
+#ifndef SUBS
+#define SUBS (KV_FP8 && HEAD_DIM <= 128 ? 2 : 1)
+#endif
+#define TILE (16 * SUBS)
 #define QUERIES (GROUP < 8 ? GROUP : 8)           // query heads of an item
 #define QUERY_GROUPS ((GROUP + 7) / 8)            // items per kv head
+#if KV_FP8
+#define KEY_BLOCKS (HEAD_DIM / 64)                // 64 dimensions: one 16-byte load per lane and key
+#define KEY_TAIL (HEAD_DIM % 64 >= 32)            // 32 more: one 8-byte load
+#define KEY_TAIL16 (HEAD_DIM % 32 != 0)           // 16 more: one 4-byte load
+#define KEY_WORDS (HEAD_DIM / 16)                 // registers of a lane and key
+#define VALUE_WORDS (HEAD_DIM / 32)               // a lane's part of a value: 4 * VALUE_WORDS neighbouring dimensions
+#define VALUE_TAIL16 (HEAD_DIM % 32 != 0)         // 16 more: two bytes
+typedef unsigned char cell_t;
+#else
 #define KEY_BLOCKS (HEAD_DIM / 32)                // 32 dimensions: one 16-byte load per lane and key
 #define KEY_TAIL (HEAD_DIM % 32 != 0)             // 16 more: one 8-byte load
 #define VALUE_BLOCKS (HEAD_DIM / 64)              // 64 dimensions: one 16-byte load per lane and key
 #define VALUE_TAIL (HEAD_DIM % 64 >= 32)          // 32 more: one 8-byte load
 #define VALUE_TAIL16 (HEAD_DIM % 32 != 0)         // 16 more: one 4-byte load
 #define TAIL_AT (VALUE_BLOCKS * 64 + VALUE_TAIL * 32)
+typedef u16 cell_t;
+#endif
 #define OUT_TILES (HEAD_DIM / 16)
 #define MERGE_UNROLL 8
 #define MIN_BLOCKS (HEAD_DIM <= 128 ? 4 : 2)      // per multiprocessor; engines/cuda/state.py launches as many
 
+#if KV_FP8
+// Keys g and g + 8 at the lane's dimensions; `k` points at key g.
+struct Keys {
+    u32 word[2][KEY_WORDS];
+    __device__ __forceinline__ void load(const cell_t *k, int t) {
+#pragma unroll
+        for (int n = 0; n < 2; n++) {
+            const cell_t *from = k + n * 8 * HEAD_DIM;
+#pragma unroll
+            for (int b = 0; b < KEY_BLOCKS; b++) {
+                uint4 v = __ldg((const uint4 *)(from + b * 64 + t * 16));
+                word[n][4 * b] = v.x, word[n][4 * b + 1] = v.y, word[n][4 * b + 2] = v.z, word[n][4 * b + 3] = v.w;
+            }
+            if (KEY_TAIL) {
+                uint2 v = __ldg((const uint2 *)(from + KEY_BLOCKS * 64 + t * 8));
+                word[n][4 * KEY_BLOCKS] = v.x, word[n][4 * KEY_BLOCKS + 1] = v.y;
+            }
+            if (KEY_TAIL16) word[n][KEY_WORDS - 1] = __ldg((const u32 *)(from + HEAD_DIM - 16 + t * 4));
+        }
+    }
+};
+// A query at the dimensions that the words of the keys have.
+struct Query {
+    u32 pair[KEY_WORDS][2];
+    __device__ __forceinline__ void load(const u16 *q, int t, bool there) {
+#pragma unroll
+        for (int i = 0; i < KEY_WORDS; i++) {
+            int d = i < 4 * KEY_BLOCKS                     ? i / 4 * 64 + t * 16 + i % 4 * 4
+                    : KEY_TAIL16 && i == KEY_WORDS - 1 ? HEAD_DIM - 16 + t * 4
+                                                       : KEY_BLOCKS * 64 + t * 8 + i % 4 * 4;
+            uint2 v = there ? *(const uint2 *)(q + d) : make_uint2(0, 0);
+            pair[i][0] = half2_of_elements(v.x), pair[i][1] = half2_of_elements(v.y);
+        }
+    }
+    __device__ __forceinline__ void scores(float *s, const Keys &k) const {
+#pragma unroll
+        for (int i = 0; i < KEY_WORDS; i++) {
+            u32 a = k.word[0][i], b = k.word[1][i];
+            mma16816_half(s, half2_of_e4m3x2(a), half2_of_e4m3x2(b), half2_of_e4m3x2(a >> 16), half2_of_e4m3x2(b >> 16), pair[i][0], pair[i][1]);
+        }
+    }
+};
+// Values of keys 2t, 2t + 1, 2t + 8, 2t + 9 at dimensions 4 * VALUE_WORDS * g on; `v` points at key 0.
+struct Values {
+    u32 word[4][VALUE_WORDS + 1];
+    __device__ __forceinline__ void load(const cell_t *v, int base, int end, int g, int t) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            int key = 2 * t + (i & 1) + 8 * (i >> 1);
+            bool there = base + key < end;  // behind the end a page may hold anything, and 0 * NaN is NaN
+            const cell_t *from = v + key * HEAD_DIM + g * (4 * VALUE_WORDS);
+            if (VALUE_WORDS % 4 == 0) {
+#pragma unroll
+                for (int w = 0; w + 3 < VALUE_WORDS; w += 4) {
+                    uint4 x = there ? __ldg((const uint4 *)(from + w * 4)) : make_uint4(0, 0, 0, 0);
+                    word[i][w] = x.x, word[i][w + 1] = x.y, word[i][w + 2] = x.z, word[i][w + 3] = x.w;
+                }
+            } else if (VALUE_WORDS % 2 == 0) {
+#pragma unroll
+                for (int w = 0; w + 1 < VALUE_WORDS; w += 2) {
+                    uint2 x = there ? __ldg((const uint2 *)(from + w * 4)) : make_uint2(0, 0);
+                    word[i][w] = x.x, word[i][w + 1] = x.y;
+                }
+            } else {
+#pragma unroll
+                for (int w = 0; w < VALUE_WORDS; w++) word[i][w] = there ? __ldg((const u32 *)(from + w * 4)) : 0;
+            }
+            if (VALUE_TAIL16) word[i][VALUE_WORDS] = there ? __ldg((const u16 *)(v + key * HEAD_DIM + HEAD_DIM - 16 + g * 2)) : 0;
+        }
+    }
+    __device__ __forceinline__ void add(float (*o)[4], u32 b0, u32 b1) const {
+#pragma unroll
+        for (int w = 0; w < VALUE_WORDS + VALUE_TAIL16; w++)
+#pragma unroll
+            for (int half = 0; half < (w < VALUE_WORDS ? 2 : 1); half++) {
+                u32 x = __byte_perm(word[0][w], word[1][w], half ? 0x7362 : 0x5140);
+                u32 y = __byte_perm(word[2][w], word[3][w], half ? 0x7362 : 0x5140);
+                mma16816_half(o[2 * w + half], half2_of_e4m3x2(x), half2_of_e4m3x2(x >> 16), half2_of_e4m3x2(y), half2_of_e4m3x2(y >> 16), b0, b1);
+            }
+    }
+    // The dimension in row g of output tile i; row g + 8 is the next.
+    static __device__ __forceinline__ int dimension(int i, int g) { return i < 2 * VALUE_WORDS ? g * (4 * VALUE_WORDS) + 2 * i : HEAD_DIM - 16 + g * 2; }
+};
+__device__ __forceinline__ u32 pack_weights(float a, float b) { return pack_half2(a, b); }
+#else
 __device__ __forceinline__ u32 low_pair(u32 a, u32 b) { return __byte_perm(a, b, 0x5410); }
 __device__ __forceinline__ u32 high_pair(u32 a, u32 b) { return __byte_perm(a, b, 0x7632); }
 
-// Of keys g and g + 8: 8 dimensions of each 32, 4 of the last 16. `k`: dimension 8 t of key g.
-__device__ __forceinline__ void load_keys(const u16 *k, int t, uint4 (*kk)[KEY_BLOCKS + 1], uint2 *ktail) {
+// Keys g and g + 8 at the lane's dimensions; `k` points at key g.
+struct Keys {
+    uint4 block[2][KEY_BLOCKS + 1];
+    uint2 tail[2];
+    __device__ __forceinline__ void load(const cell_t *k, int t) {
 #pragma unroll
-    for (int n = 0; n < 2; n++) {
+        for (int n = 0; n < 2; n++) {
 #pragma unroll
-        for (int b = 0; b < KEY_BLOCKS; b++) kk[n][b] = __ldg((const uint4 *)(k + n * 8 * HEAD_DIM + b * 32));
-        if (KEY_TAIL) ktail[n] = __ldg((const uint2 *)(k + n * 8 * HEAD_DIM + KEY_BLOCKS * 32 - t * 4));
+            for (int b = 0; b < KEY_BLOCKS; b++) block[n][b] = __ldg((const uint4 *)(k + n * 8 * HEAD_DIM + b * 32 + t * 8));
+            if (KEY_TAIL) tail[n] = __ldg((const uint2 *)(k + n * 8 * HEAD_DIM + KEY_BLOCKS * 32 + t * 4));
+        }
     }
-}
+};
+// A query at the dimensions that the blocks of the keys have.
+struct Query {
+    uint4 block[KEY_BLOCKS + 1];
+    uint2 tail;
+    __device__ __forceinline__ void load(const u16 *q, int t, bool there) {
+#pragma unroll
+        for (int b = 0; b < KEY_BLOCKS; b++) block[b] = there ? *(const uint4 *)(q + b * 32 + t * 8) : make_uint4(0, 0, 0, 0);
+        if (KEY_TAIL) tail = there ? *(const uint2 *)(q + KEY_BLOCKS * 32 + t * 4) : make_uint2(0, 0);
+    }
+    __device__ __forceinline__ void scores(float *s, const Keys &k) const {
+#pragma unroll
+        for (int b = 0; b < KEY_BLOCKS; b++) {
+            mma16816(s, k.block[0][b].x, k.block[1][b].x, k.block[0][b].y, k.block[1][b].y, block[b].x, block[b].y);
+            mma16816(s, k.block[0][b].z, k.block[1][b].z, k.block[0][b].w, k.block[1][b].w, block[b].z, block[b].w);
+        }
+        if (KEY_TAIL) mma16816(s, k.tail[0].x, k.tail[1].x, k.tail[0].y, k.tail[1].y, tail.x, tail.y);
+    }
+};
+// Values of keys 2t, 2t + 1, 2t + 8, 2t + 9; `v` points at key 0.
+struct Values {
+    uint4 block[4][VALUE_BLOCKS + 1];
+    uint2 tail[4];
+    u32 tail16[4];
+    __device__ __forceinline__ void load(const cell_t *v, int base, int end, int g, int t) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            int key = 2 * t + (i & 1) + 8 * (i >> 1);
+            bool there = base + key < end;  // behind the end a page may hold anything, and 0 * NaN is NaN
+#pragma unroll
+            for (int b = 0; b < VALUE_BLOCKS; b++)
+                block[i][b] = there ? __ldg((const uint4 *)(v + key * HEAD_DIM + b * 64 + g * 8)) : make_uint4(0, 0, 0, 0);
+            if (VALUE_TAIL)
+                tail[i] = there ? __ldg((const uint2 *)(v + key * HEAD_DIM + VALUE_BLOCKS * 64 + g * 4)) : make_uint2(0, 0);
+            if (VALUE_TAIL16) tail16[i] = there ? __ldg((const u32 *)(v + key * HEAD_DIM + TAIL_AT + g * 2)) : 0;
+        }
+    }
+    __device__ __forceinline__ void add(float (*o)[4], u32 b0, u32 b1) const {
+#pragma unroll
+        for (int b = 0; b < VALUE_BLOCKS; b++) {
+            const u32 x0[4] = {block[0][b].x, block[0][b].y, block[0][b].z, block[0][b].w}, x1[4] = {block[1][b].x, block[1][b].y, block[1][b].z, block[1][b].w};
+            const u32 x2[4] = {block[2][b].x, block[2][b].y, block[2][b].z, block[2][b].w}, x3[4] = {block[3][b].x, block[3][b].y, block[3][b].z, block[3][b].w};
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                mma16816(o[b * 4 + j], low_pair(x0[j], x1[j]), high_pair(x0[j], x1[j]), low_pair(x2[j], x3[j]), high_pair(x2[j], x3[j]), b0, b1);
+        }
+        if (VALUE_TAIL) {
+            const u32 x0[2] = {tail[0].x, tail[0].y}, x1[2] = {tail[1].x, tail[1].y};
+            const u32 x2[2] = {tail[2].x, tail[2].y}, x3[2] = {tail[3].x, tail[3].y};
+#pragma unroll
+            for (int j = 0; j < 2; j++)
+                mma16816(o[VALUE_BLOCKS * 4 + j], low_pair(x0[j], x1[j]), high_pair(x0[j], x1[j]), low_pair(x2[j], x3[j]), high_pair(x2[j], x3[j]), b0, b1);
+        }
+        if (VALUE_TAIL16)
+            mma16816(o[OUT_TILES - 1], low_pair(tail16[0], tail16[1]), high_pair(tail16[0], tail16[1]), low_pair(tail16[2], tail16[3]),
+                     high_pair(tail16[2], tail16[3]), b0, b1);
+    }
+    // The dimension in row g of output tile i; row g + 8 is the next. Tile b * 4 + j: b * 64 + g * 8 + 2j; the tails 4 and 2 apart.
+    static __device__ __forceinline__ int dimension(int i, int g) {
+        return i < VALUE_BLOCKS * 4                   ? i / 4 * 64 + g * 8 + i % 4 * 2
+               : VALUE_TAIL16 && i == OUT_TILES - 1 ? TAIL_AT + g * 2
+                                                    : VALUE_BLOCKS * 64 + g * 4 + i % 4 * 2;
+    }
+};
+__device__ __forceinline__ u32 pack_weights(float a, float b) { return pack2(a, b); }
+#endif
 
 // qkv [T, q_stride]: rotated queries in the first columns. out [T, heads HEAD_DIM]. keys, values: a layer's cache.
 // partial [splits, heads, HEAD_DIM] and partial_stat [splits, heads] (top, sum); counters [rows, kv_heads * QUERY_GROUPS], zero between
 // launches. scale: of q.k, times log2(e) unless there is a soft cap. slopes [heads], times log2(e), read if ALIBI.
-// Grid: any; block 128. Persistent: items in turn.
+// value_scale: of the output. Grid: any; block 128. Persistent: items in turn.
 extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_decode(
-    const u16 *qkv, u16 *out, const u16 *keys, const u16 *values, const int *plan, const int *work, float *partial,
+    const u16 *qkv, u16 *out, const cell_t *keys, const cell_t *values, const int *plan, const int *work, float *partial,
     float2 *partial_stat, u32 *counters, int max_rows, int kv_heads, int q_stride, float scale, int window, float soft_cap,
-    const float *slopes) {
+    const float *slopes, float value_scale) {
     __shared__ __align__(16) float merged[WARPS][QUERIES][HEAD_DIM + 4];
     __shared__ float stat[WARPS][2][8];
     __shared__ u32 arrived;
@@ -85,13 +261,8 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_d
         int head = kv_head * GROUP + query_group * 8;
 
         // The queries as B operand of all k-steps: column g is head + g. Columns beyond the group are zero.
-        uint4 q[KEY_BLOCKS + 1];
-        uint2 qtail = make_uint2(0, 0);
-        bool asked = g < QUERIES && query_group * 8 + g < GROUP;
-        const u16 *query = qkv + (u64)row * q_stride + (head + g) * HEAD_DIM;
-#pragma unroll
-        for (int b = 0; b < KEY_BLOCKS; b++) q[b] = asked ? *(const uint4 *)(query + b * 32 + t * 8) : make_uint4(0, 0, 0, 0);
-        if (KEY_TAIL && asked) qtail = *(const uint2 *)(query + KEY_BLOCKS * 32 + t * 4);
+        Query q;
+        q.load(qkv + (u64)row * q_stride + (head + g) * HEAD_DIM, t, g < QUERIES && query_group * 8 + g < GROUP);
         float slope[2];  // of queries 2t, 2t + 1
 #pragma unroll
         for (int c = 0; c < 2; c++)
@@ -101,88 +272,72 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_d
         for (int i = 0; i < OUT_TILES; i++) o[i][0] = o[i][1] = o[i][2] = o[i][3] = 0.f;
 
         int base = begin + (max(begin, seen) - begin) / TILE * TILE + warp * TILE;
-        uint4 kk[2][KEY_BLOCKS + 1];
-        uint2 ktail[2];
-        u64 cell = 0;
-        if (base < end) {
-            cell = ((u64)pages[base / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + base % PAGE_SIZE;
-            load_keys(keys + (cell + g) * HEAD_DIM + t * 8, t, kk, ktail);
+        Keys k[SUBS];
+        u64 cell[SUBS];
+#pragma unroll
+        for (int u = 0; u < SUBS; u++) {
+            int at = base + 16 * u;
+            cell[u] = 0;
+            if (at >= end) continue;
+            cell[u] = ((u64)pages[at / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + at % PAGE_SIZE;
+            k[u].load(keys + (cell[u] + g) * HEAD_DIM, t);
         }
         for (; base < end; base += WARPS * TILE) {
-            const u16 *v = values + cell * HEAD_DIM;
-            int next = base + WARPS * TILE;
-            if (next < end) cell = ((u64)pages[next / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + next % PAGE_SIZE;
-            uint4 vv[4][VALUE_BLOCKS + 1];
-            uint2 vtail[4];
-            u32 vtail16[4];
+            Values v[SUBS];
+            float s[SUBS][4];  // (key g, queries 2t, 2t + 1), (key g + 8, the same)
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                int key = 2 * t + (i & 1) + 8 * (i >> 1);
-                bool there = base + key < end;  // behind the end a page may hold anything, and 0 * NaN is NaN
-#pragma unroll
-                for (int b = 0; b < VALUE_BLOCKS; b++)
-                    vv[i][b] = there ? __ldg((const uint4 *)(v + key * HEAD_DIM + b * 64 + g * 8)) : make_uint4(0, 0, 0, 0);
-                if (VALUE_TAIL)
-                    vtail[i] = there ? __ldg((const uint2 *)(v + key * HEAD_DIM + VALUE_BLOCKS * 64 + g * 4)) : make_uint2(0, 0);
-                if (VALUE_TAIL16) vtail16[i] = there ? __ldg((const u32 *)(v + key * HEAD_DIM + TAIL_AT + g * 2)) : 0;
+            for (int u = 0; u < SUBS; u++) {
+                const cell_t *from = values + cell[u] * HEAD_DIM;
+                int next = base + WARPS * TILE + 16 * u;
+                if (next < end) cell[u] = ((u64)pages[next / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + next % PAGE_SIZE;
+                v[u].load(from, base + 16 * u, end, g, t);
             }
-            float s[4] = {0.f, 0.f, 0.f, 0.f};  // (key g, queries 2t, 2t + 1), (key g + 8, the same)
 #pragma unroll
-            for (int b = 0; b < KEY_BLOCKS; b++) {
-                mma16816(s, kk[0][b].x, kk[1][b].x, kk[0][b].y, kk[1][b].y, q[b].x, q[b].y);
-                mma16816(s, kk[0][b].z, kk[1][b].z, kk[0][b].w, kk[1][b].w, q[b].z, q[b].w);
+            for (int u = 0; u < SUBS; u++) {
+                s[u][0] = s[u][1] = s[u][2] = s[u][3] = 0.f;
+                q.scores(s[u], k[u]);
+                if (base + WARPS * TILE + 16 * u < end) k[u].load(keys + (cell[u] + g) * HEAD_DIM, t);
             }
-            if (KEY_TAIL) mma16816(s, ktail[0].x, ktail[1].x, ktail[0].y, ktail[1].y, qtail.x, qtail.y);
-            if (next < end) load_keys(keys + (cell + g) * HEAD_DIM + t * 8, t, kk, ktail);
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                int key = base + g + 8 * (i >> 1);
-                float x = s[i] * scale;
-                if (SOFT_CAP) x = soft_cap * tanhf(x / soft_cap) * 1.4426950408889634f;
-                if (ALIBI) x += slope[i & 1] * (key - length + 1);
-                s[i] = key >= end || key < seen ? NEG_INF : x;
-            }
-            float p[4];
+            for (int u = 0; u < SUBS; u++)
+#pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    int key = base + 16 * u + g + 8 * (i >> 1);
+                    float x = s[u][i] * scale;
+                    if (SOFT_CAP) x = soft_cap * tanhf(x / soft_cap) * 1.4426950408889634f;
+                    if (ALIBI) x += slope[i & 1] * (key - length + 1);
+                    s[u][i] = key >= end || key < seen ? NEG_INF : x;
+                }
 #pragma unroll
             for (int c = 0; c < 2; c++) {
-                float m = fmaxf(s[c], s[2 + c]);
+                float m = fmaxf(s[0][c], s[0][2 + c]);
+#pragma unroll
+                for (int u = 1; u < SUBS; u++) m = fmaxf(m, fmaxf(s[u][c], s[u][2 + c]));
                 m = fmaxf(m, __shfl_xor_sync(FULL_MASK, m, 4));
                 m = fmaxf(m, __shfl_xor_sync(FULL_MASK, m, 8));
                 m = fmaxf(m, __shfl_xor_sync(FULL_MASK, m, 16));
                 m = fmaxf(m, top[c]);
                 float safe = m == NEG_INF ? 0.f : m, shrink = fast_exp2(top[c] - safe);
-                p[c] = fast_exp2(s[c] - safe);
-                p[2 + c] = fast_exp2(s[2 + c] - safe);
                 top[c] = m;
-                sum[c] = sum[c] * shrink + p[c] + p[2 + c];
+                sum[c] *= shrink;
+#pragma unroll
+                for (int u = 0; u < SUBS; u++) {
+                    s[u][c] = fast_exp2(s[u][c] - safe);
+                    s[u][2 + c] = fast_exp2(s[u][2 + c] - safe);
+                    sum[c] += s[u][c] + s[u][2 + c];
+                }
 #pragma unroll
                 for (int i = 0; i < OUT_TILES; i++) {
                     o[i][c] *= shrink;
                     o[i][2 + c] *= shrink;
                 }
             }
-            u32 b0 = transpose8(pack2(p[0], p[1])), b1 = transpose8(pack2(p[2], p[3]));
 #pragma unroll
-            for (int b = 0; b < VALUE_BLOCKS; b++) {
-                const u32 x0[4] = {vv[0][b].x, vv[0][b].y, vv[0][b].z, vv[0][b].w}, x1[4] = {vv[1][b].x, vv[1][b].y, vv[1][b].z, vv[1][b].w};
-                const u32 x2[4] = {vv[2][b].x, vv[2][b].y, vv[2][b].z, vv[2][b].w}, x3[4] = {vv[3][b].x, vv[3][b].y, vv[3][b].z, vv[3][b].w};
-#pragma unroll
-                for (int j = 0; j < 4; j++)
-                    mma16816(o[b * 4 + j], low_pair(x0[j], x1[j]), high_pair(x0[j], x1[j]), low_pair(x2[j], x3[j]), high_pair(x2[j], x3[j]), b0, b1);
-            }
-            if (VALUE_TAIL) {
-                const u32 x0[2] = {vtail[0].x, vtail[0].y}, x1[2] = {vtail[1].x, vtail[1].y};
-                const u32 x2[2] = {vtail[2].x, vtail[2].y}, x3[2] = {vtail[3].x, vtail[3].y};
-#pragma unroll
-                for (int j = 0; j < 2; j++)
-                    mma16816(o[VALUE_BLOCKS * 4 + j], low_pair(x0[j], x1[j]), high_pair(x0[j], x1[j]), low_pair(x2[j], x3[j]), high_pair(x2[j], x3[j]), b0, b1);
-            }
-            if (VALUE_TAIL16)
-                mma16816(o[OUT_TILES - 1], low_pair(vtail16[0], vtail16[1]), high_pair(vtail16[0], vtail16[1]),
-                         low_pair(vtail16[2], vtail16[3]), high_pair(vtail16[2], vtail16[3]), b0, b1);
+            for (int u = 0; u < SUBS; u++)
+                v[u].add(o, transpose8(pack_weights(s[u][0], s[u][1])), transpose8(pack_weights(s[u][2], s[u][3])));
         }
 
-        // Merge the warps. Tile b * 4 + j holds, in row g, dimension b * 64 + g * 8 + 2j, in row g + 8 the next; the tails 4 and 2 apart.
+        // Merge the warps.
 #pragma unroll
         for (int c = 0; c < 2; c++) {
             float total = sum[c];
@@ -197,10 +352,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_d
             if (query < QUERIES) {
 #pragma unroll
                 for (int i = 0; i < OUT_TILES; i++) {
-                    int d = i < VALUE_BLOCKS * 4                       ? i / 4 * 64 + g * 8 + i % 4 * 2
-                            : VALUE_TAIL16 && i == OUT_TILES - 1 ? TAIL_AT + g * 2
-                                                                 : VALUE_BLOCKS * 64 + g * 4 + i % 4 * 2;
-                    *(float2 *)&merged[warp][query][d] = make_float2(o[i][c], o[i][2 + c]);
+                    *(float2 *)&merged[warp][query][Values::dimension(i, g)] = make_float2(o[i][c], o[i][2 + c]);
                 }
             }
         }
@@ -221,7 +373,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_d
                 value[0] += m.x * share, value[1] += m.y * share, value[2] += m.z * share, value[3] += m.w * share;
             }
             if (splits == 1) {
-                float inverse = 1.f / all_sum;
+                float inverse = value_scale / all_sum;
                 *(uint2 *)(out + ((u64)row * heads + head + h) * HEAD_DIM + d) =
                     make_uint2(pack2(value[0] * inverse, value[1] * inverse), pack2(value[2] * inverse, value[3] * inverse));
             } else {
@@ -266,7 +418,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_d
                             value[0] += m[i].x * share, value[1] += m[i].y * share, value[2] += m[i].z * share, value[3] += m[i].w * share;
                         }
                     }
-                    float inverse = 1.f / all_sum;
+                    float inverse = value_scale / all_sum;
                     *(uint2 *)(out + ((u64)row * heads + head + h) * HEAD_DIM + d) =
                         make_uint2(pack2(value[0] * inverse, value[1] * inverse), pack2(value[2] * inverse, value[3] * inverse));
                 }

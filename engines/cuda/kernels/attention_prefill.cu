@@ -4,6 +4,9 @@
 // m / GROUP, head kv_head * GROUP + m % GROUP, so keys and values are read once for all of them. Key tiles of 64 are gathered from
 // their pages into shared memory, two stages deep, 16-byte chunks swizzled so that no access conflicts.
 //
+// KV_FP8: the cache holds E4M3 codes, which become float16 on their way to shared memory, exactly; the query and the weights of the
+// values do so too. The scales of keys and values are the caller's, in `scale` and `value_scale`.
+//
 // HEAD_DIM: a multiple of 16 up to 256. GROUP: query heads per kv head, at most TILE_ROWS. PAGE_SIZE: tokens of a page.
 // TILE_KEYS: 64, or 32 or 16 where shared memory is short. SOFT_CAP: 1 if scores are capped. ALIBI: 1 if they have linear biases.
 #include "common.cuh"
@@ -31,6 +34,10 @@
 #define TILE_KEYS 64
 #endif
 
+#ifndef KV_FP8
+#define KV_FP8 0
+#endif
+
 #define TILE_ROWS (16 * WARPS)
 #define TILE_TOKENS (TILE_ROWS / GROUP)
 #define CHUNKS (HEAD_DIM / 8)
@@ -38,32 +45,51 @@
 #define ROW_CHUNKS (CHUNKS > 4 ? (CHUNKS + 7) / 8 * 8 : CHUNKS)
 #define STEPS (HEAD_DIM / 16)
 
+#if KV_FP8
+typedef unsigned char cell_t;
+#define product mma16816_half
+#define pack_weights pack_half2
+// Eight cells to shared memory.
+__device__ __forceinline__ void copy_cells(u32 shared, const cell_t *from, bool there) {
+    uint2 v = there ? __ldg((const uint2 *)from) : make_uint2(0, 0);
+    asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(shared), "r"(half2_of_e4m3x2(v.x)), "r"(half2_of_e4m3x2(v.x >> 16)),
+                 "r"(half2_of_e4m3x2(v.y)), "r"(half2_of_e4m3x2(v.y >> 16)) : "memory");
+}
+__device__ __forceinline__ u32 query_pair(u32 q) { return half2_of_elements(q); }
+#else
+typedef u16 cell_t;
+#define product mma16816
+#define pack_weights pack2
+__device__ __forceinline__ void copy_cells(u32 shared, const cell_t *from, bool there) { copy16_async(shared, from, there); }
+__device__ __forceinline__ u32 query_pair(u32 q) { return q; }
+#endif
+
 // Address of 16-byte chunk `chunk` of row `row` in a [TILE_KEYS, HEAD_DIM] tile at `base`.
 __device__ __forceinline__ u32 place(u32 base, int row, int chunk) {
     int swizzle = ROW_CHUNKS >= 8 ? row & 7 : ROW_CHUNKS == 4 ? (row >> 1) & 3 : 0;
     return base + (u32)(row * ROW_CHUNKS + (chunk ^ swizzle)) * 16;
 }
 
-__device__ __forceinline__ void fetch(u32 shared, const u16 *pool, const int *pages, int kv_heads, int kv_head, int base,
+__device__ __forceinline__ void fetch(u32 shared, const cell_t *pool, const int *pages, int kv_heads, int kv_head, int base,
                                       int length) {
 #pragma unroll
     for (int i = threadIdx.x; i < TILE_KEYS * CHUNKS; i += 32 * WARPS) {
         int key = i / CHUNKS, chunk = i - key * CHUNKS, at = base + key;
         bool there = at < length;
-        const u16 *from = pool;
+        const cell_t *from = pool;
         if (there)
             from += (((u64)pages[(u32)at / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + (u32)at % PAGE_SIZE) * HEAD_DIM + chunk * 8;
-        copy16_async(place(shared, key, chunk), from, there);
+        copy_cells(place(shared, key, chunk), from, there);
     }
 }
 
 // qkv [T, q_stride]: rotated queries in the first columns. out [T, kv_heads GROUP HEAD_DIM]. keys, values: a layer's cache, this step's
 // tokens already written. scale: of q.k, times log2(e) unless there is a soft cap. slopes [heads], times log2(e),
-// read if ALIBI. Dynamic shared memory 4 * TILE_KEYS * ROW_CHUNKS * 16.
+// read if ALIBI. value_scale: of the output. Dynamic shared memory 4 * TILE_KEYS * ROW_CHUNKS * 16.
 // Grid: any; block 32 * WARPS. Persistent: items in turn.
 extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
-    const u16 *qkv, u16 *out, const u16 *keys, const u16 *values, const int *plan, const int *work, int max_rows, int max_splits, int kv_heads,
-    int q_stride, float scale, int window, float soft_cap, const float *slopes) {
+    const u16 *qkv, u16 *out, const cell_t *keys, const cell_t *values, const int *plan, const int *work, int max_rows, int max_splits, int kv_heads,
+    int q_stride, float scale, int window, float soft_cap, const float *slopes, float value_scale) {
     extern __shared__ uint4 tiles[];
     const u32 tile_bytes = TILE_KEYS * ROW_CHUNKS * 16;
     u32 shared = shared_address(tiles);
@@ -96,8 +122,8 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
             const u32 *from = (const u32 *)(qkv + token[upper] * q_stride + head[upper] * HEAD_DIM);
 #pragma unroll
             for (int k = 0; k < STEPS; k++) {
-                q[k][upper] = there ? from[k * 8 + t] : 0;
-                q[k][2 + upper] = there ? from[k * 8 + 4 + t] : 0;
+                q[k][upper] = there ? query_pair(from[k * 8 + t]) : 0;
+                q[k][2 + upper] = there ? query_pair(from[k * 8 + 4 + t]) : 0;
             }
         }
         float o[CHUNKS][4], top[2] = {NEG_INF, NEG_INF}, sum[2] = {0.f, 0.f};
@@ -130,8 +156,8 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
                     u32 b[4];  // keys 16 n .. + 7: chunks 2k, 2k + 1; keys + 8: the same
                     int r = n * 16 + (lane >> 4) * 8 + (lane & 7), c = 2 * k + ((lane >> 3) & 1);
                     ldmatrix4(place(k_tile, r, c), b);
-                    mma16816(s[2 * n], q[k][0], q[k][1], q[k][2], q[k][3], b[0], b[1]);
-                    mma16816(s[2 * n + 1], q[k][0], q[k][1], q[k][2], q[k][3], b[2], b[3]);
+                    product(s[2 * n], q[k][0], q[k][1], q[k][2], q[k][3], b[0], b[1]);
+                    product(s[2 * n + 1], q[k][0], q[k][1], q[k][2], q[k][3], b[2], b[3]);
                 }
             bool border = base + TILE_KEYS > low + 1 || window > 0;  // some row does not see all of this tile
 #pragma unroll
@@ -174,15 +200,15 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
             }
 #pragma unroll
             for (int k = 0; k < TILE_KEYS / 16; k++) {
-                u32 a0 = pack2(s[2 * k][0], s[2 * k][1]), a1 = pack2(s[2 * k][2], s[2 * k][3]);
-                u32 a2 = pack2(s[2 * k + 1][0], s[2 * k + 1][1]), a3 = pack2(s[2 * k + 1][2], s[2 * k + 1][3]);
+                u32 a0 = pack_weights(s[2 * k][0], s[2 * k][1]), a1 = pack_weights(s[2 * k][2], s[2 * k][3]);
+                u32 a2 = pack_weights(s[2 * k + 1][0], s[2 * k + 1][1]), a3 = pack_weights(s[2 * k + 1][2], s[2 * k + 1][3]);
 #pragma unroll
                 for (int n = 0; n < CHUNKS / 2; n++) {
                     u32 b[4];  // keys 16 k .. + 7, + 8 .. + 15 of chunk 2n; the same of chunk 2n + 1
                     int r = k * 16 + ((lane >> 3) & 1) * 8 + (lane & 7), c = 2 * n + (lane >> 4);
                     ldmatrix4_trans(place(v_tile, r, c), b);
-                    mma16816(o[2 * n], a0, a1, a2, a3, b[0], b[1]);
-                    mma16816(o[2 * n + 1], a0, a1, a2, a3, b[2], b[3]);
+                    product(o[2 * n], a0, a1, a2, a3, b[0], b[1]);
+                    product(o[2 * n + 1], a0, a1, a2, a3, b[2], b[3]);
                 }
             }
             __syncthreads();  // this stage is fetched into again
@@ -194,7 +220,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
             total += __shfl_xor_sync(FULL_MASK, total, 1);
             total += __shfl_xor_sync(FULL_MASK, total, 2);
             if (position[upper] < 0) continue;
-            float inverse = 1.f / total;
+            float inverse = value_scale / total;
             u32 *to = (u32 *)(out + (token[upper] * kv_heads * GROUP + head[upper]) * HEAD_DIM);
 #pragma unroll
             for (int i = 0; i < CHUNKS; i++) to[i * 4 + t] = pack2(o[i][2 * upper] * inverse, o[i][2 * upper + 1] * inverse);

@@ -78,6 +78,77 @@ __device__ __forceinline__ uint4 pack8(const float *x) {
     return make_uint4(pack2(x[0], x[1]), pack2(x[2], x[3]), pack2(x[4], x[5]), pack2(x[6], x[7]));
 }
 
+// --- 8 bits: E4M3 (no infinities, greatest 448, NaN 0x7f) -------------------------------------------------------------------
+
+// Two floats to codes, round to nearest even, beyond 448 the greatest; the first in the low byte.
+__device__ __forceinline__ u16 to_e4m3x2(float lo, float hi) {
+#if ARCH >= 890
+    u16 r;
+    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(r) : "f"(hi), "f"(lo));
+    return r;
+#else
+    u32 r = 0;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        float x = i ? hi : lo;
+        u32 u = __float_as_uint(x), sign = u >> 31 << 7, code;
+        float size = fminf(fabsf(x), 448.f);
+        if (x != x) code = 0x7f;
+        else if (size < 0.015625f) code = (u32)__float2int_rn(size * 512.f);
+        else {
+            u = __float_as_uint(size);
+            code = ((u + 0x7ffffu + ((u >> 20) & 1u)) >> 20) - (120u << 3);
+        }
+        r |= (sign | code) << (8 * i);
+    }
+    return (u16)r;
+#endif
+}
+
+// Two codes (the low 16 bits of r) to two float16, exactly.
+__device__ __forceinline__ u32 half2_of_e4m3x2(u32 r) {
+#if ARCH >= 890
+    u32 h;
+    asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(h) : "h"((u16)r));
+    return h;
+#else
+    u32 wide = __byte_perm(r, 0, 0x1404), h = (wide & 0x80008000u) | ((wide >> 1) & 0x3f803f80u);  // 2^-8 of the value
+    asm("mul.f16x2 %0, %0, %1;" : "+r"(h) : "r"(0x5c005c00u));
+    return h;
+#endif
+}
+
+// Two floats to float16, the first in the low half.
+__device__ __forceinline__ u32 pack_half2(float lo, float hi) {
+#if ARCH >= 800
+    u32 r;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(hi), "f"(lo));
+    return r;
+#else
+    u16 a, b;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(a) : "f"(lo));
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(b) : "f"(hi));
+    return (u32)a | ((u32)b << 16);
+#endif
+}
+
+// Two elements to float16.
+__device__ __forceinline__ u32 half2_of_elements(u32 r) {
+#if ELEM_FP16
+    return r;
+#else
+    float lo, hi;
+    unpack2(r, lo, hi);
+    return pack_half2(lo, hi);
+#endif
+}
+
+// Eight floats to codes.
+__device__ __forceinline__ uint2 pack8_e4m3(const float *x) {
+    return make_uint2((u32)to_e4m3x2(x[0], x[1]) | (u32)to_e4m3x2(x[2], x[3]) << 16,
+                      (u32)to_e4m3x2(x[4], x[5]) | (u32)to_e4m3x2(x[6], x[7]) << 16);
+}
+
 // --- tensor cores ----------------------------------------------------------------------------------------------------------
 
 #if ARCH < 800 && !ELEM_FP16
@@ -112,6 +183,34 @@ __device__ __forceinline__ void mma16816(float *c, u32 a0, u32 a1, u32 a2, u32 a
     asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
                  : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                  : "r"(half2_of(a2)), "r"(half2_of(a3)), "r"(half2_of(b1)));
+#endif
+}
+
+// The same on float16, whatever the element type.
+__device__ __forceinline__ void mma16816_half(float *c, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+#if ARCH >= 800
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#else
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a0), "r"(a1), "r"(b0));
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a2), "r"(a3), "r"(b1));
+#endif
+}
+
+// c [16 x 8] += a [16 x 32] b [32 x 8] on E4M3 codes, four to a register in an order of k that a and b share.
+__device__ __forceinline__ void mma16832_e4m3(float *c, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+#if ARCH >= 890
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#else
+    mma16816_half(c, half2_of_e4m3x2(a0), half2_of_e4m3x2(a1), half2_of_e4m3x2(a0 >> 16), half2_of_e4m3x2(a1 >> 16),
+                  half2_of_e4m3x2(b0), half2_of_e4m3x2(b0 >> 16));
+    mma16816_half(c, half2_of_e4m3x2(a2), half2_of_e4m3x2(a3), half2_of_e4m3x2(a2 >> 16), half2_of_e4m3x2(a3 >> 16),
+                  half2_of_e4m3x2(b1), half2_of_e4m3x2(b1 >> 16));
 #endif
 }
 
@@ -176,6 +275,21 @@ __device__ __forceinline__ float warp_max(float x) {
 #pragma unroll
     for (int i = 16; i; i >>= 1) x = fmaxf(x, __shfl_xor_sync(FULL_MASK, x, i));
     return x;
+}
+
+// The greatest of non-negative x over a block of whole warps, as `block_sum`.
+__device__ __forceinline__ float block_max(float x, float *scratch) {
+    int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
+    x = warp_max(x);
+    __syncthreads();
+    if (lane == 0) scratch[warp] = x;
+    __syncthreads();
+    if (warp == 0) {
+        x = warp_max(lane < (int)(blockDim.x >> 5) ? scratch[lane] : 0.f);
+        if (lane == 0) scratch[32] = x;
+    }
+    __syncthreads();
+    return scratch[32];
 }
 
 // Over a block of whole warps; `scratch` 33 floats of shared memory. Every thread gets the result; safe to call in sequence.

@@ -16,31 +16,87 @@ extern "C" __global__ void gather_logits(const int *plan, const uint4 *x, uint4 
     for (int i = threadIdx.x; i < width8; i += blockDim.x) to[i] = row[i];
 }
 
-#define NORM_VECTORS 4  // 16-byte vectors a thread keeps in registers: columns <= 1024 * 4 * 8
+// 16-byte vectors of a row that a thread keeps in registers: columns <= threads * NORM_VECTORS * 8.
+#ifndef NORM_VECTORS
+#define NORM_VECTORS 4
+#endif
+// A row is latency; several in a multiprocessor hide it, so registers are kept few.
+#define ROW_BOUNDS __launch_bounds__(512, NORM_VECTORS < 8 ? 3 : 1)
 
-// MODE 0: out = rms_norm(x) * weight. MODE 1: sum = x + residual (rounded), out = rms_norm(sum) * weight. MODE 2: layer_norm(x).
-template <int MODE>
-__device__ void norm(const uint4 *x, const uint4 *residual, const uint4 *weight, const uint4 *bias, uint4 *sum, uint4 *out,
-                     int width8, float eps) {
-    __shared__ float scratch[33];
-    u64 base = (u64)blockIdx.x * width8;
-    float v[NORM_VECTORS][8], total = 0.f;
+// How a product of codes lies in memory: element * rows[row] * columns[column] is its value. columns null: the value itself.
+struct Scales {
+    const float *rows, *columns;
+    __device__ __forceinline__ bool any() const { return columns != 0; }
+    __device__ __forceinline__ void apply(float *x, u64 row, int column) const {
+        float r = rows ? rows[row] : 1.f;
+        const float4 *c = (const float4 *)(columns + column);
+        float4 a = __ldg(c), b = __ldg(c + 1);
+        x[0] *= r * a.x, x[1] *= r * a.y, x[2] *= r * a.z, x[3] *= r * a.w;
+        x[4] *= r * b.x, x[5] *= r * b.y, x[6] *= r * b.z, x[7] *= r * b.w;
+    }
+};
+
+// Where a row goes as E4M3 codes: its greatest size is 448 and its scale goes to scales[row], or the scale is `fixed` if that is
+// not 0 (greater values saturate). codes null: it does not.
+struct Codes {
+    uint2 *codes;
+    float *scales, fixed;
+};
+
+// A row of elements in registers as codes: vector threadIdx.x + j * blockDim.x is v[j].
+__device__ __forceinline__ void write_codes(const Codes &to, const uint4 *v, int width8, float *scratch) {
+    float scale = to.fixed, x[8];
+    if (scale == 0.f) {
+        float top = 0.f;
+#pragma unroll
+        for (int j = 0; j < NORM_VECTORS; j++) {
+            if (threadIdx.x + j * blockDim.x >= width8) break;
+            unpack8(v[j], x);
+#pragma unroll
+            for (int k = 0; k < 8; k++) top = fmaxf(top, fabsf(x[k]));
+        }
+        top = block_max(top, scratch);
+        scale = fmaxf(top / 448.f, 1e-12f);
+        if (threadIdx.x == 0) to.scales[blockIdx.x] = scale;
+    }
+    float inverse = 1.f / scale;
 #pragma unroll
     for (int j = 0; j < NORM_VECTORS; j++) {
         int i = threadIdx.x + j * blockDim.x;
         if (i >= width8) break;
-        unpack8(x[base + i], v[j]);
+        unpack8(v[j], x);
+#pragma unroll
+        for (int k = 0; k < 8; k++) x[k] *= inverse;
+        to.codes[(u64)blockIdx.x * width8 + i] = pack8_e4m3(x);
+    }
+}
+
+// MODE 0: out = rms_norm(x) * weight. MODE 1: sum = x + residual (rounded), out = rms_norm(sum) * weight. MODE 2: layer_norm(x).
+template <int MODE>
+__device__ void norm(const uint4 *x, Scales scales, const uint4 *residual, const uint4 *weight, const uint4 *bias, uint4 *sum,
+                     uint4 *out, Codes codes, int width8, float eps) {
+    __shared__ float scratch[33];
+    u64 base = (u64)blockIdx.x * width8;
+    uint4 row[NORM_VECTORS];
+    float v[8], total = 0.f;
+#pragma unroll
+    for (int j = 0; j < NORM_VECTORS; j++) {
+        int i = threadIdx.x + j * blockDim.x;
+        if (i >= width8) break;
+        row[j] = x[base + i];
         if (MODE == 1) {
             float r[8];
+            unpack8(row[j], v);
             unpack8(residual[base + i], r);
+            if (scales.any()) scales.apply(v, blockIdx.x, i * 8);
 #pragma unroll
-            for (int k = 0; k < 8; k++) v[j][k] += r[k];
-            uint4 rounded = pack8(v[j]);
-            sum[base + i] = rounded;
-            unpack8(rounded, v[j]);
+            for (int k = 0; k < 8; k++) v[k] += r[k];
+            row[j] = pack8(v);
+            sum[base + i] = row[j];
         }
+        unpack8(row[j], v);
 #pragma unroll
-        for (int k = 0; k < 8; k++) total += MODE == 2 ? v[j][k] : v[j][k] * v[j][k];
+        for (int k = 0; k < 8; k++) total += MODE == 2 ? v[k] : v[k] * v[k];
     }
     total = block_sum(total, scratch);
     float mean = 0.f;
@@ -50,8 +106,9 @@ __device__ void norm(const uint4 *x, const uint4 *residual, const uint4 *weight,
 #pragma unroll
         for (int j = 0; j < NORM_VECTORS; j++) {
             if (threadIdx.x + j * blockDim.x >= width8) break;
+            unpack8(row[j], v);
 #pragma unroll
-            for (int k = 0; k < 8; k++) total += (v[j][k] - mean) * (v[j][k] - mean);
+            for (int k = 0; k < 8; k++) total += (v[k] - mean) * (v[k] - mean);
         }
         total = block_sum(total, scratch);
     }
@@ -61,30 +118,80 @@ __device__ void norm(const uint4 *x, const uint4 *residual, const uint4 *weight,
         int i = threadIdx.x + j * blockDim.x;
         if (i >= width8) break;
         float w[8], b[8];
+        unpack8(row[j], v);
         unpack8(weight[i], w);
         if (MODE == 2 && bias) unpack8(bias[i], b);
 #pragma unroll
         for (int k = 0; k < 8; k++) {
-            v[j][k] = (v[j][k] - mean) * inverse * w[k];
-            if (MODE == 2 && bias) v[j][k] += b[k];
+            v[k] = (v[k] - mean) * inverse * w[k];
+            if (MODE == 2 && bias) v[k] += b[k];
         }
-        out[base + i] = pack8(v[j]);
+        row[j] = pack8(v);
+        if (!codes.codes) out[base + i] = row[j];
     }
+    if (codes.codes) write_codes(codes, row, width8, scratch);
 }
 
 // Grid (rows), block a multiple of 32 with block * NORM_VECTORS >= width8. `out` may be `x`; `sum` may be `residual`.
-extern "C" __global__ void __launch_bounds__(1024) rms_norm(const uint4 *x, const uint4 *weight, uint4 *out, int width8, float eps) {
-    norm<0>(x, 0, weight, 0, 0, out, width8, eps);
+extern "C" __global__ void ROW_BOUNDS rms_norm(const uint4 *x, const uint4 *weight, uint4 *out, int width8, float eps) {
+    norm<0>(x, {}, 0, weight, 0, 0, out, {}, width8, eps);
 }
 
-extern "C" __global__ void __launch_bounds__(1024) add_rms_norm(const uint4 *x, const uint4 *residual, const uint4 *weight,
+extern "C" __global__ void ROW_BOUNDS add_rms_norm(const uint4 *x, const uint4 *residual, const uint4 *weight,
                                                                 uint4 *sum, uint4 *out, int width8, float eps) {
-    norm<1>(x, residual, weight, 0, sum, out, width8, eps);
+    norm<1>(x, {}, residual, weight, 0, sum, out, {}, width8, eps);
 }
 
-extern "C" __global__ void __launch_bounds__(1024) layer_norm(const uint4 *x, const uint4 *weight, const uint4 *bias, uint4 *out,
+extern "C" __global__ void ROW_BOUNDS layer_norm(const uint4 *x, const uint4 *weight, const uint4 *bias, uint4 *out,
                                                               int width8, float eps) {
-    norm<2>(x, 0, weight, bias, 0, out, width8, eps);
+    norm<2>(x, {}, 0, weight, bias, 0, out, {}, width8, eps);
+}
+
+// The same into codes, or from a product of codes (x_columns not null), or both. `out` where `codes` is null.
+extern "C" __global__ void ROW_BOUNDS rms_norm_fp8(const uint4 *x, const uint4 *weight, uint2 *codes, float *code_scales,
+                                                                float fixed, int width8, float eps) {
+    norm<0>(x, {}, 0, weight, 0, 0, 0, {codes, code_scales, fixed}, width8, eps);
+}
+
+extern "C" __global__ void ROW_BOUNDS add_rms_norm_fp8(
+    const uint4 *x, const float *x_rows, const float *x_columns, const uint4 *residual, const uint4 *weight, uint4 *sum, uint4 *out,
+    uint2 *codes, float *code_scales, float fixed, int width8, float eps) {
+    norm<1>(x, {x_rows, x_columns}, residual, weight, 0, sum, out, {codes, code_scales, fixed}, width8, eps);
+}
+
+extern "C" __global__ void ROW_BOUNDS layer_norm_fp8(const uint4 *x, const uint4 *weight, const uint4 *bias, uint2 *codes,
+                                                                  float *code_scales, float fixed, int width8, float eps) {
+    norm<2>(x, {}, 0, weight, bias, 0, 0, {codes, code_scales, fixed}, width8, eps);
+}
+
+// Elements to codes. Grid and block as above.
+extern "C" __global__ void ROW_BOUNDS quantize_fp8(const uint4 *x, uint2 *codes, float *code_scales, float fixed, int width8) {
+    __shared__ float scratch[33];
+    uint4 row[NORM_VECTORS];
+#pragma unroll
+    for (int j = 0; j < NORM_VECTORS; j++) {
+        int i = threadIdx.x + j * blockDim.x;
+        if (i >= width8) break;
+        row[j] = x[(u64)blockIdx.x * width8 + i];
+    }
+    write_codes({codes, code_scales, fixed}, row, width8, scratch);
+}
+
+// A product of codes to values, in place: x * rows[row] * columns[column] + bias (or none). Grid (ceil(count8 / block)).
+extern "C" __global__ void rescale(uint4 *x, const float *rows, const float *columns, const uint4 *bias, int count8, int width8) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count8) return;
+    int row = i / width8, column = i - row * width8;
+    float v[8];
+    unpack8(x[i], v);
+    Scales{rows, columns}.apply(v, row, column * 8);
+    if (bias) {
+        float b[8];
+        unpack8(bias[column], b);
+#pragma unroll
+        for (int k = 0; k < 8; k++) v[k] += b[k];
+    }
+    x[i] = pack8(v);
 }
 
 // --- elementwise -----------------------------------------------------------------------------------------------------------
@@ -92,7 +199,7 @@ extern "C" __global__ void __launch_bounds__(1024) layer_norm(const uint4 *x, co
 enum { ACT_SILU, ACT_GELU, ACT_GELU_TANH, ACT_RELU };
 
 __device__ __forceinline__ float activate(float x, int kind) {
-    if (kind == ACT_SILU) return x / (1.f + expf(-x));
+    if (kind == ACT_SILU) return __fdividef(x, 1.f + __expf(-x));
     if (kind == ACT_GELU) return 0.5f * x * (1.f + erff(x * 0.70710678118654752f));
     if (kind == ACT_GELU_TANH) return 0.5f * x * (1.f + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x)));
     return fmaxf(x, 0.f);
@@ -110,6 +217,33 @@ extern "C" __global__ void gated_activation(const uint4 *gate_up, uint4 *out, in
 #pragma unroll
     for (int k = 0; k < 8; k++) g[k] = activate(g[k], kind) * u[k];
     out[i] = pack8(g);
+}
+
+// The same for a product of codes (columns not null), into codes (not null) or elements. Grid (rows), block as a norm's over n.
+extern "C" __global__ void __launch_bounds__(512, NORM_VECTORS < 8 ? 2 : 1) gated_activation_fp8(
+    const uint4 *gate_up, const float *rows, const float *columns, uint4 *out, uint2 *codes, float *code_scales, float fixed, int width8,
+    int kind) {
+    __shared__ float scratch[33];
+    Scales scales = {rows, columns};
+    const uint4 *from = gate_up + (u64)blockIdx.x * 2 * width8;
+    uint4 row[NORM_VECTORS];
+#pragma unroll
+    for (int j = 0; j < NORM_VECTORS; j++) {
+        int i = threadIdx.x + j * blockDim.x;
+        if (i >= width8) break;
+        float v[8], u[8];
+        unpack8(from[i], v);
+        unpack8(from[width8 + i], u);
+        if (scales.any()) {
+            scales.apply(v, blockIdx.x, i * 8);
+            scales.apply(u, blockIdx.x, (width8 + i) * 8);
+        }
+#pragma unroll
+        for (int k = 0; k < 8; k++) v[k] = activate(v[k], kind) * u[k];
+        row[j] = pack8(v);
+        if (!codes) out[(u64)blockIdx.x * width8 + i] = row[j];
+    }
+    if (codes) write_codes({codes, code_scales, fixed}, row, width8, scratch);
 }
 
 enum { UNARY_ACTIVATION, UNARY_SCALE, UNARY_SOFT_CAP };

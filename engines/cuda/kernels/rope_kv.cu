@@ -1,7 +1,12 @@
 // The first half of an Attention op: qk-norm, rotary embedding, and the write into the paged cache.
 //
 // One warp per (token, head). Cache of a layer: keys and values each [pages, kv_heads, page_size, HEAD_DIM].
+// KV_FP8: the cache holds E4M3 codes of key * key_inverse and value * value_inverse.
 #include "common.cuh"
+
+#ifndef KV_FP8
+#define KV_FP8 0
+#endif
 
 #ifndef HEAD_DIM
 #define HEAD_DIM 128
@@ -9,26 +14,44 @@
 
 #define PER_LANE ((HEAD_DIM + 31) / 32)
 
-// qkv [T, (heads + 2 kv_heads) HEAD_DIM]: q is rotated in place, k rotated into the cache, v copied into it.
+#if KV_FP8
+typedef unsigned char cell_t;
+__device__ __forceinline__ void store(cell_t *to, float x, float inverse) { *to = (cell_t)(to_e4m3x2(x * inverse, 0.f) & 0xff); }
+#else
+typedef u16 cell_t;
+__device__ __forceinline__ void store(cell_t *to, float x, float) { *to = from_float(x); }
+#endif
+
+// qkv [T, (heads + 2 kv_heads) HEAD_DIM]: q is rotated in place, k rotated into the cache, v copied into it. columns not null: qkv is
+// a product of codes, and element * rows[token] * columns[column] its value (rows null: 1).
 // cos_sin: [positions, rotary / 2] pairs (cos, sin), or null for none. q_norm, k_norm: [HEAD_DIM] or null.
 // Grid (tokens, ceil((heads + 2 kv_heads) / warps)).
 extern "C" __global__ void __launch_bounds__(256) rope_kv(
-    u16 *qkv, const int *positions, const int *kv_index, const float2 *cos_sin, const u16 *q_norm, const u16 *k_norm, u16 *keys,
-    u16 *values, int heads, int kv_heads, int page_size, int rotary, int interleaved, float eps) {
+    u16 *qkv, const int *positions, const int *kv_index, const float2 *cos_sin, const u16 *q_norm, const u16 *k_norm, cell_t *keys,
+    cell_t *values, int heads, int kv_heads, int page_size, int rotary, int interleaved, float eps, const float *rows,
+    const float *columns, float key_inverse, float value_inverse) {
     int head = blockIdx.y * (blockDim.x >> 5) + (threadIdx.x >> 5), lane = threadIdx.x & 31, token = blockIdx.x;
     int all = heads + 2 * kv_heads;
     if (head >= all) return;
-    u16 *from = qkv + ((u64)token * all + head) * HEAD_DIM, *to = from;
+    u16 *from = qkv + ((u64)token * all + head) * HEAD_DIM;
+    cell_t *cell = 0;
     bool is_q = head < heads, is_v = head >= heads + kv_heads;
+    float factor = columns && rows ? rows[token] : 1.f, into = is_v ? value_inverse : key_inverse;
+    if (columns) columns += head * HEAD_DIM;
     if (!is_q) {
         int index = kv_index[token], page = index / page_size, h = head - heads - (is_v ? kv_heads : 0);
-        to = (is_v ? values : keys) + (((u64)page * kv_heads + h) * page_size + index % page_size) * HEAD_DIM;
+        cell = (is_v ? values : keys) + (((u64)page * kv_heads + h) * page_size + index % page_size) * HEAD_DIM;
     }
+    auto value = [&](int d) { return columns ? to_float(from[d]) * factor * columns[d] : to_float(from[d]); };
+    auto put = [&](int d, float x) {
+        if (is_q) from[d] = from_float(x);
+        else store(cell + d, x, into);
+    };
     if (is_v) {
 #pragma unroll
         for (int j = 0; j < PER_LANE; j++) {
             int d = lane + 32 * j;
-            if (d < HEAD_DIM) to[d] = from[d];
+            if (d < HEAD_DIM) store(cell + d, value(d), into);
         }
         return;
     }
@@ -39,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(256) rope_kv(
 #pragma unroll
         for (int j = 0; j < PER_LANE; j++) {
             int d = lane + 32 * j;
-            float x = d < HEAD_DIM ? to_float(from[d]) : 0.f;
+            float x = d < HEAD_DIM ? value(d) : 0.f;
             squares += x * x;
         }
         inverse = rsqrtf(warp_sum(squares) / HEAD_DIM + eps);
@@ -49,17 +72,17 @@ extern "C" __global__ void __launch_bounds__(256) rope_kv(
     // Each lane reads all it needs of a pair before it writes the pair: in place is safe.
     for (int p = lane; p < half; p += 32) {
         int i = interleaved ? 2 * p : p, j = interleaved ? 2 * p + 1 : p + half;
-        float a = to_float(from[i]), b = to_float(from[j]);
+        float a = value(i), b = value(j);
         if (weight) {
             a *= inverse * to_float(weight[i]);
             b *= inverse * to_float(weight[j]);
         }
         float2 cs = turn[p];
-        to[i] = from_float(a * cs.x - b * cs.y);
-        to[j] = from_float(b * cs.x + a * cs.y);
+        put(i, a * cs.x - b * cs.y);
+        put(j, b * cs.x + a * cs.y);
     }
     for (int d = 2 * half + lane; d < HEAD_DIM; d += 32) {
-        float x = to_float(from[d]);
-        to[d] = weight ? from_float(x * inverse * to_float(weight[d])) : from[d];
+        float x = value(d);
+        put(d, weight ? x * inverse * to_float(weight[d]) : x);
     }
 }

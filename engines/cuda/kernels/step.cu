@@ -1,7 +1,9 @@
 // Once per step, before its first layer: canonical metadata for kernels whose grids know only the padded sizes.
 #include "common.cuh"
 
+#ifndef ITEM_COST
 #define ITEM_COST 160  // keys that could be read in the time an item takes to start and to be merged
+#endif
 
 // Exclusive prefix sum over the block's 1024 threads; `total` is the sum.
 __device__ int block_scan(int x, int *scratch, int &total) {

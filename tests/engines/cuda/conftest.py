@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +23,8 @@ from engines.cuda.weights import round_bf16
 from engines.network import ops
 from engines.network.builder import Builder
 from engines.network.graph import Network
-from engines.network.schemes import Scheme
+from engines.network.schemes import SCHEMES, Scheme
+from engines.quantization.encode import encode
 from engines.weights import DType, Tensor
 
 
@@ -62,7 +63,27 @@ class MemoryModel:
         return SimpleNamespace(vocab_size=self.network.widths[self.network.output], max_context=self.max_context)
 
     def load(self, param: str) -> Tensor:
-        return Tensor(param, DType.BF16, self.arrays[param])
+        array = self.arrays[param]
+        if param in self.schemes:
+            scheme = self.schemes[param]
+            return Tensor(param, scheme.tensors(*self.network.params[param])[""][0], array)
+        return Tensor(param, {"<f4": DType.FP32, "<f2": DType.FP16}.get(array.dtype.str, DType.BF16), array)
+
+    def quantized(self, name: str) -> MemoryModel:
+        """The same with the weights of all linears but the head in a scheme of this name."""
+        scheme = SCHEMES[name]
+        linears = [w for node in self.network.nodes if isinstance(node.op, ops.Linear) for w in node.op.weights]
+        arrays, schemes = dict(self.arrays), {}
+        for param in linears:
+            if param in ("head.weight", "embed.weight"):
+                continue
+            wide = (self.arrays[param].astype(np.uint32) << 16).view(np.float32)
+            for suffix, array in encode(scheme, wide).items():
+                arrays[f"{param}.{suffix}" if suffix else param] = array
+            if scheme.activation_scale == "static_tensor":
+                arrays[f"{param}.input_scale"] = np.array(0.02, np.float32)
+            schemes[param] = scheme
+        return replace(self, arrays=arrays, schemes=schemes)
 
     def convert(self, param: str, stored: Tensor) -> Tensor:
         if stored.shape != self.arrays[param].shape or stored.dtype is not DType.BF16:
@@ -214,13 +235,14 @@ class Gpu:
     def put(self, array: np.ndarray) -> int:
         data = np.ascontiguousarray(array)
         ptr = self.memory.take(data.nbytes)
-        self.driver.call("cuMemcpyHtoD", ptr, data.ctypes.data, data.nbytes)
+        self.driver.call("cuMemcpyHtoDAsync", ptr, data.ctypes.data, data.nbytes, self.stream)
+        self.driver.call("cuStreamSynchronize", self.stream)
         return ptr
 
     def poisoned(self, nbytes: int) -> int:
         """A block of 0xFF bytes: NaN in every float type."""
         ptr = self.memory.take(nbytes)
-        self.driver.call("cuMemsetD8", ptr, 255, nbytes)
+        self.driver.call("cuMemsetD8Async", ptr, 255, nbytes, self.stream)
         return ptr
 
     def get(self, ptr: int, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

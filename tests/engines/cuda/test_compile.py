@@ -21,12 +21,17 @@ DEFINES = {
         {"HEAD_DIM": 32, "GROUP": 2, "SOFT_CAP": 1},
         {"HEAD_DIM": 256, "GROUP": 1},
         {"HEAD_DIM": 80, "GROUP": 1, "ALIBI": 1},
+        {"HEAD_DIM": 128, "GROUP": 4, "KV_FP8": 1},
+        {"HEAD_DIM": 80, "GROUP": 1, "KV_FP8": 1},
     ),
     "attention_prefill": (
         {"HEAD_DIM": 128, "GROUP": 4},
         {"HEAD_DIM": 256, "GROUP": 1, "TILE_KEYS": 32},
         {"HEAD_DIM": 80, "GROUP": 1, "ALIBI": 1, "TILE_KEYS": 16},
+        {"HEAD_DIM": 128, "GROUP": 4, "KV_FP8": 1},
     ),
+    "rope_kv": ({"HEAD_DIM": 128}, {"HEAD_DIM": 128, "KV_FP8": 1}),
+    "skinny_fp8": ({}, {"TOKENS": 24, "WARPS": 4, "UNROLL": 4}),
 }
 
 

@@ -10,9 +10,11 @@ import pytest
 
 from engines.api import PlanRow, StepPlan
 from engines.cuda.attention import PREFILL_WARPS, prefill_shared, tile_tokens
+from engines.cuda.program import row_shape
 from engines.cuda.state import WORK_HEADER
 from engines.cuda.weights import round_bf16
 from engines.network.alibi import alibi_slopes
+from engines.quantization.floats import decode_e4m3, encode_e4m3
 
 pytestmark = pytest.mark.gpu
 
@@ -23,6 +25,12 @@ def bf16(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> tuple[np.
     """Random bits, and the values they stand for in float64."""
     bits = round_bf16((rng.standard_normal(shape) * scale).astype(np.float32))
     return bits, (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+
+
+def fp8_codes(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Random E4M3 codes, subnormals among them, and what they stand for in float64."""
+    codes = encode_e4m3((rng.standard_normal(shape) * scale).astype(np.float32))
+    return codes, decode_e4m3(codes).astype(np.float64)
 
 
 def error(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -37,16 +45,19 @@ def test_norms(gpu: Any, rows: int, width: int) -> None:
     (x, fx), (r, fr), (w, fw), (b, fb) = (bf16(rng, *s) for s in ((rows, width), (rows, width), (width,), (width,)))
     px, pr, pw, pb = gpu.put(x), gpu.put(r), gpu.put(w), gpu.put(b)
     out, total = gpu.poisoned(x.nbytes), gpu.poisoned(x.nbytes)
-    block = min(1024, -(-width // 8 // 32) * 32)
+    block, vectors = row_shape(width)
     rms = lambda v: v / np.sqrt((v**2).mean(-1, keepdims=True) + 1e-5) * fw  # noqa: E731
-    gpu.kernel("elementwise", "rms_norm")((rows, 1, 1), block, px, pw, out, width // 8, 1e-5)
+    gpu.kernel("elementwise", "rms_norm", {"NORM_VECTORS": vectors})((rows, 1, 1), block, px, pw, out, width // 8, 1e-5)
     assert error(gpu.get_bf16(out, x.shape), rms(fx)) < 4e-3
     out = gpu.poisoned(x.nbytes)
-    gpu.kernel("elementwise", "add_rms_norm")((rows, 1, 1), block, px, pr, pw, total, out, width // 8, 1e-5)
+    add_norm = gpu.kernel("elementwise", "add_rms_norm", {"NORM_VECTORS": vectors})
+    add_norm((rows, 1, 1), block, px, pr, pw, total, out, width // 8, 1e-5)
     assert error(gpu.get_bf16(total, x.shape), fx + fr) < 4e-3
     assert error(gpu.get_bf16(out, x.shape), rms(fx + fr)) < 6e-3
     out = gpu.poisoned(x.nbytes)
-    gpu.kernel("elementwise", "layer_norm")((rows, 1, 1), block, px, pw, pb, out, width // 8, 1e-5)
+    gpu.kernel("elementwise", "layer_norm", {"NORM_VECTORS": vectors})(
+        (rows, 1, 1), block, px, pw, pb, out, width // 8, 1e-5
+    )
     layer = (fx - fx.mean(-1, keepdims=True)) / np.sqrt(fx.var(-1, keepdims=True) + 1e-5) * fw + fb
     assert error(gpu.get_bf16(out, x.shape), layer) < 4e-3
 
@@ -96,7 +107,14 @@ class Cache:
     """A paged cache of one layer with given keys and values per row, everything else NaN."""
 
     def __init__(
-        self, gpu: Any, rng: np.random.Generator, lengths: list[int], kv_heads: int, dim: int, page: int
+        self,
+        gpu: Any,
+        rng: np.random.Generator,
+        lengths: list[int],
+        kv_heads: int,
+        dim: int,
+        page: int,
+        fp8: bool = False,
     ) -> None:
         self.tables, pages = [], 1
         order = rng.permutation(sum(-(-n // page) for n in lengths)) + 1
@@ -104,11 +122,12 @@ class Cache:
             count = -(-n // page)
             self.tables.append(order[pages - 1 : pages - 1 + count].astype(np.int32))
             pages += count
-        self.keys = np.full((pages, kv_heads, page, dim), 0x7FFF, np.uint16)
+        self.keys = np.full((pages, kv_heads, page, dim), 0x7F if fp8 else 0x7FFF, np.uint8 if fp8 else np.uint16)
         self.values = self.keys.copy()
+        make = fp8_codes if fp8 else bf16
         self.rows = []
         for n, table in zip(lengths, self.tables, strict=True):
-            (k, fk), (v, fv) = bf16(rng, n, kv_heads, dim), bf16(rng, n, kv_heads, dim)
+            (k, fk), (v, fv) = (make(rng, n, kv_heads, dim) for _ in range(2))
             at = np.arange(n)
             self.keys[table[at // page], :, at % page] = k
             self.values[table[at // page], :, at % page] = v
@@ -136,11 +155,12 @@ def attend(
 def run_attention(
     gpu: Any, rows: list[tuple[int, int, bool]], heads: int, kv_heads: int, dim: int, *, page: int = PAGE, window: int = 0,
     cap: float = 0.0, alibi: bool = False, tile_keys: int = 64, blocks: int = 528, splits: int = 0, seed: int = 0,
+    fp8: bool = False,
 ) -> float:  # fmt: skip
     """rows: (tokens before, tokens of the step, is decode). Greatest relative error over the rows."""
     splits = splits or len(rows) + 200
     rng = np.random.default_rng(seed)
-    cache = Cache(gpu, rng, [start + n for start, n, _ in rows], kv_heads, dim, page)
+    cache = Cache(gpu, rng, [start + n for start, n, _ in rows], kv_heads, dim, page, fp8)
     plan = StepPlan.build(
         1,
         [
@@ -168,28 +188,31 @@ def run_attention(
     partial, stat = gpu.poisoned(splits * heads * dim * 4), gpu.poisoned(splits * heads * 8)
     counters = gpu.put(np.zeros(max_rows * heads, np.int32))
     scale = dim**-0.5
+    key_scale, value_scale = (0.25, 3.0) if fp8 else (1.0, 1.0)
+    scale *= key_scale
     given = scale if cap else scale * math.log2(math.e)
     pq, stride = gpu.put(qkv), (heads + 2 * kv_heads) * dim
     macros = {"HEAD_DIM": dim, "GROUP": group, "PAGE_SIZE": page, "SOFT_CAP": int(cap > 0), "ALIBI": int(alibi)}
+    macros["KV_FP8"] = int(fp8)
     slopes = alibi_slopes(heads) if alibi else np.zeros(heads, np.float32)
     given_slopes = gpu.put(slopes * np.float32(math.log2(math.e)))
     decode = gpu.kernel("attention_decode", "attention_decode", macros)
     for _ in range(2):  # twice: the counters must be back at zero
         decode(
             (132, 1, 1), 128, pq, out, cache.pk, cache.pv, pplan, work, partial, stat, counters, max_rows, kv_heads, stride, given,
-            window, cap, given_slopes,
+            window, cap, given_slopes, value_scale,
         )  # fmt: skip
     macros |= {"WARPS": PREFILL_WARPS, "TILE_KEYS": tile_keys}
     gpu.kernel("attention_prefill", "attention_prefill", macros, prefill_shared(dim, tile_keys))(
         (132, 1, 1), 32 * PREFILL_WARPS, pq, out, cache.pk, cache.pv, pplan, work, max_rows, splits, kv_heads, stride, given,
-        window, cap, given_slopes,
+        window, cap, given_slopes, value_scale,
     )  # fmt: skip
     found = gpu.get_bf16(out, (padded, heads, dim))
     worst = 0.0
     for i, (start, n, _) in enumerate(rows):
         at = int(plan.query_start[i])
         k, v = cache.rows[i]
-        wanted = attend(fq[at : at + n, :heads], k, v, start, scale, window, cap, slopes)
+        wanted = attend(fq[at : at + n, :heads], k, v, start, scale, window, cap, slopes) * value_scale
         worst = max(worst, error(found[at : at + n], wanted))
     assert (gpu.get(out, (padded, heads, dim), np.uint16)[count:] == 0xFFFF).all()
     return worst
@@ -219,11 +242,13 @@ HEADS = [
 
 
 @pytest.mark.parametrize(("heads", "kv_heads", "dim"), HEADS)
-def test_decode_attention(gpu: Any, heads: int, kv_heads: int, dim: int) -> None:
+@pytest.mark.parametrize("fp8", [False, True])
+def test_decode_attention(gpu: Any, heads: int, kv_heads: int, dim: int, fp8: bool) -> None:
     lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 99, 127, 989, 2050, 3, 300]
-    assert run_attention(gpu, [(n - 1, 1, True) for n in lengths], heads, kv_heads, dim) < 8e-3
-    assert run_attention(gpu, [(988, 1, True)], heads, kv_heads, dim) < 8e-3
-    assert run_attention(gpu, [(988, 1, True), (5, 1, True)], heads, kv_heads, dim, splits=2, page=64) < 8e-3
+    assert run_attention(gpu, [(n - 1, 1, True) for n in lengths], heads, kv_heads, dim, fp8=fp8) < 8e-3
+    assert run_attention(gpu, [(988, 1, True)], heads, kv_heads, dim, fp8=fp8) < 8e-3
+    rows = [(988, 1, True), (5, 1, True)]
+    assert run_attention(gpu, rows, heads, kv_heads, dim, splits=2, page=64, fp8=fp8) < 8e-3
 
 
 @pytest.mark.parametrize("window", [1, 20, 100])
@@ -231,10 +256,12 @@ def test_sliding_window_and_soft_cap(gpu: Any, window: int) -> None:
     rows = [(988, 1, True), (7, 1, True), (98, 1, True), (500, 19, False), (0, 300, False), (0, 1, False)]
     assert run_attention(gpu, rows, 8, 2, 64, window=window) < 8e-3
     assert run_attention(gpu, rows, 8, 2, 64, window=window, cap=3.0) < 8e-3
+    assert run_attention(gpu, rows, 8, 2, 64, window=window, cap=3.0, fp8=True) < 8e-3
 
 
 @pytest.mark.parametrize(("heads", "kv_heads", "dim"), HEADS)
-def test_prefill_attention(gpu: Any, heads: int, kv_heads: int, dim: int) -> None:
+@pytest.mark.parametrize("fp8", [False, True])
+def test_prefill_attention(gpu: Any, heads: int, kv_heads: int, dim: int, fp8: bool) -> None:
     rows = [
         (16, 1, True),
         (0, 1, False),
@@ -244,8 +271,8 @@ def test_prefill_attention(gpu: Any, heads: int, kv_heads: int, dim: int) -> Non
         (16, 65, False),
         (989, 33, False),
     ]
-    assert run_attention(gpu, rows, heads, kv_heads, dim) < 8e-3
-    assert run_attention(gpu, [(0, 989, False)], heads, kv_heads, dim, page=32) < 8e-3
+    assert run_attention(gpu, rows, heads, kv_heads, dim, fp8=fp8) < 8e-3
+    assert run_attention(gpu, [(0, 989, False)], heads, kv_heads, dim, page=32, fp8=fp8) < 8e-3
 
 
 @pytest.mark.parametrize(
@@ -305,7 +332,7 @@ def test_rope_and_cache_write(gpu: Any, dim: int, rotary: int, interleaved: int,
     pq = gpu.put(qkv)
     gpu.kernel("rope_kv", "rope_kv", {"HEAD_DIM": dim})(
         (count, 2, 1), 256, pq, gpu.put(positions), gpu.put(index), gpu.put(table), gpu.put(qw) if norm else 0,
-        gpu.put(kw) if norm else 0, *cache, heads, kv_heads, PAGE, rotary, interleaved, 1e-6,
+        gpu.put(kw) if norm else 0, *cache, heads, kv_heads, PAGE, rotary, interleaved, 1e-6, 0, 0, 1.0, 1.0,
     )  # fmt: skip
     if norm:
         scaled = f / np.sqrt((f**2).mean(-1, keepdims=True) + 1e-6)
@@ -322,6 +349,43 @@ def test_rope_and_cache_write(gpu: Any, dim: int, rotary: int, interleaved: int,
     k, v = (gpu.get_bf16(c, (pages, kv_heads, PAGE, dim))[index // PAGE, :, index % PAGE] for c in cache)
     assert error(k, turned[:, heads : heads + kv_heads]) < 4e-3
     np.testing.assert_array_equal(v, f[:, heads + kv_heads :])
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_cache_write_in_codes_of_a_product_of_codes(gpu: Any, norm: bool) -> None:
+    """Scales of tokens and columns applied, q in place, keys and values as codes."""
+    rng = np.random.default_rng(8)
+    heads, kv_heads, count, dim = 6, 2, 99, 64
+    every = heads + 2 * kv_heads
+    (qkv, f), (qw, fqw), (kw, fkw) = bf16(rng, count, every, dim, scale=900.0), bf16(rng, dim), bf16(rng, dim)
+    rows, columns = (rng.uniform(0.5, 2, n).astype(np.float32) for n in (count, every * dim))
+    columns /= 900
+    positions = rng.integers(0, 500, count).astype(np.int32)
+    index = rng.permutation(count * 2)[:count].astype(np.int32)
+    angle = np.arange(500)[:, None] * 1e4 ** (-np.arange(dim // 2) / (dim // 2))
+    table = np.stack([np.cos(angle), np.sin(angle)], -1).astype(np.float32)
+    pages = -(-2 * count // PAGE)
+    cache = [gpu.poisoned(pages * kv_heads * PAGE * dim) for _ in range(2)]
+    pq = gpu.put(qkv)
+    gpu.kernel("rope_kv", "rope_kv", {"HEAD_DIM": dim, "KV_FP8": 1})(
+        (count, 2, 1), 256, pq, gpu.put(positions), gpu.put(index), gpu.put(table), gpu.put(qw) if norm else 0,
+        gpu.put(kw) if norm else 0, *cache, heads, kv_heads, PAGE, dim, 0, 1e-6, gpu.put(rows), gpu.put(columns), 2.0, 4.0,
+    )  # fmt: skip
+    f = f * rows[:, None, None] * columns.reshape(every, dim)
+    if norm:
+        scaled = f / np.sqrt((f**2).mean(-1, keepdims=True) + 1e-6)
+        f[:, :heads] = scaled[:, :heads] * fqw
+        f[:, heads : heads + kv_heads] = scaled[:, heads : heads + kv_heads] * fkw
+    turned, half = f.copy(), dim // 2
+    cos, sin = (table[positions, :, j].astype(np.float64)[:, None] for j in (0, 1))
+    turned[..., :half] = f[..., :half] * cos - f[..., half:] * sin
+    turned[..., half:] = f[..., half:] * cos + f[..., :half] * sin
+    assert error(gpu.get_bf16(pq, qkv.shape)[:, :heads], turned[:, :heads]) < 4e-3
+    k, v = (gpu.get(c, (pages, kv_heads, PAGE, dim), np.uint8)[index // PAGE, :, index % PAGE] for c in cache)
+    assert error(decode_e4m3(k) / 2, turned[:, heads : heads + kv_heads]) < 4e-2
+    assert error(decode_e4m3(v) / 4, f[:, heads + kv_heads :]) < 4e-2
+    wanted = encode_e4m3((turned[:, heads : heads + kv_heads] * 2).astype(np.float32))
+    assert (k == wanted).mean() > 0.999
 
 
 def test_page_copies(gpu: Any) -> None:

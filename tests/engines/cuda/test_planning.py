@@ -16,15 +16,17 @@ from engines.api.errors import ContractError, DeviceError, UnsupportedError
 from engines.cuda import driver
 from engines.cuda.attention import check_attention, prefill_shared, tile_keys, tile_tokens
 from engines.cuda.buckets import choose, decode_buckets, mixed_buckets
+from engines.cuda.codes import CodePlan, plan_codes
 from engines.cuda.driver import DeviceInfo
 from engines.cuda.gemm import Tactic, TacticCache, logits_stride
 from engines.cuda.launch import pack_arguments
 from engines.cuda.memory import DeviceTensor, align
+from engines.cuda.program import row_shape
 from engines.cuda.sampling import argmax_parts, check_masks
 from engines.cuda.slots import PARAMS, check_init, is_plain, pack_counts, pack_lists, pack_params
 from engines.cuda.state import Limits, decode_blocks, max_splits, page_bytes
 from engines.cuda.values import plan_buffers, split
-from engines.cuda.weights import groups, round_bf16, to_element, weight_bytes
+from engines.cuda.weights import groups, round_bf16, schemes_of, to_element, weight_bytes
 from engines.network import ops
 from engines.passes import compile_program
 from engines.weights import DType, Tensor
@@ -234,3 +236,60 @@ def test_choices_of_products_are_kept_for_one_library_and_device(tmp_path: Path)
     file.write_text('{"identity": "H200 1.0", "tactics": {"x": {"nonsense": 1}}}')
     again.read()
     assert again.tactics == {}
+
+
+def test_who_makes_codes_and_who_scales_products(make_model: Any) -> None:
+    """Of a Llama with FP8 weights: norms and the gated activation make codes, attention, norms and the gate scale; the attention's
+    output and the last sum have passes of their own."""
+    model = make_model(layers=2).quantized("fp8")
+    program = compile_program(model.network, model.schemes)
+    parts = split(program)
+    nodes = (*parts.body, *parts.head)
+    plan = plan_codes(nodes, program.network.output)
+    maker = {name: node for node in nodes for name in node.outputs}
+    assert sorted(type(maker[name].op).__name__ for name in plan.codes) == [
+        "AddRMSNorm", "AddRMSNorm", "AddRMSNorm", "GatedActivation", "GatedActivation", "RMSNorm",
+    ]  # fmt: skip
+    assert sorted(plan.raw.values()) == sorted(
+        node.op.weights
+        for node in nodes
+        if isinstance(node.op, ops.Linear) and node.op.weights not in (("head.weight",), ("l.1.down.weight",))
+    )
+    plain = make_model(layers=2)
+    assert plan_codes(split(compile_program(plain.network)).body, "none") == CodePlan({}, {})
+
+
+def test_products_with_biases_are_scaled_by_a_pass_of_their_own(make_model: Any) -> None:
+    model = make_model(bias=True).quantized("fp8")
+    program = compile_program(model.network, model.schemes)
+    plan = plan_codes(split(program).body, program.network.output)
+    assert ("l.0.q.weight", "l.0.k.weight", "l.0.v.weight") not in plan.raw.values()
+
+
+def test_arena_of_codes(make_model: Any) -> None:
+    """A byte for a code, four for the scale of a row."""
+    plain, coded = make_model(), make_model().quantized("fp8")
+    program, other = compile_program(plain.network), compile_program(coded.network, coded.schemes)
+    rows = [sum(plain.network.params[w][0] for w in group) for group in groups(other) if group in schemes_of(other)]
+    saved = sum(int(np.prod(plain.network.params[w])) for group in schemes_of(other) for w in group)
+    assert weight_bytes(other) == weight_bytes(program) - saved + sum(align(4 * n) for n in rows)
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int4-g64", "fp8-w8a16", "nvfp4", "w8a8"])
+def test_schemes_without_kernels_are_refused_by_name(make_model: Any, scheme: str) -> None:
+    model = make_model().quantized(scheme)
+    with pytest.raises(UnsupportedError, match=r"does not run .* weights yet"):
+        schemes_of(compile_program(model.network, model.schemes))
+
+
+@given(st.integers(1, 32768))
+def test_rows_fit_into_registers(width: int) -> None:
+    threads, vectors = row_shape(width)
+    assert threads % 32 == 0
+    assert threads <= 512
+    assert threads * vectors * 8 >= width
+
+
+def test_too_wide_a_row_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="32768 columns"):
+        row_shape(32769)
