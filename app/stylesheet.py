@@ -20,7 +20,7 @@ def stylesheet(c: Colors, size: int) -> str:
     colours `muted` and `on_accent` of each theme (tests/app/test_theme.py)."""
     folder, theme = bundled_asset("controls").as_posix(), "dark" if c.dark else "light"
     check, dot, up, down = (f"{folder}/{name}-{theme}.svg" for name in ("check", "dot", "up", "down"))
-    box = round(size * 1.4)
+    box, height = round(size * 1.4), round(size * 1.8)
     return f"""
 * {{ outline: 0; }}
 QMainWindow, QDialog {{ background: {c.window}; }}
@@ -42,7 +42,7 @@ QFrame[kind="banner"][error="true"] {{ border: 1px solid {c.danger}; }}
 QFrame[kind="line"] {{ background: {c.border}; border: 0; max-height: 1px; min-height: 1px; }}
 
 QPushButton {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.border}; border-radius: 7px;
-    padding: 5px 12px; min-height: 18px; }}
+    padding: 5px 12px; min-height: {height}px; }}
 QPushButton:hover {{ background: {c.hover}; }}
 QPushButton:pressed, QPushButton:checked {{ background: {c.pressed}; }}
 QPushButton:focus {{ border: 2px solid {c.focus}; padding: 4px 11px; }}
@@ -62,7 +62,7 @@ QToolButton::menu-indicator, QPushButton::menu-indicator {{ image: none; width: 
 
 QLineEdit, QPlainTextEdit[kind="field"], QTextEdit[kind="field"], QSpinBox, QDoubleSpinBox, QComboBox {{
     background: {c.window}; color: {c.text}; border: 1px solid {c.strong_border}; border-radius: 7px; padding: 5px 8px;
-    selection-background-color: {c.selection}; selection-color: {c.text}; min-height: 18px; }}
+    selection-background-color: {c.selection}; selection-color: {c.text}; min-height: {height}px; }}
 QLineEdit:focus, QPlainTextEdit[kind="field"]:focus, QTextEdit[kind="field"]:focus, QSpinBox:focus,
 QDoubleSpinBox:focus, QComboBox:focus {{ border: 2px solid {c.focus}; padding: 4px 7px; }}
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {{ color: {c.strong_border};

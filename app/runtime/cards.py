@@ -9,10 +9,11 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from app import formats
 from app.flow import FlowLayout
 from app.parts import Card, label, progress_bar, set_kind
-from app.runtime.chart import PagesBar, Swatch
+from app.runtime.chart import PagesBar
 from app.runtime.figures import ModelFigures, Pages
 from app.runtime.words import state_text
-from app.theme import XS, L, S
+from app.swatch import Legend
+from app.theme import L, S
 
 if TYPE_CHECKING:
     from core.schemas import GpuStatus
@@ -35,19 +36,6 @@ class Figure(QWidget):
     def show_text(self, text: str) -> None:
         self.value.setText(text)
         self.setAccessibleName(f"{self._caption}: {text}")
-
-
-class Legend(QWidget):
-    """What a colour of a bar means."""
-
-    def __init__(self, role: str) -> None:
-        super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(XS)
-        row.addWidget(Swatch(role))
-        self.text = label("", "small", wrap=False)
-        row.addWidget(self.text)
 
 
 class ModelCard(Card):

@@ -147,21 +147,3 @@ class PagesBar(QWidget):
                 painter.drawRoundedRect(place, 4, 4)
             x += width
         painter.end()
-
-
-class Swatch(QWidget):
-    """A square in a colour of the theme, by the name of its role."""
-
-    def __init__(self, role: str) -> None:
-        super().__init__()
-        self._role = role
-        side = self.fontMetrics().xHeight() + XS
-        self.setFixedSize(side, side)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(getattr(Theme.current().colors, self._role)))
-        painter.drawRoundedRect(QRectF(self.rect()), 3, 3)
-        painter.end()

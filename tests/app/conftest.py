@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, QLocale
 from PySide6.QtWidgets import QApplication
 
 from app.session import Session
@@ -29,6 +29,15 @@ def nothing_is_left() -> Iterator[None]:
         QApplication.processEvents()
     left = [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith("deskside")]
     assert not left, f"threads were left: {left}"
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Numbers are written as in English, whatever the machine speaks and the test before chose."""
+    before = QLocale()
+    QLocale.setDefault(QLocale("en_US"))
+    yield
+    QLocale.setDefault(before)
 
 
 @pytest.fixture

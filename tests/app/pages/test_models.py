@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.library.detail import ModelDetail
+from app.library.engine_card import EngineCard
+from app.messages import Message
+from app.pages.models import ModelsPage
+from app.session import Session
+from core.errors import AccessDenied, DeviceUnusable, Unavailable
+from core.paths import bundled_asset
+from core.schemas import (
+    DiskStatus,
+    EngineStatus,
+    FitGpu,
+    FitPrecision,
+    FitReply,
+    HubModel,
+    HubModelReply,
+    HubTokenReply,
+    InstalledStatus,
+    JobReply,
+    JobsReply,
+    LinkReply,
+    ModelsReply,
+    ModelStatus,
+    QualityCard,
+    RemoveReply,
+    ReportCard,
+    SearchReply,
+    ServiceEvent,
+    Status,
+)
+
+Show = Callable[[QWidget], None]
+GIB = 1 << 30
+REPORT = ReportCard(
+    size_bytes=5_400_000_000, predicted_bytes=5 * GIB, actual_bytes=6 * GIB, first_token_s=0.18, prompt_tokens=512,
+    tokens_per_s=54.2, checked_tokens=64, build_s=312.0, reason="CUDA was faster.",
+    quality=QualityCard(tokens=2048, perplexity=7.31, unquantized_perplexity=7.02, top1_agreement=0.943),
+)  # fmt: skip
+MODELS = ModelsReply(
+    installed=[
+        InstalledStatus(name="demo", architecture="Llama", size=9_400_000),
+        InstalledStatus(
+            name="org/a", architecture="Llama", size=16 * 10**9, context=8192,
+            engines=[
+                EngineStatus(
+                    name="org/a:int4", model="org/a", precision="int4", backend="cuda", size=5 * 10**9, report=REPORT
+                )
+            ],
+        ),
+    ],
+    loaded=[],
+)  # fmt: skip
+HUB = HubModelReply(
+    repo="org/new", commit="c", gated=False, licence="mit", size=16 * 10**9, parameters=8 * 10**9, context=40960,
+    page="https://huggingface.co/org/new",
+)  # fmt: skip
+
+
+def precision(name: str, fits: bool, reason: str | None = None) -> FitPrecision:
+    return FitPrecision(
+        precision=name, weights_bytes=5 * GIB, kv_bytes=GIB, workspace_bytes=0, runtime_bytes=0, others_bytes=0,
+        needed_bytes=6 * GIB, available_bytes=7 * GIB, fits=fits, reason=reason, max_context=12288, max_tokens_per_s=60.0,
+    )  # fmt: skip
+
+
+def fit(model: str, gpu: str | None = None) -> FitReply:
+    return FitReply(
+        model=model, on_hub=model == "org/new", download_bytes=16 * 10**9, parameters=8 * 10**9,
+        gpu=FitGpu(name=gpu or "here", bytes=8 * GIB, compute_capability=[8, 9], others_bytes=0, others_measured=True),
+        context=8192, chats=1, precisions=[precision("bf16", False, "would need 16 GiB"), precision("int4", True)],
+        recommended="int4", reason="int4 is the most faithful that fits.",
+    )  # fmt: skip
+
+
+def job(**fields: Any) -> JobReply:
+    params = {"model": "org/new", "precision": "int4"}
+    defaults = {"id": "build-1", "kind": "build", "params": params, "state": "running", "created": 1.0, "updated": 1.0}
+    return JobReply(**(defaults | fields))
+
+
+def status() -> Status:
+    disk = DiskStatus(folder="/data", total=500 * 10**9, free=42 * 10**9)
+    return Status(version="1", pid=1, address="", uptime=1.0, open_requests=0, max_requests=8, models=[], disk=disk)
+
+
+@pytest.fixture
+def said(session: Session) -> list[Message]:
+    messages: list[Message] = []
+    session.messages.posted.connect(messages.append)
+    return messages
+
+
+@pytest.fixture
+def page(scripted: Session, client: Any, show: Show, qtbot: QtBot) -> ModelsPage:
+    client.answers |= {
+        "status": status(),
+        "all_models": MODELS,
+        "jobs": JobsReply(jobs=[]),
+        "fit": fit,
+        "hub_model": HUB,
+        "search": SearchReply(query="q", models=[HubModel(repo="org/new", downloads=5, likes=1, gated=False)]),
+        "build": job(state="queued"),
+        "load": ModelStatus(name="x", folder="/x", state="ready"),
+    }
+    page = ModelsPage(scripted)
+    show(page)
+    qtbot.waitUntil(lambda: page.detail is not None)
+    return page
+
+
+def texts(widget: QWidget) -> str:
+    return "\n".join(label.text() for label in widget.findChildren(QLabel) if label.isVisibleTo(widget))
+
+
+def detail(page: ModelsPage, name: str, qtbot: QtBot) -> ModelDetail:
+    page.choose(name)
+    assert page.detail is not None
+    qtbot.waitUntil(lambda: page.detail is not None and page.detail.fit.buttons != {})
+    return page.detail
+
+
+def press(qtbot: QtBot, button: QPushButton) -> None:
+    button.setFocus()
+    qtbot.keyClick(button, Qt.Key.Key_Space)
+
+
+def test_what_is_here_with_disk_and_fit(page: ModelsPage, qtbot: QtBot) -> None:
+    shown = detail(page, "here:org/a", qtbot)
+    qtbot.waitUntil(lambda: page.disk.text() == "42.0 GB of 500.0 GB free in /data")
+    text = texts(shown)
+    assert "int4 is the most faithful that fits." in text
+    assert "Does not fit: would need 16 GiB" in text
+    assert "6.0 GiB of 7.0 GiB free · up to 12,288 tokens per chat · at most 60 tokens/s" in text
+    assert shown.fit.precision == "int4"
+    assert "recommended" in shown.fit.buttons["int4"].text()
+
+
+def test_from_search_to_a_loaded_engine_by_keyboard(
+    page: ModelsPage, scripted: Session, client: Any, said: list[Message], qtbot: QtBot
+) -> None:
+    page.search.setFocus()
+    qtbot.keyClicks(page.search, "new model")
+    qtbot.keyClick(page.search, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.model.find("hub:org/new").isValid())
+    shown = detail(page, "hub:org/new", qtbot)
+    assert client.asked("search") == [(("new model",), {})]
+    assert shown.fit.go.text() == "Download 16.0 GB and build"
+    press(qtbot, shown.fit.go)
+    qtbot.waitUntil(lambda: list(page.jobs.cards) == ["build-1"])
+    assert client.asked("build") == [(("org/new",), {"precision": "int4", "gpu": None})]
+    assert not shown.fit.go.isEnabled()  # it is under way
+
+    running = job(stage="download", done=4 * 10**9, total=16 * 10**9, rate=50e6, eta=240.0, updated=2.0)
+    scripted._take_event(ServiceEvent(kind="job", job=running))
+    card = page.jobs.cards["build-1"]
+    assert card.figures.text() == "25 % · 4.0 GB of 16.0 GB · 50.0 MB/s · 4 min left"
+    assert card.bar.value() == 250
+    assert "● Download" in texts(card)
+    scripted._take_event(ServiceEvent(kind="job", job=job(state="done", stage="verify", updated=3.0)))
+    qtbot.waitUntil(lambda: client.asked("load") == [(("org/new:int4",), {})])
+    qtbot.waitUntil(lambda: any("is loaded and answers" in message.text for message in said))
+    assert client.asked("unload") == []  # the old model stays usable
+
+
+def test_pause_continue_cancel_and_try_again(page: ModelsPage, scripted: Session, client: Any, qtbot: QtBot) -> None:
+    client.answers |= {
+        "pause_job": job(state="paused", updated=3.0, stage="download", done=1, total=4),
+        "resume_job": [job(state="running", updated=4.0, stage="download"), job(state="running", updated=7.0)],
+        "cancel_job": job(state="cancelled", updated=9.0),
+        "remove_job": JobsReply(jobs=[]),
+    }
+    scripted._take_event(ServiceEvent(kind="job", job=job(updated=2.0)))
+    card = page.jobs.cards["build-1"]
+    assert list(card.buttons) == ["pause", "cancel"]
+    press(qtbot, card.buttons["pause"])
+    qtbot.waitUntil(lambda: list(card.buttons) == ["resume", "cancel"])
+    assert page.focusWidget() is card.buttons["resume"]  # the keyboard stays where it was
+    press(qtbot, card.buttons["resume"])
+    qtbot.waitUntil(lambda: list(card.buttons) == ["pause", "cancel"])
+    scripted._take_event(
+        ServiceEvent(
+            kind="job", job=job(state="failed", updated=5.0, error="The disk is full; free 4 GB and try again.")
+        )
+    )
+    assert card.problem.text() == "The disk is full; free 4 GB and try again."
+    press(qtbot, card.buttons["retry"])
+    qtbot.waitUntil(lambda: list(card.buttons) == ["pause", "cancel"])
+    press(qtbot, card.buttons["cancel"])
+    qtbot.waitUntil(lambda: page.jobs.cards == {})
+    assert client.asked("resume_job") == [(("build-1",), {})] * 2
+
+
+def test_a_failed_job_can_be_dismissed(page: ModelsPage, scripted: Session, client: Any, qtbot: QtBot) -> None:
+    client.answers["remove_job"] = JobsReply(jobs=[])
+    scripted._take_event(ServiceEvent(kind="job", job=job(state="failed", error="No.", updated=2.0)))
+    page.jobs.cards["build-1"].buttons["dismiss"].click()
+    assert page.jobs.cards == {}
+    qtbot.waitUntil(lambda: client.asked("remove_job") == [(("build-1",), {})])
+
+
+def test_jobs_of_an_earlier_window_are_there(scripted: Session, client: Any, show: Show, qtbot: QtBot) -> None:
+    client.answers |= {
+        "status": status(), "all_models": MODELS, "fit": fit,
+        "jobs": JobsReply(jobs=[job(), job(id="old", state="done"), job(id="pull-9", kind="pull", state="paused")]),
+    }  # fmt: skip
+    page = ModelsPage(scripted)
+    show(page)
+    qtbot.waitUntil(lambda: set(page.jobs.cards) == {"build-1", "pull-9"})
+
+
+def test_the_report_card_of_an_engine(page: ModelsPage, client: Any, qtbot: QtBot) -> None:
+    shown = detail(page, "here:org/a", qtbot)
+    card = shown.findChild(EngineCard)
+    assert not card.report.isVisible()
+    press(qtbot, card.report_button)
+    assert card.report.isVisible()
+    text = texts(card)
+    for part in ("6.0 GiB (predicted 5.0 GiB)", "180 ms for a prompt of 512 tokens", "54 tokens/s", "7.31 (unquantized 7.02)",
+                 "94 %", "5 min 12 s", "CUDA was faster."):  # fmt: skip
+        assert part in text
+    press(qtbot, card.load)
+    qtbot.waitUntil(lambda: client.asked("load") == [(("org/a:int4",), {})])
+
+
+def test_removing_asks_first_and_says_what_came_free(
+    page: ModelsPage, client: Any, said: list[Message], qtbot: QtBot
+) -> None:
+    client.answers["remove"] = RemoveReply(name="org/a", freed=21 * 10**9)
+    shown = detail(page, "here:org/a", qtbot)
+    press(qtbot, shown.remove.ask)
+    assert shown.remove.isVisible()
+    assert page.focusWidget() is shown.remove.no
+    assert "21.0 GB come free" in shown.remove.question.text()
+    press(qtbot, shown.remove.no)
+    assert not shown.remove.isVisible()
+    assert client.asked("remove") == []
+    press(qtbot, shown.remove.ask)
+    press(qtbot, shown.remove.yes)
+    qtbot.waitUntil(lambda: bool(said))
+    assert said[0].text == "org/a is removed; 21.0 GB came free."
+
+
+def test_the_demo_model_cannot_be_removed(page: ModelsPage, qtbot: QtBot) -> None:
+    assert not detail(page, "here:demo", qtbot).remove.ask.isVisible()
+
+
+def test_without_a_gpu_the_reason_is_said_and_it_can_still_be_built(
+    page: ModelsPage, client: Any, qtbot: QtBot
+) -> None:
+    client.answers["fit"] = DeviceUnusable("No NVIDIA GPU was found here.")
+    shown = detail(page, "here:org/a", qtbot)
+    assert shown.fit.advice.text() == "No NVIDIA GPU was found here."
+    assert shown.fit.go.isEnabled()
+    client.answers["fit"] = fit
+    shown.fit.gpu.setCurrentIndex(1)
+    shown.fit.gpu.activated.emit(1)
+    qtbot.waitUntil(lambda: "faithful" in shown.fit.advice.text())
+    assert client.asked("fit")[-1] == (("org/a",), {"gpu": "RTX 4060"})
+
+
+def test_a_gated_model_asks_for_a_token(page: ModelsPage, client: Any, said: list[Message], qtbot: QtBot) -> None:
+    client.answers["hub_model"] = AccessDenied("org/new wants an accepted licence; accept it at its page.")
+    client.answers["keep_hub_token"] = HubTokenReply(kept="in the keyring of the system")
+    page.controller.search("new")
+    qtbot.waitUntil(lambda: page.model.find("hub:org/new").isValid())
+    shown = detail(page, "hub:org/new", qtbot)
+    qtbot.waitUntil(shown.gate.isVisible)
+    assert "accepted licence" in shown.problem.text()
+    shown.token.setFocus()
+    qtbot.keyClicks(shown.token, "hf_secret")
+    qtbot.keyClick(shown.token, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: client.asked("keep_hub_token") == [(("hf_secret",), {})])
+    assert shown.token.text() == ""
+    qtbot.waitUntil(lambda: any("keyring" in message.text for message in said))
+
+
+def test_a_search_without_a_network_says_why(page: ModelsPage, client: Any, qtbot: QtBot) -> None:
+    client.answers["search"] = Unavailable("huggingface.co cannot be reached.")
+    page.search.setText("llama")
+    page.search_button.click()
+    qtbot.waitUntil(lambda: page.note.text() == "huggingface.co cannot be reached.")
+    assert page.search_button.isEnabled()
+    page.search.clear()
+    assert not page.note.isVisible()
+
+
+def test_the_answer_to_an_earlier_search_is_ignored(page: ModelsPage, client: Any, qtbot: QtBot) -> None:
+    late = SearchReply(query="late", models=[HubModel(repo="late/x", downloads=1, likes=1, gated=False)])
+    now = SearchReply(query="now", models=[HubModel(repo="now/y", downloads=1, likes=1, gated=False)])
+    client.answers["search"] = lambda text: late if text == "late" else now
+    client.held.add("search")
+    page.controller.search("late")
+    page.controller.search("now")
+    client.held.clear()
+    qtbot.waitUntil(lambda: page.model.find("hub:now/y").isValid())
+    qtbot.wait(50)
+    assert not page.model.find("hub:late/x").isValid()
+
+
+def test_a_pasted_folder_is_linked(page: ModelsPage, client: Any, said: list[Message], qtbot: QtBot) -> None:
+    client.answers["link"] = LinkReply(name="mine", folder="/big/mine")
+    page.search.setText("/big/mine")
+    page.search_button.click()
+    qtbot.waitUntil(lambda: bool(said))
+    assert said[0].text == "mine is installed. Its files stay in /big/mine."
+    assert client.asked("search") == []
+
+
+def test_the_real_service_links_loads_and_removes(
+    real: Session, show: Show, said: list[Message], qtbot: QtBot, tmp_path: Path
+) -> None:
+    page = ModelsPage(real)
+    show(page)
+    qtbot.waitUntil(lambda: page.detail is not None and page.detail.row.name == "demo", timeout=10_000)
+    qtbot.waitUntil(lambda: "Looking" not in page.detail.fit.advice.text(), timeout=10_000)  # type: ignore[union-attr]
+
+    folder = tmp_path / "Modèle 模型" / "small"
+    shutil.copytree(bundled_asset("demo_model"), folder)
+    page.controller.link(str(folder))
+    qtbot.waitUntil(lambda: page.detail is not None and page.detail.row.name == "small", timeout=10_000)
+    page.controller.load("small")
+    qtbot.waitUntil(lambda: bool(page.detail and page.detail.row.installed.loaded), timeout=30_000)  # type: ignore[union-attr]
+    page.controller.unload("small")
+    qtbot.waitUntil(lambda: not (page.detail and page.detail.row.installed.loaded), timeout=10_000)  # type: ignore[union-attr]
+    page.controller.remove("small")
+    qtbot.waitUntil(lambda: not page.model.find("here:small").isValid(), timeout=10_000)
+    assert (folder / "config.json").exists()  # a link: the files are the user's
