@@ -9,6 +9,7 @@ forks. Parent and child hold a `Connection` each. Neither outlives the other unn
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -27,9 +28,12 @@ from core.pipes import MAX_FRAME, Connection
 # role -> module:function, called in the child as function(connection, *arguments) -> exit code or None.
 ROLES: Mapping[str, str] = {
     "grammar": "core.grammar.trial:main",
+    "ask": "core.jobs.documents:ask_main",
     "probe": "core.probe:main",
     "pull": "core.library.pull_job:main",
+    "reader": "core.documents.reader:main",
     "service": "core.service.main:main",
+    "summarize": "core.jobs.documents:summarize_main",
     "worker": "core.worker.main:main",
 }
 
@@ -53,9 +57,14 @@ class Child:
     """A running child and the parent's end of its connection. Leaving `with` stops it."""
 
     def __init__(
-        self, role: str, process: subprocess.Popen[bytes], connection: Connection, lifeline: int | None
+        self,
+        role: str,
+        process: subprocess.Popen[bytes],
+        connection: Connection,
+        lifeline: int | None,
+        memory: int | None = None,
     ) -> None:
-        """`lifeline` None: a detached child, which lives on without us."""
+        """`lifeline` None: a detached child, which lives on without us. `memory`: see `spawn`."""
         self.role = role
         self.connection = connection
         self._process = process
@@ -65,7 +74,7 @@ class Child:
         if sys.platform == "win32" and lifeline is not None:
             from core.windows import KillOnCloseJob
 
-            self._job = KillOnCloseJob(int(process._handle))  # type: ignore[attr-defined]
+            self._job = KillOnCloseJob(int(process._handle), memory)  # type: ignore[attr-defined]
 
     @property
     def pid(self) -> int:
@@ -142,6 +151,7 @@ def spawn(
     inherit_stdio: bool = False,
     max_frame: int = MAX_FRAME,
     detached: bool = False,
+    memory: int | None = None,
 ) -> Child:
     """Starts a child process that runs `role` and returns when it has been created, not when it is ready.
 
@@ -150,7 +160,8 @@ def spawn(
     environment that is passed on. The child reads nothing from stdin; its stdout and stderr go to the end of the file
     `log` or, without one, nowhere and to our stderr; `inherit_stdio` gives it all three of ours. Ctrl+C does not reach
     it. `max_frame` limits both directions on this side, in bytes. A `detached` child outlives us (the service, which other
-    programs use too); end with `Child.release`.
+    programs use too); end with `Child.release`. `memory`: bytes that the child may allocate; what goes beyond is refused to it
+    by the system (address space on Linux, committed memory on Windows).
 
     Raises InternalError for an unknown role, Unavailable when the system cannot start a process.
     """
@@ -174,7 +185,18 @@ def spawn(
         raise Unavailable(f"The {role} process cannot be started ({error.strerror}).") from error
     for fd in inherited:  # only the child holds them now, so its death closes them
         os.close(fd)
-    return Child(role, process, Connection(our_read, our_write, max_frame), our_lifeline)
+    if memory is not None:
+        _limit_memory(process.pid, memory)
+    return Child(role, process, Connection(our_read, our_write, max_frame), our_lifeline, memory)
+
+
+def _limit_memory(pid: int, memory: int) -> None:
+    """Of a process that was started this moment. On Windows its Job Object does it."""
+    if sys.platform == "linux":
+        import resource
+
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
 
 
 def child_environ(ours: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:

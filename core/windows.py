@@ -79,6 +79,7 @@ if sys.platform == "win32":
 
     _EXTENDED_LIMIT_INFORMATION = 9
     _LIMIT_KILL_ON_JOB_CLOSE = 0x2000
+    _LIMIT_PROCESS_MEMORY = 0x100
 
     class _BasicLimits(ctypes.Structure):
         """JOBOBJECT_BASIC_LIMIT_INFORMATION (winnt.h)."""
@@ -111,13 +112,18 @@ if sys.platform == "win32":
         """A Job Object that holds one process and all that it starts. When its last handle closes, also because this
         process was killed, Windows ends everything inside."""
 
-        def __init__(self, process_handle: int) -> None:
-            """Raises InternalError with the system's reason when the process cannot be put into a job."""
+        def __init__(self, process_handle: int, memory: int | None = None) -> None:
+            """`memory`: bytes that each process inside may commit.
+
+            Raises InternalError with the system's reason when the process cannot be put into a job."""
             self._handle: int | None = _kernel32.CreateJobObjectW(None, None)
             if not self._handle:
                 raise _last_error("A job object cannot be created")
             limits = _ExtendedLimits()
             limits.BasicLimitInformation.LimitFlags = _LIMIT_KILL_ON_JOB_CLOSE
+            if memory is not None:
+                limits.BasicLimitInformation.LimitFlags |= _LIMIT_PROCESS_MEMORY
+                limits.ProcessMemoryLimit = memory
             if not _kernel32.SetInformationJobObject(
                 self._handle, _EXTENDED_LIMIT_INFORMATION, ctypes.byref(limits), ctypes.sizeof(limits)
             ) or not _kernel32.AssignProcessToJobObject(self._handle, process_handle):

@@ -1,0 +1,82 @@
+"""What the formats share: collecting blocks, cleaning text, cutting pages out of texts that have none."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from core.documents.document import Block, BlockKind, Page, Unread
+
+PART_CHARS = 3000  # of a page that we cut ourselves
+
+_SPACES = re.compile(r"[^\S\n]+")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff\u200b\u2060\xad]")
+
+
+def clean(text: str) -> str:
+    """One space between words, no control characters, no soft hyphens; composed characters (NFC), so that the same word is
+    the same text. Lines stay lines."""
+    text = _CONTROL.sub("", unicodedata.normalize("NFC", text))
+    return "\n".join(filter(None, (_SPACES.sub(" ", line).strip() for line in text.split("\n"))))
+
+
+def block(text: str, kind: BlockKind = BlockKind.TEXT, level: int = 0) -> Block | None:
+    """A block, None for blank text. Code keeps its white space."""
+    text = _CONTROL.sub("", text).strip("\n") if kind is BlockKind.CODE else clean(text)
+    return Block(text, kind, level) if text.strip() else None
+
+
+def row(cells: Iterable[str]) -> str:
+    """A table's row as a line; empty if all cells are."""
+    texts = [" ".join(clean(cell).split("\n")) for cell in cells]
+    return " | ".join(texts) if any(texts) else ""
+
+
+def parts(blocks: Iterable[Block], size: int = PART_CHARS) -> tuple[Page, ...]:
+    """Pages for a text without any: whole blocks, about `size` characters each, beginning with a heading where one is near.
+    A longer block is cut at lines or sentences."""
+    pages: list[Page] = []
+    held: list[Block] = []
+    chars = 0
+
+    def close() -> None:
+        nonlocal held, chars
+        if held:
+            pages.append(Page(len(pages) + 1, tuple(held)))
+            held, chars = [], 0
+
+    for item in blocks:
+        for piece in _cut(item, size):
+            heads = piece.kind is BlockKind.HEADING and chars > size // 3
+            if held and (chars + len(piece.text) > size or heads):
+                close()
+            held.append(piece)
+            chars += len(piece.text)
+    close()
+    return tuple(pages)
+
+
+def unread_of(pages: Iterable[Page], pictures: Iterable[int] = ()) -> tuple[Unread, ...]:
+    """The pages without text. `pictures`: numbers of those that have some."""
+    shown = set(pictures)
+    return tuple(
+        Unread(page.number, "scanned" if page.number in shown else "empty") for page in pages if not page.blocks
+    )
+
+
+_BREAK = re.compile(r"\n|(?<=[.!?…;])\s|(?<=[。！？；])")
+
+
+def _cut(item: Block, size: int) -> Iterator[Block]:
+    text = item.text
+    while len(text) > size:
+        at = 0
+        for match in _BREAK.finditer(text, size // 2, size):
+            at = match.end()
+        at = at or text.rfind(" ", size // 2, size) + 1 or size
+        if text[:at].strip():
+            yield Block(text[:at].strip(), item.kind, item.level)
+        text = text[at:]
+    if text.strip():
+        yield Block(text.strip(), item.kind, item.level)

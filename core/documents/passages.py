@@ -1,0 +1,76 @@
+"""All sentences of the chunks, to be found by the words of another sentence."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from core.documents.chunk import Chunk
+from core.documents.document import SEPARATOR
+from core.documents.words import sentences, terms
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A sentence of the source as it stands on its page."""
+
+    document: int
+    page: int
+    chunk: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`score`: the share of a sentence's words, weighted by how rare they are, that the passage holds; `shared`: these words."""
+
+    passage: int
+    score: float
+    shared: frozenset[str]
+
+
+class PassageIndex:
+    """Built once for all chunks; each search looks at the passages that share a word with the sentence."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self.passages: list[Passage] = []
+        self._postings: dict[str, list[int]] = defaultdict(list)
+        for item in chunks:
+            for passage in passages_of(item):
+                number = len(self.passages)
+                self.passages.append(passage)
+                for term in set(terms(passage.text)):
+                    self._postings[term].append(number)
+
+    def __contains__(self, term: str) -> bool:
+        return term in self._postings
+
+    def weight(self, term: str) -> float:
+        """Higher for rarer words; highest for one that is nowhere."""
+        return math.log(1 + (len(self.passages) + 1) / (len(self._postings.get(term, ())) + 0.5))
+
+    def find(self, wanted: Sequence[str] | set[str] | frozenset[str]) -> list[Match]:
+        """The passages that hold some of the words, best first; of equals the earliest."""
+        words = set(wanted)
+        total = sum(map(self.weight, words))
+        scores: Counter[int] = Counter()
+        shared: dict[int, set[str]] = defaultdict(set)
+        for word in words:
+            weight = self.weight(word)
+            for number in self._postings.get(word, ()):
+                scores[number] += weight  # type: ignore[assignment]
+                shared[number].add(word)
+        best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:50]
+        return [Match(number, score / total, frozenset(shared[number])) for number, score in best]
+
+
+def passages_of(item: Chunk) -> Iterator[Passage]:
+    """The sentences of a chunk, with their pages."""
+    at = 0
+    for span in item.spans:
+        piece = item.text[at : at + span.end - span.start]
+        at += len(piece) + len(SEPARATOR)
+        for start, end in sentences(piece):
+            yield Passage(item.document, span.page, item.number, piece[start:end])
