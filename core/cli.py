@@ -19,6 +19,8 @@ from core.errors import DesksideError, UserError
 VERBS: dict[str, tuple[str, str]] = {
     "chat": ("core.commands.chat", "talk with a model"),
     "generate": ("core.commands.generate", "complete prompts: one, a file, or many from a JSON Lines file"),
+    "summarize": ("core.commands.summarize", "summarize whole documents, with the page of every statement"),
+    "ask": ("core.commands.ask", "ask a document; the answer names its pages"),
     "bench": ("core.commands.bench", "measure first-token time and tokens/s of a model on this machine"),
     "serve": ("core.commands.serve", "serve models over HTTP on a fixed port: OpenAI and Triton clients"),
     "stop": ("core.commands.stop", "stop the running service"),

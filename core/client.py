@@ -30,6 +30,7 @@ from pydantic import BaseModel
 from core import lifecycle
 from core.client_events import (
     ChatEvent,
+    CompletionEvent,
     Finished,
     Prefill,
     Reasoning,
@@ -38,6 +39,7 @@ from core.client_events import (
     ToolCallPart,
     Used,
     chat_events,
+    completion_events,
     document_event,
     error_from,
     service_event,
@@ -178,6 +180,12 @@ class Client(_Requests, LibraryCalls):
         """What follows a plain prompt."""
         return self._post("/v1/completions", {"prompt": prompt, **parameters}, Completion)
 
+    def stream_complete(self, prompt: str | list[int], **parameters: Any) -> Generator[CompletionEvent, None, None]:
+        """What follows a plain prompt, as it is made."""
+        body = {"prompt": prompt, "stream": True, "stream_options": {"include_usage": True}, **parameters}
+        with contextlib.closing(self._events("/v1/completions", body, False)) as events:
+            yield from completion_events(events)
+
     def count_tokens(self, messages: Messages | None = None, **parameters: Any) -> CountReply:
         body = dict(parameters) if messages is None else {"messages": list(messages), **parameters}
         return self._post("/v1/deskside/count_tokens", body, CountReply)
@@ -295,7 +303,8 @@ class AsyncClient(_Requests, AsyncLibraryCalls):
 
     def __init__(self, info: ServiceInfo, name: str | None = None) -> None:
         super().__init__(info, name)
-        self._http = httpx.AsyncClient(**self._options)
+        # The service says itself how much it takes; a request that waits here for a connection would time out.
+        self._http = httpx.AsyncClient(**self._options, limits=httpx.Limits(max_connections=None))
 
     async def chat(self, messages: Messages, **parameters: Any) -> ChatCompletion:
         """An answer in one piece; parameters as in core.schemas.ChatRequest."""
@@ -314,6 +323,16 @@ class AsyncClient(_Requests, AsyncLibraryCalls):
     async def complete(self, prompt: str | list[int], **parameters: Any) -> Completion:
         """What follows a plain prompt."""
         return await self._post("/v1/completions", {"prompt": prompt, **parameters}, Completion)
+
+    async def stream_complete(
+        self, prompt: str | list[int], **parameters: Any
+    ) -> AsyncGenerator[CompletionEvent, None]:
+        """What follows a plain prompt, as it is made."""
+        body = {"prompt": prompt, "stream": True, "stream_options": {"include_usage": True}, **parameters}
+        async with contextlib.aclosing(self._events("/v1/completions", body, False)) as events:
+            async for event in events:
+                for made in completion_events([event]):
+                    yield made
 
     async def count_tokens(self, messages: Messages | None = None, **parameters: Any) -> CountReply:
         body = dict(parameters) if messages is None else {"messages": list(messages), **parameters}

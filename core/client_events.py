@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from core.errors import DesksideError, InternalError, InvalidRequest, UserError, from_code
-from core.schemas import ChatChunk, ChatLogprobs, DocumentEvent, ErrorReply, Progress, ServiceEvent, Usage
+from core.schemas import ChatChunk, ChatLogprobs, Completion, DocumentEvent, ErrorReply, Progress, ServiceEvent, Usage
 
 
 class SseDecoder:
@@ -91,6 +91,7 @@ class Used:
     usage: Usage
 
 
+CompletionEvent = Text | Finished | Used
 ChatEvent = Text | Reasoning | ToolCallPart | Prefill | Finished | Used
 
 
@@ -116,6 +117,23 @@ def chat_events(events: Iterable[tuple[str, bytes]]) -> Iterator[ChatEvent]:
                 yield ToolCallPart(call.index, call.function.arguments or "", call.id, call.function.name, index)
             if choice.finish_reason is not None:
                 yield Finished(choice.finish_reason, index)
+        if chunk.usage is not None:
+            yield Used(chunk.usage)
+
+
+def completion_events(events: Iterable[tuple[str, bytes]]) -> Iterator[CompletionEvent]:
+    """The typed events of a streamed completion. Raises the error that ended it."""
+    for _, data in events:
+        if data == b"[DONE]":
+            return
+        if data.startswith(b'{"error"'):
+            raise error_from(data, 200)
+        chunk = Completion.model_validate_json(data)
+        for choice in chunk.choices:
+            if choice.text:
+                yield Text(choice.text, choice.index)
+            if choice.finish_reason is not None:
+                yield Finished(choice.finish_reason, choice.index)
         if chunk.usage is not None:
             yield Used(chunk.usage)
 

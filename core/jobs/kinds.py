@@ -12,4 +12,4 @@ SUMMARIZE = JobKind("summarize", "summarize", resumable=True, limit=2)
 ASK = JobKind("ask", "ask", resumable=True, limit=4)
 DOCUMENT_KINDS = frozenset({SUMMARIZE.name, ASK.name})
 
-KINDS = (PULL,)
+KINDS = (PULL, SUMMARIZE, ASK)
