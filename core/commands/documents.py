@@ -24,7 +24,9 @@ STAGES = {"read": "reading", "map": "summarizing parts", "combine": "combining",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that both verbs have."""
-    parser.add_argument("--model", default="demo", metavar="MODEL", help="demo, an installed name, or a checkpoint folder")
+    parser.add_argument(
+        "--model", default="demo", metavar="MODEL", help="demo, an installed name, or a checkpoint folder"
+    )
     parser.add_argument("--backend", help="what runs the model (default: from the configuration); implies --local")
     parser.add_argument("--kv-tokens", type=int, metavar="N", help="tokens that the KV cache holds; implies --local")
     parser.add_argument("--language", metavar="NAME", help="language of the answer, such as German")
@@ -103,7 +105,7 @@ def follow(client: Client, job: JobReply, follower: Follower) -> Report:
                 message = event.job.error or f"The job was {event.job.state} by somebody else."
                 raise from_code(event.job.code, message) if event.job.code else UserError(message)
     except BaseException:
-        client.cancel_document_job(job.id)
+        client.cancel_job(job.id)
         raise
     raise UserError(f"The service is stopping; the job {job.id} goes on when it is started again.")
 

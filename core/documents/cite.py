@@ -51,10 +51,10 @@ class Citer:
 
     def finish(self) -> str:
         """The rest. A text of which no sentence is supported gets the mark of the passage that is nearest, if any word of it
-        is in the source."""
+        is related to it."""
         text = "".join(self._marked(self._text, _merged(self._text, sentences(self._text))))
         self._text = ""
-        if not self.citations and self._weak is not None:
+        if not self.citations and self._weak is not None and self._weak[0] >= RELATED:
             tail = text[len(text.rstrip()) :]
             text = text.rstrip() + " " + self._cite([self._weak[1]]) + tail
         return text

@@ -134,7 +134,7 @@ def summarize_documents(
         messages = task.final(written)
     citer = Citer(PassageIndex(chunks), len(documents))
     summary = work.last(messages, budget.answer, citer, interactive=False)
-    if citer.sentences and citer.unsupported == citer.sentences:
+    if not citer.citations or citer.unsupported == citer.sentences:
         work.notes.append(
             "The words of this summary are hardly found in the source: the model is too small for this text; check it."
         )

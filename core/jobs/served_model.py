@@ -51,7 +51,9 @@ class ServedModel:
             folder, self.context = _load(http, model)
         self.prompts = PromptBuilder.from_folder(folder, places.cache / "tokenizers")
 
-    def write_many(self, prompts: Sequence[list[int]], max_tokens: int, on_done: Callable[[int, Written], None]) -> None:
+    def write_many(
+        self, prompts: Sequence[list[int]], max_tokens: int, on_done: Callable[[int, Written], None]
+    ) -> None:
         asyncio.run(self._write_many(prompts, max_tokens, on_done))
 
     def write(self, prompt: list[int], max_tokens: int, *, interactive: bool) -> Iterator[str | Written]:
