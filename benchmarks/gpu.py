@@ -27,7 +27,7 @@ from core.worker.loop import EngineLoop, scheduler_config
 from engines.api import PlanRow, SamplerParams, SlotInit, StepPlan
 from engines.cuda.engine import CudaEngine
 from engines.cuda.program import Launch
-from engines.models import llama
+from engines.models import gptj, llama
 from engines.network import Network, ops
 from engines.network.schemes import SCHEMES, Scheme
 from engines.quantization.floats import encode_e4m3
@@ -36,6 +36,7 @@ from engines.weights import DType, Tensor
 SHAPES = {
     "llama-3-8b": (128256, 8192, 4096, 32, 32, 8, 128, 14336, 500000.0),
     "llama-2-7b": (32000, 4096, 4096, 32, 32, 32, 128, 11008, 10000.0),
+    "gpt-j-6b": (50400, 2048, 4096, 28, 16, 16, 256, 16384, 10000.0),
     "tiny": (4096, 4096, 256, 4, 8, 4, 32, 768, 10000.0),
 }
 REQUESTS = {"128/128": 1024, "128/2048": 512, "1000/1000": 512, "2048/128": 256}
@@ -63,7 +64,7 @@ class RandomModel:
             return Tensor(param, DType.FP32, np.full(rows, 0.02 / 16, np.float32))
         shape = self.network.params[param]
         if len(shape) == 1:
-            return Tensor(param, DType.BF16, np.full(shape, 0x3F80, np.uint16))
+            return Tensor(param, DType.BF16, np.full(shape, 0 if param.endswith("bias") else 0x3F80, np.uint16))
         size, self.taken = int(np.prod(shape)), self.taken + 4099
         if param in self.schemes:
             start = self.taken % 65536
@@ -78,29 +79,28 @@ class RandomModel:
         return ()
 
 
-def random_model(shape: str, precision: str) -> RandomModel:
+def llama_network(shape: str) -> Network:
     vocab, context, hidden, layers, heads, kv_heads, head_dim, ffn, theta = SHAPES[shape]
-    config = llama.LlamaConfig(
-        vocab,
-        context,
-        hidden,
-        layers,
-        heads,
-        kv_heads,
-        head_dim,
-        ffn,
-        "silu",
-        1e-5,
-        ops.Rope(head_dim, theta),
-        False,
-        False,
-        False,
-    )
+    rope = ops.Rope(head_dim, theta)
+    sizes = (vocab, context, hidden, layers, heads, kv_heads, head_dim, ffn)
+    return llama.define(llama.LlamaConfig(*sizes, "silu", 1e-5, rope, False, False, False))
+
+
+def gptj_network(shape: str) -> Network:
+    vocab, context, hidden, layers, heads, kv_heads, head_dim, ffn, theta = SHAPES[shape]
+    rope = ops.Rope(64, theta, interleaved=True)
+    sizes = (vocab, context, hidden, layers, heads, kv_heads, head_dim, ffn)
+    return gptj.define(gptj.GPTJConfig(*sizes, "gelu_tanh", 1e-5, rope, False))
+
+
+def random_model(shape: str, precision: str) -> RandomModel:
+    vocab, context, hidden, *_, ffn, _ = SHAPES[shape]
     rng = np.random.default_rng(0)
     piece = (rng.standard_normal(1 << 22, np.float32) * 0.02).view(np.uint32) >> 16
     largest = max(vocab * hidden, ffn * hidden) + 65536
     bank = np.tile(piece.astype(np.uint16), -(-largest // len(piece)))
-    network, about = llama.define(config), SimpleNamespace(vocab_size=vocab, max_context=context)
+    network = gptj_network(shape) if shape.startswith("gpt-j") else llama_network(shape)
+    about = SimpleNamespace(vocab_size=vocab, max_context=context)
     if precision == "bf16":
         return RandomModel(network, about, bank, bank)
     piece8 = encode_e4m3(rng.standard_normal(1 << 20).astype(np.float32) * 16)
@@ -111,7 +111,8 @@ def random_model(shape: str, precision: str) -> RandomModel:
 
 
 def emit(args: argparse.Namespace, **figures: Any) -> None:
-    print(json.dumps({"model": args.shape, "precision": args.precision, **figures}), flush=True)
+    mode = {"mode": "deterministic"} if args.deterministic else {}
+    print(json.dumps({"model": args.shape, "precision": args.precision, **mode, **figures}), flush=True)
 
 
 def submit(i: int, rng: np.random.Generator, vocab: int, length: int, out: int, priority: Priority) -> Submit:
@@ -252,6 +253,7 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=2048)
     parser.add_argument("--page-size", type=int, default=16)
     parser.add_argument("--requests", type=int, default=0)
+    parser.add_argument("--deterministic", action="store_true")
     parser.add_argument("--cache", type=Path, default=None, help="folder for compiled kernels and measured choices")
     args = parser.parse_args()
     args.kv = args.kv or ("fp8" if args.precision == "fp8" else "auto")
@@ -267,6 +269,7 @@ def main() -> None:
         cache=args.cache,
         graphs="lazy",
         kv_dtype=args.kv,
+        deterministic=args.deterministic,
     )
     loaded = time.perf_counter()
     engine.warm_up()

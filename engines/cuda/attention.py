@@ -50,6 +50,11 @@ def tile_tokens(group: int) -> int:
     return 16 * PREFILL_WARPS // group
 
 
+def decode_tile_warps(group: int) -> int:
+    """Warps of a tile that holds one token, where decodes are prefill tiles: as few as hold its query heads."""
+    return -(-group // 16)
+
+
 def prefill_shared(head_dim: int, keys: int) -> int:
     """Bytes of shared memory of the prefill kernel: two stages of keys and values, rows padded to what the swizzle permutes."""
     chunks = head_dim // 8
@@ -86,10 +91,14 @@ class AttentionLaunches:
         params: Parameters,
         state: StepState,
         shared_per_block: int,
+        *,
+        deterministic: bool,
     ) -> None:
+        """`deterministic`: every token by the prefill kernel, whose result for a token does not depend on its tile."""
         self._memory, self._staging, self._modules = memory, staging, modules
         self._params, self._state = params, state
         self._shared_per_block = shared_per_block
+        self._deterministic = deterministic
         self._tables: dict[ops.Rope, int] = {}
         self._slopes: dict[int, int] = {}
         self._packed: dict[int, int] = {}
@@ -112,12 +121,10 @@ class AttentionLaunches:
         keys_of_tile = tile_keys(op.head_dim, self._shared_per_block)
         rope = kernel("rope_kv", "rope_kv", {"HEAD_DIM": op.head_dim, "KV_FP8": int(state.kv_fp8)})
         decode = kernel("attention_decode", "attention_decode", macros)
-        prefill = kernel(
-            "attention_prefill",
-            "attention_prefill",
-            {**macros, "WARPS": PREFILL_WARPS, "TILE_KEYS": keys_of_tile},
-            prefill_shared(op.head_dim, keys_of_tile),
-        )
+        tile = {**macros, "TILE_KEYS": keys_of_tile}
+        shared, few = prefill_shared(op.head_dim, keys_of_tile), decode_tile_warps(group)
+        prefill = kernel("attention_prefill", "attention_prefill", {**tile, "WARPS": PREFILL_WARPS}, shared)
+        single = kernel("attention_prefill", "attention_prefill", {**tile, "WARPS": few}, shared)
         table = self._table(op.rope) if op.rope is not None else 0
         rotary, interleaved = (op.rope.rotary_dim, int(op.rope.interleaved)) if op.rope is not None else (0, 0)
         q_norm = 0 if op.q_norm is None else self._params.get(op.q_norm).ptr
@@ -142,11 +149,18 @@ class AttentionLaunches:
                 op.num_heads, op.num_kv_heads, size, rotary, interleaved, float(op.norm_eps), scales.rows,
                 scales.columns, 1.0 / key_scale, 1.0 / value_scale,
             )  # fmt: skip
-            decode(
-                (state.decode_blocks, 1, 1), 128, qkv, y, keys, values, state.plan, state.work, state.partial, state.partial_stat,
-                state.counters, state.limits.num_slots, op.num_kv_heads, stride, scale, window, cap, slopes,
-                value_scale,
-            )  # fmt: skip
+            if not self._deterministic:
+                decode(
+                    (state.decode_blocks, 1, 1), 128, qkv, y, keys, values, state.plan, state.work, state.partial,
+                    state.partial_stat, state.counters, state.limits.num_slots, op.num_kv_heads, stride, scale, window, cap, slopes,
+                    value_scale,
+                )  # fmt: skip
+            elif not s.prefill:
+                single(
+                    (state.decode_blocks, 1, 1), 32 * few, qkv, y, keys, values, state.plan, state.work,
+                    state.limits.num_slots, state.max_splits, op.num_kv_heads, stride, scale, window, cap, slopes,
+                    value_scale,
+                )  # fmt: skip
             if s.prefill:
                 prefill(
                     (state.prefill_blocks, 1, 1), 32 * PREFILL_WARPS, qkv, y, keys, values, state.plan, state.work,

@@ -16,6 +16,7 @@ from engines.api.sampling import Sampled, SlotInit, TokenMasks
 from engines.cuda.attention import Launch, check_attention, tile_tokens
 from engines.cuda.buckets import GRAPH_TOKENS, choose, decode_buckets, mixed_buckets
 from engines.cuda.driver import Driver
+from engines.cuda.exact import PIECE, ExactGemm
 from engines.cuda.gemm import Gemm
 from engines.cuda.graphs import Graphs
 from engines.cuda.launch import Modules
@@ -58,6 +59,10 @@ class CudaEngine(Engine):
     kernels and measured choices, None for none. `kv_dtype`: "auto" for the 16 bits of the activations, "fp8" for E4M3 with one
     (key, value) scale per layer, `kv_scales` (1 if not given). `graphs`: "ahead" captures all sizes of decode steps now, "lazy"
     each when it is first needed, "off" none. Weights are copied: `model` may be closed once this returns.
+
+    `deterministic`: a request gives the same tokens to the bit whatever else is in its steps, however its prompt is cut, and
+    whether it was preempted or found its beginning in the cache. Each token is computed by one attention kernel, and by products
+    whose rows do not depend on how many there are. What it costs: docs/performance.md.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class CudaEngine(Engine):
         graphs: str = "lazy",
         kv_dtype: str = "auto",
         kv_scales: Sequence[tuple[float, float]] | None = None,
+        deterministic: bool = False,
     ) -> None:
         if kv_dtype not in ("auto", "fp8"):
             raise UnsupportedError(
@@ -87,6 +93,10 @@ class CudaEngine(Engine):
             raise ContractError("num_slots is 1 to 1024, and max_tokens at least as many.")
         if graphs not in ("ahead", "lazy", "off"):
             raise ContractError(f"graphs is ahead, lazy or off, not {graphs!r}.")
+        if deterministic and model.schemes:
+            raise UnsupportedError(
+                f"The deterministic mode takes weights in 16 bits, not {precision(model.schemes)}; use one or the other."
+            )
         program = compile_program(model.network, model.schemes)
         schemes_of(program)
         layers = check_layers(program.network.attention_layers())
@@ -96,7 +106,7 @@ class CudaEngine(Engine):
         try:
             self._open(
                 model, program, layers, num_pages, kv_bytes, page_size, num_slots, max_tokens, cache, graphs,
-                kv_dtype == "fp8", kv_scales,
+                kv_dtype == "fp8", kv_scales, deterministic,
             )  # fmt: skip
         except BaseException:
             memory.close()
@@ -117,6 +127,7 @@ class CudaEngine(Engine):
         graphs: str,
         kv_fp8: bool,
         kv_scales: Sequence[tuple[float, float]] | None,
+        deterministic: bool,
     ) -> None:
         driver, memory = self._driver, self._memory
         # Products of codes leave the range of float16.
@@ -124,7 +135,9 @@ class CudaEngine(Engine):
         self._stream = driver.call("cuStreamCreate", int(driver.api.CUstream_flags.CU_STREAM_NON_BLOCKING))
         self._staging = StagingRing(driver, memory, self._stream, 4, _STAGING_BYTES)
         self._modules = Modules(driver, Compiler(driver.info.arch, cache), self._stream, {"ELEM_FP16": int(fp16)})
-        self._gemm = Gemm(driver, memory, self._modules, self._stream, fp16=fp16, cache=cache)
+        self._deterministic = deterministic
+        make_gemm = ExactGemm if deterministic else Gemm
+        self._gemm = make_gemm(driver, memory, self._modules, self._stream, fp16=fp16, cache=cache)
         self._params = Parameters(driver, memory, self._staging, program, model, fp16)
         one_page = page_bytes(layers, page_size, kv_itemsize(kv_fp8))
         config = model.config
@@ -151,8 +164,8 @@ class CudaEngine(Engine):
             page_size=page_size,
             num_pages=num_pages,
             context=min(config.max_context, (num_pages - 1) * page_size),
-            padded_tokens=max(self._mixed_buckets[-1], num_slots),
-            padded_logits=num_slots,
+            padded_tokens=-(-max(self._mixed_buckets[-1], num_slots) // PIECE) * PIECE,
+            padded_logits=-(-num_slots // PIECE) * PIECE,
         )
         group = layers[0].num_heads // layers[0].num_kv_heads
         self._state = StepState(
@@ -165,7 +178,15 @@ class CudaEngine(Engine):
             driver.call("cuMemsetD8Async", address, 0, size, self._stream)
         self._slots = Slots(num_slots, config.vocab_size, memory, self._staging)
         self._runner = Runner(
-            driver, memory, self._staging, self._modules, self._gemm, self._params, program, self._state
+            driver,
+            memory,
+            self._staging,
+            self._modules,
+            self._gemm,
+            self._params,
+            program,
+            self._state,
+            deterministic=deterministic,
         )
         self._sampler = Sampler(
             driver, memory, self._staging, self._modules, self._stream, self._slots, plan=self._state.plan,
@@ -335,9 +356,12 @@ class CudaEngine(Engine):
         self._prepare_step(
             (1 + -(-launch.rows // 1024), 1, 1), 1024, state.plan, self._slots.last_token, state.tokens, state.positions,
             state.kv_index, state.work, launch.rows, state.limits.page_size, state.limits.num_slots, state.max_splits,
-            state.tokens_per_tile, state.decode_blocks, state.parts_per_split,
+            self._tile_tokens(launch), state.decode_blocks, state.parts_per_split, int(self._deterministic),
         )  # fmt: skip
         self._runner.body(launch)
+
+    def _tile_tokens(self, launch: Launch) -> int:
+        return 1 if self._deterministic and not launch.prefill else self._state.tokens_per_tile
 
     def _wait(self) -> None:
         self._driver.call("cuStreamSynchronize", self._stream)

@@ -144,7 +144,7 @@ class Gemm:
         found = self.tactics.tactics.get(shape.key)
         if found is not None:
             # Once now, so that no module is loaded under capture.
-            self._run(shape, found, *samples[0], x, y, _stride(shape))
+            self._run(shape, found, *samples[0], x, y, row_stride(shape))
             return found
         timed = [
             (self._time(shape, tactic, samples, x, y), tactic) for tactic in self._candidates(shape, samples[0][1])
@@ -220,9 +220,10 @@ class Gemm:
         lt.matmul_preference_set_attribute(
             preference, int(lt.MatmulPreferenceAttribute.MAX_WORKSPACE_BYTES), limit.ctypes.data, 8
         )
+        self._limit(preference)
         results = np.zeros(CANDIDATES, lt.matmul_heuristic_result_dtype)
         count = np.zeros(1, np.int32)
-        out = self._layout(R_32F if shape.out_float else self._element, shape.n, shape.m, _stride(shape))
+        out = self._layout(R_32F if shape.out_float else self._element, shape.n, shape.m, row_stride(shape))
         try:
             into = R_8F_E4M3 if shape.fp8 else self._element
             lt.matmul_algo_get_heuristic(
@@ -243,6 +244,9 @@ class Gemm:
                 found.append(Tactic("lt", algo=entry[:64].hex(), workspace=workspace))
         return found
 
+    def _limit(self, preference: int) -> None:
+        """What ways are looked for: here all."""
+
     def _time(self, shape: Shape, tactic: Tactic, samples: Sequence[tuple[int, int]], x: int, y: int) -> float | None:
         """Microseconds of one product, the best of three rounds; None if it does not run."""
         rounds = max(len(samples), 4)
@@ -250,11 +254,11 @@ class Gemm:
         def burst() -> None:
             for i in range(rounds):
                 w, bias = samples[i % len(samples)]
-                self._run(shape, tactic, w, bias, x, y, _stride(shape))
+                self._run(shape, tactic, w, bias, x, y, row_stride(shape))
 
         try:
             w, bias = samples[0]
-            self._run(shape, tactic, w, bias, x, y, _stride(shape))
+            self._run(shape, tactic, w, bias, x, y, row_stride(shape))
             self._driver.call("cuStreamSynchronize", self._stream)
         except (self._lt.cuBLASLtError, DeviceError):
             return None
@@ -313,5 +317,5 @@ def logits_stride(vocab: int) -> int:
     return -(-vocab // 8) * 8
 
 
-def _stride(shape: Shape) -> int:
+def row_stride(shape: Shape) -> int:
     return logits_stride(shape.n) if shape.out_float else shape.n

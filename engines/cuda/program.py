@@ -52,11 +52,16 @@ class Runner:
         params: Parameters,
         program: Program,
         state: StepState,
+        *,
+        deterministic: bool = False,
     ) -> None:
         self._memory, self._modules, self._gemm, self._params = memory, modules, gemm, params
         self._state = state
         self._network = program.network
-        self._attention = AttentionLaunches(memory, staging, modules, params, state, driver.info.shared_per_block)
+        shared = driver.info.shared_per_block
+        self._attention = AttentionLaunches(
+            memory, staging, modules, params, state, shared, deterministic=deterministic
+        )
         parts = split(program)
         widths = program.network.widths
         sizes = {name: width * 2 * state.limits.padded_tokens for name, width in widths.items()}

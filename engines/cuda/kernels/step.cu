@@ -35,15 +35,18 @@ __device__ int block_scan(int x, int *scratch, int &total) {
 // Block 0 shares out attention. `work` int32: header, split_start of the decode rows, the row of each split, (row, first packed token)
 // of the prefill tiles, the last tile of a row first because it sees the most keys. `blocks`: what the decode kernel runs at a time,
 // `parts_per_split`: its items per split; the chunk is the one that they finish soonest, with at most `max_splits` splits.
+// `all_tiles`: rows that decode are prefill tiles too (deterministic mode), and there are no splits.
 // The others write tokens, positions, kv_index int32 [padded_tokens]; a padded token is id 0 at position 0 in the dummy page.
 extern "C" __global__ void __launch_bounds__(1024) prepare_step(
     const int *plan, const int *last_token, int *tokens, int *positions, int *kv_index, int *work, int padded_tokens,
-    int page_size, int max_rows, int max_splits, int tile_tokens, int blocks, int parts_per_split) {
+    int page_size, int max_rows, int max_splits, int tile_tokens, int blocks, int parts_per_split,
+    int all_tiles) {
     __shared__ int scratch[33], chosen_chunk;
     __shared__ u64 prices[32];
     int rows = plan[PLAN_ROWS], decodes = plan[PLAN_DECODES], count = plan[PLAN_TOKENS];
     const int *query_start = section(plan, AT_QUERY_START);
     if (blockIdx.x == 0) {
+        if (all_tiles) decodes = 0;
         int r = threadIdx.x, warp = r >> 5, lane = r & 31;
         const int *kv_len = section(plan, AT_KV_LEN);
         // Each warp prices one chunk: rounds of the grid times keys of an item, and what an item costs besides.

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from engines.api import SamplerParams, SlotInit, TokenMasks
 from engines.api.errors import ContractError, DeviceError, UnsupportedError
 from engines.cuda import driver
-from engines.cuda.attention import check_attention, prefill_shared, tile_keys, tile_tokens
+from engines.cuda.attention import check_attention, decode_tile_warps, prefill_shared, tile_keys, tile_tokens
 from engines.cuda.buckets import choose, decode_buckets, mixed_buckets
 from engines.cuda.codes import CodePlan, plan_codes
 from engines.cuda.driver import DeviceInfo
-from engines.cuda.gemm import Tactic, TacticCache, logits_stride
+from engines.cuda.exact import ExactGemm
+from engines.cuda.gemm import Gemm, Shape, Tactic, TacticCache, logits_stride
 from engines.cuda.launch import pack_arguments
 from engines.cuda.memory import DeviceTensor, align
 from engines.cuda.program import row_shape
@@ -119,6 +120,7 @@ def test_limits(make_model: Any) -> None:
     assert max_splits(64, 132, 8) == 64 + 396
     assert tile_tokens(4) == 32
     assert tile_tokens(71) == 1
+    assert [decode_tile_warps(group) for group in (1, 16, 17, 71)] == [1, 1, 2, 5]
     assert (decode_blocks(128), decode_blocks(160)) == (4, 2)
     # Rows of 80 take 128 in shared memory, those of 48 take 64; the budgets are those of sm_90, sm_86 and sm_75.
     assert [prefill_shared(dim, 64) >> 10 for dim in (32, 48, 64, 80, 128, 256)] == [16, 32, 32, 64, 64, 128]
@@ -153,6 +155,21 @@ def test_devices_that_cannot_be_used_say_why() -> None:
         DeviceInfo(0, "A GPU", 70, 13000, 80, 1 << 34, 96 << 10).check()
     with pytest.raises(DeviceError, match="pip install"):
         driver.load("cuda.no_such_module")
+
+
+def test_pieces_of_a_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product that no other way gives the same bits for: 64 rows at a time, x and y moving on by theirs."""
+    ran: list[Any] = []
+    monkeypatch.setattr(Gemm, "_run", lambda self, shape, tactic, w, bias, x, y, stride: ran.append((shape.m, x, y)))
+    gemm = object.__new__(ExactGemm)
+    gemm._run(Shape(48, 32, 130), Tactic("lt", "00", rows=64), 1, 0, 1 << 20, 1 << 21, 48)
+    assert ran == [(64, (1 << 20) + 64 * 64 * i, (1 << 21) + 64 * 96 * i) for i in range(3)]
+    ran.clear()
+    gemm._run(Shape(48, 32, 65, out_float=True), Tactic("lt", "00", rows=64), 1, 0, 0, 0, 48)
+    assert ran == [(64, 0, 0), (64, 64 * 64, 64 * 192)]
+    ran.clear()
+    gemm._run(Shape(48, 32, 130), Tactic("lt", "00"), 1, 0, 0, 0, 48)
+    assert ran == [(130, 0, 0)]
 
 
 def test_arguments_become_cells() -> None:
