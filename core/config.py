@@ -44,6 +44,12 @@ class Config:
         help="What runs a model. `reference` is NumPy on the processor and runs everywhere; `cuda` needs an NVIDIA GPU and "
         "the extra `gpu`; `auto` takes the fastest backend that works on this machine.",
     )
+    deterministic: bool = _setting(
+        False,
+        env="DETERMINISTIC",
+        help="The same request gives the same tokens to the bit, whatever else runs beside it. The processor always does; on a "
+        "GPU it costs speed (docs/performance.md).",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "warning",
         env="LOG_LEVEL",

@@ -51,15 +51,18 @@ class LLM:
         model: str | Path = "demo",
         *,
         backend: str | None = None,
+        deterministic: bool | None = None,
         num_slots: int = 64,
         max_tokens_per_step: int = 512,
         kv_tokens: int | None = None,
         threads: int | None = None,
     ) -> None:
-        """`model`: `demo`, an installed name, or a folder. `backend` None takes the configured one. `num_slots`: sequences
-        at once; `max_tokens_per_step`: prompt and generated tokens of one step; `kv_tokens`: size of the KV cache.
+        """`model`: `demo`, an installed name, or a folder. `backend` and `deterministic` None take the
+        configured ones. `num_slots`: sequences at once; `max_tokens_per_step`: prompt and generated tokens of one step;
+        `kv_tokens`: size of the KV cache.
 
         Raises NotFound, ModelUnusable, DeviceUnusable, InvalidRequest."""
+        from core.worker.selfcheck import settle
         from engines.factory import open_engine
 
         for name, value, least in (
@@ -70,7 +73,7 @@ class LLM:
             if value is not None and value < least:
                 why = ", one for each of the num_slots" if least > 1 else ""
                 raise InvalidRequest(f"{name} is {value}; it must be at least {least}{why}.", name)
-        config = load_config(os.environ, {"backend": backend})
+        config = load_config(os.environ, {"backend": backend, "deterministic": deterministic})
         self.folder = find_model(str(model), config.places)
         self.prompts = PromptBuilder.from_folder(self.folder, config.places.cache / "tokenizers")
         self.defaults = generation_defaults(self.folder)
@@ -79,12 +82,13 @@ class LLM:
             with _engine_errors():
                 engine = open_engine(
                     self.folder,
-                    backend=config.backend,
+                    backend=settle(self.folder, config.backend, config.places.kernels),
                     num_slots=num_slots,
                     max_tokens=max_tokens_per_step,
                     kv_tokens=kv_tokens,
                     threads=threads,
                     cache=config.places.kernels,
+                    deterministic=config.deterministic,
                 )
         except BaseException:
             self._release()

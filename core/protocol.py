@@ -176,6 +176,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     kv_bytes: int | None = None
     page_size: int = 16
     threads: int | None = None
+    deterministic: bool = False
     max_waiting: int = 1024
     target: str = ""
     arguments: str = "{}"

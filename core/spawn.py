@@ -27,6 +27,7 @@ from core.pipes import MAX_FRAME, Connection
 
 # role -> module:function, called in the child as function(connection, *arguments) -> exit code or None.
 ROLES: Mapping[str, str] = {
+    "check": "core.worker.selfcheck:main",
     "grammar": "core.grammar.trial:main",
     "ask": "core.jobs.documents:ask_main",
     "probe": "core.probe:main",

@@ -32,6 +32,7 @@ def open_engine(
     on_progress: Callable[[str, int, int], None] | None = None,
     cache: Path | None = None,
     kv_dtype: str = "auto",
+    deterministic: bool = False,
 ) -> Engine:
     """Load the checkpoint in `folder`.
 
@@ -40,6 +41,7 @@ def open_engine(
     a GPU most of what is free, else room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the
     cores this process may use. `cache`: folder for compiled kernels and measured choices of a GPU, None keeps nothing.
     `kv_dtype`: "auto" for a cache as precise as the backend computes, "fp8" for E4M3, a quarter to a half of the memory.
+    `deterministic`: results do not depend on what else is in a step (the reference's never do).
     `on_progress(phase, done, total)` is told of what goes on: phase "load", "compile" or "capture"; total 0 if it is unknown.
 
     Raises UnsupportedError for a backend that is not in this version, OutOfMemory, and what `open_model` and loading raise.
@@ -68,6 +70,7 @@ def open_engine(
                     num_slots=num_slots,
                     max_tokens=max_tokens,
                     cache=cache,
+                    deterministic=deterministic,
                 )
                 if on_progress is not None:
                     on_progress("capture", 0, 0)

@@ -9,12 +9,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from core import __version__
 from core.config import Config, load_config
 from core.errors import DesksideError, InternalError, Unavailable
 from core.lifecycle import DEFAULT_PORT, ServiceInfo, report_of
 from core.pipes import Connection, PipeClosed
+from core.protocol import EngineOptions
 from core.service.models import Engines
 from core.service.server import ServeOptions, serve
 from core.service.supervisor import Supervisor
@@ -61,6 +63,9 @@ def run(config: Config, options: ServeOptions, on_ready: Callable[[ServiceInfo],
     logging.basicConfig(
         stream=sys.stderr, level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    if options.engine == EngineOptions():
+        chosen = EngineOptions(backend=config.backend, deterministic=config.deterministic)
+        options = replace(options, engine=chosen)
     gc.freeze()  # what is loaded now stays: the collector need not look at it again
     serve(config, options, engines, version=__version__, on_ready=on_ready)
 

@@ -14,6 +14,7 @@ from core.errors import InternalError
 from core.paths import find_places
 from core.protocol import EngineOptions, Event, Ready
 from core.worker.loop import EngineLoop
+from core.worker.selfcheck import settle
 from engines.api import Engine
 
 OnProgress = Callable[[str, int, int], None]
@@ -24,9 +25,12 @@ def open_worker_engine(folder: Path, options: EngineOptions, on_progress: OnProg
     if not options.target:
         from engines.factory import open_engine
 
+        cache = find_places(os.environ).kernels
+        if on_progress is not None and options.backend == "auto":
+            on_progress("compile", 0, 0)  # its deadline has room for the check
         return open_engine(
             folder,
-            backend=options.backend,
+            backend=settle(folder, options.backend, cache),
             num_slots=options.num_slots,
             max_tokens=options.max_tokens,
             kv_tokens=options.kv_tokens,
@@ -34,7 +38,8 @@ def open_worker_engine(folder: Path, options: EngineOptions, on_progress: OnProg
             page_size=options.page_size,
             threads=options.threads,
             on_progress=on_progress,
-            cache=find_places(os.environ).kernels,
+            cache=cache,
+            deterministic=options.deterministic,
         )
     keywords = msgspec.json.decode(options.arguments, type=dict[str, object])
     engine: object = resolve(options.target)(**keywords)
