@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engines.api.errors import DeviceError, UnsupportedError
+from engines.api.errors import ContractError, DeviceError, UnsupportedError
 from engines.cuda.driver import Driver
 from engines.cuda.nvrtc import Compiler
 
@@ -25,7 +25,9 @@ def pack_arguments(arguments: Sequence[int | float]) -> list[int]:
 class Kernel:
     """One function of a loaded module."""
 
-    def __init__(self, driver: Driver, function: Any, stream: Any, shared: int) -> None:
+    def __init__(self, driver: Driver, name: str, function: Any, stream: Any, shared: int) -> None:
+        self._name = name
+        self.count = _count_parameters(driver, function)
         self._launch = driver.api.cuLaunchKernel
         self._driver = driver
         self._function = function
@@ -33,7 +35,10 @@ class Kernel:
         self._shared = shared
 
     def __call__(self, grid: Grid, block: int, *arguments: int | float, shared: int | None = None) -> None:
-        """Enqueue. Python ints become integers and pointers, floats float32. Raises DeviceError."""
+        """Enqueue. Python ints become integers and pointers, floats float32. Raises ContractError for another number of arguments
+        than the kernel has (the driver would read what lies behind them), DeviceError."""
+        if len(arguments) != self.count:
+            raise ContractError(f"The kernel {self._name} takes {self.count} arguments and was given {len(arguments)}.")
         cells = (ctypes.c_uint64 * len(arguments))(*pack_arguments(arguments))
         base = ctypes.addressof(cells)
         pointers = (ctypes.c_void_p * len(arguments))(*range(base, base + 8 * len(arguments), 8))
@@ -43,6 +48,13 @@ class Kernel:
             self._driver.call(
                 "cuLaunchKernel", self._function, *grid, block, 1, 1, size, self._stream, ctypes.addressof(pointers), 0
             )
+
+
+def _count_parameters(driver: Driver, function: Any) -> int:
+    count = 0
+    while not int(driver.api.cuFuncGetParamInfo(function, count)[0]):
+        count += 1
+    return count
 
 
 class Modules:
@@ -63,25 +75,32 @@ class Modules:
             self._modules[key] = self._driver.call("cuModuleLoadData", self._compiler.compile(file, macros))
         return self._function(key, name, shared)
 
-    def custom(self, name: str, source: str) -> Kernel:
-        """The kernel `name` of CUDA C++ that came with a network. Raises UnsupportedError if the source has none of that name."""
+    def custom(self, name: str, source: str, arguments: int) -> Kernel:
+        """The kernel `name` of CUDA C++ that came with a network. Raises UnsupportedError if the source has none of that name,
+        or one that does not take so many `arguments`."""
         key = ("custom", name, source)
         if key not in self._modules:
             code = self._compiler.compile_source(name, source, self._base)
             self._modules[key] = self._driver.call("cuModuleLoadData", code)
         try:
-            return self._function(key, name, 0)
+            kernel = self._function(key, name, 0)
         except DeviceError as error:
             raise UnsupportedError(
                 f'The cuda_source of {name} has no kernel of that name: declare extern "C" __global__ void {name}(...).'
             ) from error
+        if kernel.count != arguments:
+            raise UnsupportedError(
+                f"The kernel of the custom operation {name} takes {kernel.count} arguments where its inputs, parameters and "
+                f"outputs are {arguments}; see docs/custom-op.md."
+            )
+        return kernel
 
     def _function(self, key: tuple[Any, ...], name: str, shared: int) -> Kernel:
         function = self._driver.call("cuModuleGetFunction", self._modules[key], name.encode())
         if shared > 48 * 1024:
             attribute = self._driver.api.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
             self._driver.call("cuFuncSetAttribute", function, attribute, shared)
-        return Kernel(self._driver, function, self._stream, shared)
+        return Kernel(self._driver, name, function, self._stream, shared)
 
     def close(self) -> None:
         for module in self._modules.values():

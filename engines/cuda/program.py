@@ -181,7 +181,7 @@ class Runner:
             case ops.Custom():
                 params = [self._params.get(name).ptr for name in op.params]
                 source = custom_source(op, [self._network.widths[name] for name in node.inputs])
-                custom = self._modules.custom(op.name, source)
+                custom = self._modules.custom(op.name, source, len(x) + len(params) + len(y))
                 return lambda s: custom((s.rows, 1, 1), CUSTOM_BLOCK, *x, *params, *y)
         raise UnsupportedError(f"The CUDA backend has no operation {type(op).__name__}; use --backend reference.")
 

@@ -198,5 +198,9 @@ def test_operations_without_cuda_are_refused_by_name(make: Any, with_random_weig
         make(with_random_weights(network(None)))
     with pytest.raises(UnsupportedError, match="no kernel of that name"):
         make(with_random_weights(network('extern "C" __global__ void thrice(const elem *x, elem *y) {}')))
+    with pytest.raises(
+        UnsupportedError, match="twice takes 1 arguments where its inputs, parameters and outputs are 2"
+    ):
+        make(with_random_weights(network('extern "C" __global__ void twice(const elem *x) {}')))
     with pytest.raises(DeviceError, match=r"twice does not compile .*twice\(1\)"):
         make(with_random_weights(network("this is no C++")))

@@ -177,7 +177,7 @@ def run_attention(
     pplan, last = gpu.put(plan.buffer), gpu.put(np.zeros(max_rows, np.int32))
     gpu.kernel("step", "prepare_step")(
         (1 + -(-padded // 1024), 1, 1), 1024, pplan, last, tokens, positions, index, work, padded, page, max_rows,
-        splits, tile_tokens(group), blocks, kv_heads * -(-group // 8),
+        splits, tile_tokens(group), blocks, kv_heads * -(-group // 8), 0,
     )  # fmt: skip
     np.testing.assert_array_equal(gpu.get(positions, (padded,), np.int32), [*plan.positions, *[0] * (padded - count)])
     expected = [
