@@ -133,12 +133,20 @@ class Model:
             raise ContractError(f"{self.family} has no parameter {param}.") from None
 
 
-def bind(
-    family: Family, config: object, network: Network, store: WeightStore, layout: Format | None = None
-) -> tuple[dict[str, Source], dict[str, Packed], DType]:
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """`dtype`: of most weights that are not quantized. The rest: `Model`."""
+
+    sources: dict[str, Source]
+    quantized: dict[str, Packed]
+    dtype: DType
+    kv_scales: Sequence[tuple[float, float]] | None
+
+
+def bind(family: Family, config: object, network: Network, store: WeightStore, layout: Format | None = None) -> Binding:
     """Pair every parameter with its checkpoint tensor, or with its quantized ones in a checkpoint of `layout`, strictly, from
-    the headers alone. Returns sources, quantized weights and the type of most others. Raises WeightError for a tensor that
-    is missing, has another shape or a dtype that weights cannot have, or that nothing asks for."""
+    the headers alone. Raises WeightError for a tensor that is missing, has another shape or a dtype that weights cannot have,
+    or that nothing asks for."""
     table: Sources = family.sources(config, store.names)
     if layout is not None and layout.own_names:
         table = {param: Source(param) for param in network.params}
@@ -151,13 +159,13 @@ def bind(
         if source is None:
             raise ContractError(f"{family.name} does not say where parameter {param} comes from.")
         if layout is not None and param in linears and len(shape) == 2:
+            if source.take is not None and not (source.name in store and store.dtype(source.name).is_float):
+                raise UnsupportedError(
+                    f"{store.folder} is a quantized checkpoint of {family.name}, whose weights must be cut after loading, "
+                    f"which quantized ones cannot be; use the unquantized checkpoint."
+                )
             packed = layout.find(store, source.name, *shape)
             if packed is not None:
-                if source.take is not None:
-                    raise UnsupportedError(
-                        f"{store.folder} is a quantized checkpoint of {family.name}, whose weights must be cut after loading, "
-                        f"which quantized ones cannot be; use the unquantized checkpoint."
-                    )
                 quantized[param] = packed
                 continue
         if source.name not in store:
@@ -180,6 +188,10 @@ def bind(
         sources[param] = source
     known = {source.name for source in sources.values()} | {twin for s in sources.values() for twin in s.twins}
     known |= {name for packed in quantized.values() for name in packed.names}
+    kv_scales = None
+    if layout is not None:
+        kv_scales, names = layout.cache_scales(store, len(network.attention_layers()))
+        known |= set(names)
     ignored = re.compile("|".join(family.ignored) or r"(?!)")
     extra = [name for name in store.names if name not in known and not ignored.fullmatch(name)]
     if extra:
@@ -187,4 +199,4 @@ def bind(
             f"Tensor {extra[0]} in {store.file(extra[0])} has no place in {family.name} ({len(extra)} such tensors); config "
             f"and weights are not of the same model, or it has parts this version does not know."
         )
-    return sources, quantized, elements.most_common(1)[0][0]
+    return Binding(sources, quantized, elements.most_common(1)[0][0], kv_scales)

@@ -13,9 +13,8 @@ from engines.models.config import ConfigReader, ModelConfig, read_json
 from engines.models.family import Family
 from engines.models.model import Model, bind
 from engines.passes import validate
-from engines.quantization.formats.deskside import DesksideFormat
 from engines.quantization.formats.format import Format
-from engines.quantization.formats.registry import read_format
+from engines.quantization.formats.registry import MODELOPT_FILE, read_format, read_modelopt_file
 from engines.weights import WeightStore
 from engines.weights.strict_json import brief
 
@@ -41,22 +40,29 @@ def open_model(folder: Path, families: Sequence[Family] = FAMILIES) -> Model:
         raise UnsupportedError(
             f"{reader.path} has a compression_config, which this version does not read; use the unquantized checkpoint."
         )
-    found = reader.raw("quantization_config")
-    layout: Format | None = None if found is None else read_format(found, str(reader.path))
+    layout = find_layout(folder, reader)
     config: ModelConfig = family.read_config(reader)
     network = validate(family.define(config))
-    kv_scales = layout.kv_scales if isinstance(layout, DesksideFormat) else None
-    if kv_scales is not None and len(kv_scales) != len(network.attention_layers()):
-        raise ConfigError(f"{reader.path} has {len(kv_scales)} kv_scales for {len(network.attention_layers())} layers.")
     store = WeightStore.open(folder)
     try:
-        sources, quantized, dtype = bind(family, config, network, store, layout)
+        bound = bind(family, config, network, store, layout)
         digest = hashlib.sha256(raw + store.fingerprint.encode()).hexdigest()
         eos_ids = read_eos_ids(folder, reader, config.vocab_size)
     except BaseException:
         store.close()
         raise
-    return Model(folder, family.name, config, network, dtype, digest, eos_ids, sources, store, quantized, kv_scales)
+    return Model(
+        folder, family.name, config, network, bound.dtype, digest, eos_ids, bound.sources, store, bound.quantized, bound.kv_scales
+    )  # fmt: skip
+
+
+def find_layout(folder: Path, reader: ConfigReader) -> Format | None:
+    """How the weights are quantized, by config.json or the file that ModelOpt writes beside it; None if they are not."""
+    found = reader.raw("quantization_config")
+    if found is not None:
+        return read_format(found, str(reader.path))
+    path = folder / MODELOPT_FILE
+    return read_modelopt_file(read_json(path)[0], str(path)) if path.exists() else None
 
 
 def find_family(reader: ConfigReader, families: Sequence[Family]) -> Family:

@@ -8,13 +8,13 @@ config.json is the model's own, with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from engines.api.errors import ConfigError, UnsupportedError, WeightError
 from engines.network.schemes import Scheme
-from engines.quantization.formats.format import Loader, Packed
+from engines.quantization.formats.format import CacheScales, Loader, Packed
 from engines.weights import Tensor, WeightStore
 
 METHOD: Final = "deskside"
@@ -26,11 +26,18 @@ class DesksideFormat:
     """`schemes`: parameter -> its scheme. `kv_scales`: (key, value) scales of the FP8 cache per layer, None if never measured."""
 
     schemes: Mapping[str, Scheme]
-    kv_scales: Sequence[tuple[float, float]] | None = None
+    kv_scales: CacheScales | None = None
 
     @property
     def own_names(self) -> bool:
         return True
+
+    def cache_scales(self, store: WeightStore, layers: int) -> tuple[CacheScales | None, Collection[str]]:
+        if self.kv_scales is not None and len(self.kv_scales) != layers:
+            raise ConfigError(
+                f"{store.folder} has {len(self.kv_scales)} kv_scales for {layers} layers; build it again."
+            )
+        return self.kv_scales, ()
 
     def find(self, store: WeightStore, name: str, out: int, width: int) -> Packed | None:
         scheme = self.schemes.get(name)
