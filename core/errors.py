@@ -11,7 +11,8 @@ DesksideError
 │   ├── Busy                      queue full, folder in use; try again (429, exit 5)
 │   ├── DeviceUnusable            driver, GPU, memory (503, exit 6)
 │   ├── Unavailable               the service or the engine is down or starting (503, exit 7)
-│   │   └── EngineDied                the engine crashed or hung during the request; its partial answer is kept
+│   │   ├── EngineDied                the engine crashed or hung during the request; its partial answer is kept
+│   │   └── FilesUnusable             a file or folder cannot be read or written: rights, a disk that failed, gone
 │   ├── AccessDenied              the Hub wants a token or an accepted licence (403, exit 8)
 │   └── DiskFull                  too little space on a volume; what was written is kept (507, exit 9)
 └── InternalError             logged with its cause; the user sees a generic sentence (500, exit 70)
@@ -121,6 +122,12 @@ class EngineDied(Unavailable):
     code = "engine_died"
 
 
+class FilesUnusable(Unavailable):
+    """A file or folder of ours cannot be read or written."""
+
+    code = "io_error"
+
+
 class AccessDenied(UserError):
     code = "access_denied"
     http_status = 403
@@ -153,6 +160,8 @@ def from_engine(error: EngineError) -> DesksideError:
     """The runtime's error for an engine's. Called at the worker, `LLM` and build-job boundaries only."""
     from engines.api import errors as engine  # here, so that the window and `--help` do not load NumPy for it
 
+    if isinstance(error, engine.Cancelled):
+        return Unavailable("It was stopped before it was done.")
     table: tuple[tuple[type[EngineError], type[DesksideError]], ...] = (
         (engine.ContractError, InternalError),
         (engine.ConstraintError, InvalidRequest),

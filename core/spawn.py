@@ -27,6 +27,7 @@ from core.pipes import MAX_FRAME, Connection
 
 # role -> module:function, called in the child as function(connection, *arguments) -> exit code or None.
 ROLES: Mapping[str, str] = {
+    "build": "core.library.build_job:main",
     "check": "core.worker.selfcheck:main",
     "grammar": "core.grammar.trial:main",
     "ask": "core.jobs.documents:ask_main",
@@ -35,6 +36,7 @@ ROLES: Mapping[str, str] = {
     "reader": "core.documents.reader:main",
     "service": "core.service.main:main",
     "summarize": "core.jobs.documents:summarize_main",
+    "verify": "core.library.isolated:main",
     "worker": "core.worker.main:main",
 }
 

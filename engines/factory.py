@@ -9,7 +9,10 @@ from typing import Final
 
 from engines.api.engine import Engine
 from engines.api.errors import ContractError, DeviceError, OutOfMemory, UnsupportedError
+from engines.backends import library_version
 from engines.models import Model, open_model
+from engines.store import check_engine, find_manifest
+from engines.store.device import find_device
 
 BACKENDS: Final = ("auto", "cuda", "reference")
 _LOG: Final = logging.getLogger("deskside.engines")
@@ -34,7 +37,7 @@ def open_engine(
     kv_dtype: str = "auto",
     deterministic: bool = False,
 ) -> Engine:
-    """Load the checkpoint in `folder`.
+    """Load the checkpoint, or the built engine, in `folder`.
 
     `backend`: "auto" takes CUDA where a GPU can run the model, else the reference; why is logged. `num_slots`: sequences at
     once. `max_tokens`: packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither, on
@@ -44,6 +47,9 @@ def open_engine(
     `deterministic`: results do not depend on what else is in a step (the reference's never do).
     `on_progress(phase, done, total)` is told of what goes on: phase "load", "compile" or "capture"; total 0 if it is unknown.
 
+    A built engine (`engines.build`) is checked first: StaleError if it was changed, or belongs to another GPU, driver or revision.
+    Its own backend is what "auto" means for it.
+
     Raises UnsupportedError for a backend that is not in this version, OutOfMemory, and what `open_model` and loading raise.
     """
     if backend not in BACKENDS:
@@ -52,6 +58,10 @@ def open_engine(
         )
     if kv_tokens is not None and kv_bytes is not None:
         raise ContractError("Give kv_tokens or kv_bytes, not both.")
+    manifest = find_manifest(folder)
+    if manifest is not None:
+        check_engine(folder, manifest, device=find_device, versions=library_version)
+        backend = manifest.backend if backend == "auto" else backend
     if on_progress is not None:
         on_progress("load", 0, 0)
     # The engine holds its own copies: the files need not stay mapped.

@@ -103,7 +103,7 @@ ALLOWED = {
     "core/scheduler/policy.py": ["engines.api.plan", "numpy"],
     "core/llm.py": ["engines.reference"],
     "core/worker/main.py": ["engines.network"],
-    "core/jobs/build.py": ["engines.network"],
+    "core/library/build_job.py": ["engines.network"],
     "engines/network/graph.py": ["engines.api.plan"],
 }
 

@@ -1,4 +1,7 @@
-"""Delete an installed model and free its space. Of a linked folder only the link is removed; the demo stays."""
+"""Delete an installed model with its engines, or one engine by its name (demo:int4), and free the space.
+
+Of a linked folder only the link is removed; the demo stays.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,21 @@ from core.library.installed import remove_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="an installed name, or one whose download was interrupted")
+    parser.add_argument("model", help="an installed name, one whose download was interrupted, or an engine")
     add_json(parser, "what was freed")
 
 
 def run(args: argparse.Namespace) -> int:
     removed = remove_model(args.model, load_config(os.environ).places)
     if args.json:
-        print_json({"name": removed.name, "freed_bytes": removed.freed, "linked": removed.linked})
+        print_json(
+            {
+                "name": removed.name,
+                "freed_bytes": removed.freed,
+                "linked": removed.linked,
+                "engines": list(removed.engines),
+            }
+        )
     elif removed.linked:
         print(f"{removed.name} is no longer linked; the folder itself was not touched")
     else:

@@ -12,4 +12,7 @@ SUMMARIZE = JobKind("summarize", "summarize", resumable=True, limit=2)
 ASK = JobKind("ask", "ask", resumable=True, limit=4)
 DOCUMENT_KINDS = frozenset({SUMMARIZE.name, ASK.name})
 
-KINDS = (PULL, SUMMARIZE, ASK)
+# params of core.library.build_job.BuildParams; the result is the engine's folder. One at a time: it takes all cores, and the GPU.
+BUILD = JobKind("build", "build", resumable=True, grace=15.0)
+
+KINDS = (PULL, BUILD, SUMMARIZE, ASK)

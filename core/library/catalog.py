@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import InvalidRequest, ModelUnusable, NotFound
+from core.errors import EngineStale, InvalidRequest, ModelUnusable, NotFound
 from core.library.engines import built_engines, find_engine
 from core.library.manifest import LINK_FILE, read_link, read_manifest
 from core.paths import Places, bundled_asset
@@ -58,7 +58,8 @@ def find_model(model: str, places: Places) -> Path:
 
 def find_installed(model: str, places: Places) -> Path | None:
     """The folder of `demo`, of an installed model or of a built engine, by its name; None for anything else, such as a path.
-    Raises NotFound where the demo model, or the folder that a linked one leads to, is gone."""
+    Raises NotFound where the demo model, or the folder that a linked one leads to, is gone, EngineStale for an engine that was
+    changed."""
     if model == DEMO:
         return bundled_asset("demo_model")
     if not model or any(part.startswith(".") for part in Path(model).parts) or Path(model).is_absolute():
@@ -72,6 +73,8 @@ def find_installed(model: str, places: Places) -> Path | None:
     except (OSError, ValueError):  # no name of a file here: too long, a NUL character
         return None
     engine = find_engine(model, places)
+    if engine is not None and engine.problem:
+        raise EngineStale(f"The engine {engine.name} cannot be used: {engine.problem}")
     return engine.folder if engine is not None else None
 
 

@@ -67,13 +67,8 @@ def read_engine(folder: Path) -> BuiltEngine:
             size = -1
         if size != file.size:
             what = "is missing" if size < 0 else "has another size than when it was built"
-            return BuiltEngine(folder, manifest, f"{folder / file.path} {what}; {again(manifest)}")
+            return BuiltEngine(folder, manifest, f"{folder / file.path} {what}; {manifest.again}.")
     return BuiltEngine(folder, manifest)
-
-
-def again(manifest: Manifest) -> str:
-    """What to do about an engine that cannot be used."""
-    return f"build it again: deskside core build {manifest.model} --precision {manifest.precision}"
 
 
 def find_engine(name: str, places: Places) -> BuiltEngine | None:

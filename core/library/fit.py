@@ -79,6 +79,30 @@ class Advice:
     sentence: str
 
 
+def precision_named(name: str, shape: ModelShape) -> Precision:
+    """The row for a precision that engines are built in (`int4-awq`, `w8a8`, ...), or for a checkpoint that is quantized already.
+    Raises InvalidRequest."""
+    if shape.quantized or name == "stored":
+        return Precision("as stored", 0, (7, 5))
+    plain = {"w8a8": "int8"}.get(name, name.partition("-")[0])
+    for precision in PRECISIONS:
+        if precision.name == plain:
+            return precision
+    known = ", ".join(precision.name for precision in PRECISIONS)
+    raise InvalidRequest(f"There is no precision '{name}'; there are {known}, and their variants.", "precision")
+
+
+def fit_one(shape: ModelShape, gpu: Gpu, context: int, chats: int, precision: str) -> Fit:
+    """For one precision by its name. Raises InvalidRequest."""
+    return _fit(shape, gpu, context, chats, precision_named(precision, shape))
+
+
+def host_bytes(shape: ModelShape, tokens: int) -> int:
+    """What the reference backend takes of the machine's memory: weights and a KV cache of `tokens` tokens in 32 bits, beside some
+    60 MiB for Python and its libraries."""
+    return 4 * shape.parameters + 2 * tokens * _kv_per_token(shape) + 60 * _MIB
+
+
 def fit(shape: ModelShape, gpu: Gpu, context: int, chats: int) -> list[Fit]:
     """For every precision, or for the checkpoint's own alone where it is quantized already. Raises InvalidRequest."""
     if context < 1 or chats < 1:

@@ -68,7 +68,7 @@ def remove_model(name: str, places: Places) -> Removed:
     with pulling, own_model(name, places):
         linked = (folder / LINK_FILE).is_file()
         engines = engines_of(name, places)
-        freed = sum(_delete_engine(engine, places) for engine in engines)
+        freed = sum(remove_engine_folder(engine, places) for engine in engines)
         freed += _delete(partial, places) + _delete(folder, places)
         with suppress(OSError):  # not empty: other models of the same author
             folder.parent.rmdir()
@@ -83,10 +83,11 @@ def remove_engine(name: str, places: Places) -> Removed:
         if not broken:
             raise NotFound(f"There is no engine '{name}'; `deskside core list` shows what there is.")
         engine = broken[0]
-    return Removed(engine.name, _delete_engine(engine, places), engines=(engine.name,))
+    return Removed(engine.name, remove_engine_folder(engine, places), engines=(engine.name,))
 
 
-def _delete_engine(engine: BuiltEngine, places: Places) -> int:
+def remove_engine_folder(engine: BuiltEngine, places: Places) -> int:
+    """Returns the bytes freed. Raises Busy while it is loaded or being built."""
     lock_name = engine_lock_name(engine.folder)
     building = try_lock(lock_path(lock_name, places, "build"), shared=False)
     if building is None:

@@ -8,7 +8,11 @@ from pydantic import Field
 
 from core.schemas.base import Reply, Strict
 
-Precision = Literal["bf16", "fp16", "fp8", "fp8-tensor", "int8", "w8a8", "nvfp4", "int4", "int4-awq"]
+# auto: the most faithful that fits on the GPU; stored: as the checkpoint is; the others as docs/library.md describes them.
+Precision = Literal[
+    "auto", "bf16", "fp16", "stored", "fp8", "fp8-tensor", "fp8-w8a16", "int8", "w8a8", "int4", "int4-g64", "int4-awq",
+    "int4-awq-g64", "nvfp4", "nvfp4-w4a16",
+]  # fmt: skip
 Backend = Literal["auto", "reference", "cuda", "tensorrt"]
 
 
@@ -103,7 +107,7 @@ class BuildRequest(Strict):
     must fit (None: the one here). `calibration`: a text file on this machine; None: the bundled text."""
 
     model: str = Field(min_length=1, max_length=400)
-    precision: Precision = "bf16"
+    precision: Precision = "auto"
     backend: Backend = "auto"
     gpu: str | None = Field(default=None, max_length=100)
     calibration: str | None = Field(default=None, max_length=4096)

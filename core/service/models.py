@@ -105,6 +105,9 @@ class Models:
         self._default = default
         self._loaded: dict[str, LoadedModel] = {}
         self._loading: dict[str, asyncio.Task[LoadedModel]] = {}
+        self._free = asyncio.Event()  # cleared while a job has the GPU to itself
+        self._free.set()
+        self._held_by = ""
 
     @property
     def loaded(self) -> list[LoadedModel]:
@@ -180,6 +183,25 @@ class Models:
         await self._engines.unload(name, grace)
         self._on_change(name, "unloaded", "")
 
+    # --- for core.service.lease ------------------------------------------------------------------------------------------
+
+    def on_gpu(self) -> list[str]:
+        """Names of the models that are not on the processor, idle ones first, then those least used of late."""
+        on_gpu = [m for m in self._loaded.values() if m.handle.info is None or m.handle.info.backend != "reference"]
+        return [model.name for model in sorted(on_gpu, key=lambda model: (model.open > 0, model.last_used))]
+
+    def is_idle(self, name: str) -> bool:
+        model = self._loaded.get(name)
+        return model is None or not model.open
+
+    def hold(self, why: str) -> None:
+        """Begin no load until `release`: whoever needs a model that is not loaded waits."""
+        self._held_by = why
+        self._free.clear()
+
+    def release(self) -> None:
+        self._free.set()
+
     async def close(self, grace: float) -> None:
         """Unload everything."""
         for task in list(self._loading.values()):
@@ -198,6 +220,9 @@ class Models:
                     await self.unload(model.name)
 
     async def _load(self, name: str, idle_timeout: float | None, options: EngineOptions) -> LoadedModel:
+        if not self._free.is_set():
+            self._on_change(name, "loading", f"Waits: {self._held_by}.")
+            await self._free.wait()
         folder = await asyncio.to_thread(find_model, name, self.places)
         self._on_change(name, "loading", "")
         prompts, defaults = await asyncio.to_thread(self._read, folder)

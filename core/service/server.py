@@ -24,6 +24,7 @@ from core.protocol import EngineOptions
 from core.schemas import ServiceEvent
 from core.service.app import create_app
 from core.service.auth import is_loopback
+from core.service.lease import GpuLease
 from core.service.library import Library
 from core.service.limits import Limits
 from core.service.models import Engines, Models
@@ -150,7 +151,7 @@ async def _serve(
         version=info.version,
         address=info.address,
         limits=options.limits,
-        jobs=JobManager(config.places, options.jobs),
+        jobs=lambda models: JobManager(config.places, options.jobs, lease=GpuLease(models)),
         library=Library(config),
         lan=options.lan,
         stop=stop,

@@ -78,13 +78,13 @@ class Service:
         version: str,
         address: str = "",
         limits: Limits | None = None,
-        jobs: JobManager | None = None,
+        jobs: Callable[[Models], JobManager] | None = None,
         library: Library | None = None,
         lan: bool = False,
         stop: Callable[[float], None] | None = None,
     ) -> None:
-        """`models`: makes the registry, given whom to tell of changes. `jobs`: not yet started. `lan`: other machines can
-        reach it."""
+        """`models`: makes the registry, given whom to tell of changes. `jobs`: makes their manager, not yet
+        started. `lan`: other machines can reach it."""
         self.token = token
         self.version = version
         self.address = address
@@ -98,7 +98,7 @@ class Service:
         self.gpus = GpuWatch()
         self.events = Events()
         self.models = models(self._model_changed)
-        self._jobs = jobs
+        self._jobs = jobs(self.models) if jobs is not None else None
         self._library = library
         self.pid = os.getpid()
         self.started = time.monotonic()

@@ -21,6 +21,7 @@ from core.errors import Unavailable
 from core.pipes import Connection, PipeClosed
 from core.spawn import spawn
 from engines.api.errors import EngineError, OutOfMemory
+from engines.api.manifest import MANIFEST_FILE
 
 FILE: Final = "self-checks.json"
 # Starting, compiling some ten kernels and a few steps of NumPy take seconds; a GPU that hangs takes for ever.
@@ -38,8 +39,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def settle(folder: Path, backend: str, cache: Path | None, *, role: str = "check", deadline: float = DEADLINE_S) -> str:
-    """The backend to open: `backend` as it is unless it is "auto" and the GPU here fails the check, then "reference"."""
-    if backend != "auto":
+    """The backend to open: `backend` as it is unless it is "auto" and the GPU here fails the check, then "reference". An engine
+    was checked when it was built: its own is taken."""
+    if backend != "auto" or (folder / MANIFEST_FILE).exists():
         return backend
     from engines import selfcheck
 

@@ -89,6 +89,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
 
     @property
+    def again(self) -> str:
+        """What to do about an engine that cannot be used, as the end of a sentence."""
+        backend = f" --backend {self.backend}" if self.name.endswith(f"-{self.backend}") else ""
+        return f"build it again with: deskside core build {self.model} --precision {self.precision}{backend}"
+
+    @property
     def size(self) -> int:
         return sum(file.size for file in self.files)
 

@@ -133,13 +133,23 @@ class StepPlan:
         return int(self.buffer[H_LOGITS])
 
     @classmethod
-    def build(cls, step: int, rows: Sequence[PlanRow], page_copies: Sequence[tuple[int, int]] = ()) -> StepPlan:
-        """Pack `rows` (decodes first) and copies into a fresh buffer: never rewritten, so it may stay in flight."""
+    def build(
+        cls,
+        step: int,
+        rows: Sequence[PlanRow],
+        page_copies: Sequence[tuple[int, int]] = (),
+        *,
+        every_logit: bool = False,
+    ) -> StepPlan:
+        """Pack `rows` (decodes first) and copies into a fresh buffer: never rewritten, so it may stay in flight. `every_logit`: of
+        rows that want logits, those of all their tokens and not of the last alone; for checks, which do not sample."""
         n_rows = len(rows)
         slots, first, token_ids, pages, wants_logits, is_decode = zip(*rows, strict=True) if rows else ((),) * 6
         counts = [1 if ids is None else len(ids) for ids in token_ids]
         page_counts = list(map(len, pages))
-        logit_rows = [i for i, wants in enumerate(wants_logits) if wants]
+        logit_rows = [
+            i for i, wants in enumerate(wants_logits) if wants for _ in range(counts[i] if every_logit else 1)
+        ]
         n_decodes = sum(is_decode)
         n_tokens, n_pages = sum(counts), sum(page_counts)
         n_logits, n_copies = len(logit_rows), len(page_copies)
@@ -181,7 +191,11 @@ class StepPlan:
             plan.tokens[begin:end] = FROM_SLOT if ids is None else ids
             plan.positions[begin:end] = np.arange(first[i], first[i] + end - begin, dtype=np.int32)
         plan.logit_row[:] = logit_rows
-        plan.logit_token[:] = plan.query_start[1:][plan.logit_row] - 1
+        if every_logit:
+            spans = [range(query_start[i], query_start[i + 1]) for i in dict.fromkeys(logit_rows)]
+            plan.logit_token[:] = [token for span in spans for token in span]
+        else:
+            plan.logit_token[:] = plan.query_start[1:][plan.logit_row] - 1
         if n_copies:
             plan.page_copies[:] = page_copies
         return plan

@@ -1,0 +1,66 @@
+"""Which backends can run an engine on this machine, in which order they are tried, and why."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from engines.api.errors import DeviceError, UnsupportedError
+from engines.api.manifest import DeviceInfo
+
+BACKENDS = ("auto", "reference", "cuda", "tensorrt")
+_LIBRARIES: dict[str, tuple[str, ...]] = {"reference": (), "cuda": (), "tensorrt": ("tensorrt_rtx_cu13_bindings",)}
+
+
+def check(backend: str, precision: str, device: DeviceInfo | str) -> None:
+    """Raises UnsupportedError or DeviceError if `backend` cannot run here at all."""
+    if backend not in BACKENDS:
+        raise UnsupportedError(f"There is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
+    if backend == "tensorrt":
+        raise UnsupportedError(
+            "Engines for TensorRT cannot be built by this version; take --backend cuda on an NVIDIA GPU, or --backend reference."
+        )
+    if backend == "cuda" and isinstance(device, str):
+        raise DeviceError(device)
+
+
+def candidates(wanted: str, precision: str, device: DeviceInfo | str, reasons: list[str]) -> list[str]:
+    """Backends to try, the preferred first. `reasons` takes why one was left out."""
+    if wanted != "auto":
+        check(wanted, precision, device)
+        return [wanted]
+    if isinstance(device, str):
+        reasons.append(device)
+        return ["reference"]
+    return ["cuda", "reference"]
+
+
+def reason(backend: str, wanted: str, reasons: list[str]) -> str:
+    """Why `backend` was taken, as a sentence."""
+    if wanted != "auto":
+        return f"{backend} was asked for."
+    if not reasons:
+        return f"{backend} is the first choice and agrees with the reference on this machine."
+    return f"{backend}, because: {reasons[-1]}"
+
+
+def versions_of(backend: str) -> dict[str, str]:
+    """Versions without which what was built cannot be read."""
+    return {name: version for name in _LIBRARIES.get(backend, ()) if (version := library_version(name))}
+
+
+def library_version(name: str) -> str | None:
+    """Of an installed package."""
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(name)
+    return None
+
+
+def build_tensorrt_plans(
+    engine: Path, spec: Any, on_progress: Callable[[str, int, int], None], cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """The one place where plans are made: `engines.tensorrt` writes them into `engine`."""
+    raise UnsupportedError("Engines for TensorRT cannot be built by this version; take --backend cuda.")
