@@ -29,6 +29,7 @@ QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.border
 QLabel {{ background: transparent; }}
 QLabel[kind="title"] {{ font-size: {size * 1.7:.1f}pt; font-weight: 600; }}
 QLabel[kind="heading"] {{ font-size: {size * 1.2:.1f}pt; font-weight: 600; }}
+QLabel[kind="strong"] {{ font-weight: 600; }}
 QLabel[kind="muted"] {{ color: {c.muted}; }}
 QLabel[kind="small"] {{ color: {c.muted}; font-size: {size * 0.88:.1f}pt; }}
 QLabel[kind="error"] {{ color: {c.danger}; }}
@@ -39,6 +40,8 @@ QFrame[kind="card"] {{ background: {c.surface}; border: 1px solid {c.border}; bo
 QWidget[kind="sidebar"], QWidget[kind="panel"] {{ background: {c.surface}; }}
 QFrame[kind="banner"] {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 8px; }}
 QFrame[kind="banner"][error="true"] {{ border: 1px solid {c.danger}; }}
+QFrame[kind="composer"] {{ background: {c.window}; border: 1px solid {c.strong_border}; border-radius: 16px; }}
+QFrame[kind="popup"] {{ background: {c.window}; border: 1px solid {c.border}; }}
 QFrame[kind="line"] {{ background: {c.border}; border: 0; max-height: 1px; min-height: 1px; }}
 
 QPushButton {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.border}; border-radius: 7px;
@@ -51,13 +54,20 @@ QPushButton[kind="primary"] {{ background: {c.accent}; color: {c.on_accent}; bor
 QPushButton[kind="primary"]:hover {{ background: {c.accent_hover}; }}
 QPushButton[kind="primary"]:focus {{ border: 2px solid {c.text}; }}
 QPushButton[kind="primary"]:disabled {{ background: {c.raised}; color: {c.strong_border}; border-color: {c.border}; }}
+QPushButton[kind="send"] {{ background: {c.accent}; border: 2px solid {c.accent}; border-radius: 18px; padding: 0;
+    min-width: 32px; max-width: 32px; min-height: 32px; max-height: 32px; }}
+QPushButton[kind="send"]:hover {{ background: {c.accent_hover}; }}
+QPushButton[kind="send"]:focus {{ border: 2px solid {c.text}; padding: 0; }}
+QPushButton[kind="send"]:disabled {{ background: {c.pressed}; border-color: {c.pressed}; }}
 QPushButton[kind="danger"] {{ color: {c.danger}; }}
 QPushButton[kind="plain"], QToolButton {{ background: transparent; border: 2px solid transparent; border-radius: 7px;
     padding: 3px 6px; color: {c.text}; }}
+QToolButton {{ padding: 2px; }}
 QPushButton[kind="plain"]:hover, QToolButton:hover {{ background: {c.hover}; }}
 QPushButton[kind="plain"]:pressed, QToolButton:pressed, QToolButton:checked,
 QPushButton[kind="plain"]:checked {{ background: {c.pressed}; }}
 QPushButton[kind="plain"]:focus, QToolButton:focus {{ border: 2px solid {c.focus}; }}
+QToolButton[kind="floating"] {{ background: {c.window}; border: 1px solid {c.strong_border}; border-radius: 14px; }}
 QToolButton::menu-indicator, QPushButton::menu-indicator {{ image: none; width: 0; }}
 
 QLineEdit, QPlainTextEdit[kind="field"], QTextEdit[kind="field"], QSpinBox, QDoubleSpinBox, QComboBox {{

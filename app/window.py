@@ -113,6 +113,9 @@ class MainWindow(QMainWindow):
             spec = next(spec for spec in PAGES if spec.key == key)
             page = spec.load()(self.session)
             self._pages[key] = page
+            wanted = getattr(page, "page_wanted", None)
+            if wanted is not None:
+                wanted.connect(self.show_page)
             self._stack.addWidget(page)
         self._stack.setCurrentWidget(self._pages[key])
         self._buttons[key].setChecked(True)
@@ -142,8 +145,18 @@ class MainWindow(QMainWindow):
         actions = self.actions_by_id
         for key in ("chat", "models", "documents", "runtime"):
             actions[f"page_{key}"].triggered.connect(partial(self.show_page, key))
+        for name, method in (
+            ("new", "new_chat"), ("model", "choose_model"), ("search", "search"), ("find", "find_in_chat"), ("stop", "stop"),
+            ("regenerate", "regenerate"), ("copy_answer", "copy_answer"), ("attach", "attach"), ("export", "export"),
+            ("sidebar", "toggle_sidebar"), ("panel", "toggle_panel"),
+        ):  # fmt: skip
+            actions[name].triggered.connect(partial(self._chat_action, method))
         actions["settings"].triggered.connect(partial(self.show_page, "settings"))
         actions["quit"].triggered.connect(self.close)
+
+    def _chat_action(self, method: str, _: bool = False) -> None:
+        """An action of the chats, from whatever page."""
+        getattr(self.show_page("chat"), method)()
 
     def _preference_changed(self, name: str) -> None:
         if name == "language":

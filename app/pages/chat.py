@@ -1,17 +1,499 @@
-"""The page of the chats: not written yet."""
+"""The page of the chats: sidebar, transcript, composer, panel. It shows what the controller says and passes on what the user
+does."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+import math
+from functools import partial
 
-from app.session import Session
+from PySide6.QtCore import QEvent, QTimer, QUrl, Signal, Slot
+from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+
+from app.chat.answers import Answer
+from app.chat.archive import Archive
+from app.chat.composer import Composer
+from app.chat.controller import ChatController
+from app.chat.export_dialog import export_dialog, import_dialog
+from app.chat.find_bar import FindBar
+from app.chat.meter import Meter
+from app.chat.panel import Panel
+from app.chat.picker import PickerPopup, describe
+from app.chat.prompt import messages_of
+from app.chat.rows import Entry
+from app.chat.sidebar import Sidebar
+from app.chat.transcript import Transcript
+from app.chat.welcome import Welcome
+from app.icons import icon_button
+from app.markdown.safe import plain, safe_link
+from app.session import ServiceState, Session
+from app.store.records import Attachment, Chat, Message
+from app.theme import READING_WIDTH, XL, M, S
+from app.threads import Operation
+
+COUNT_MS = 400
 
 
 class ChatPage(QWidget):
+    """`page_wanted(key)`: another page should be shown."""
+
+    page_wanted = Signal(str)
+
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self._session = session
-        title = QLabel("Chats")
-        title.setProperty("kind", "title")
-        QVBoxLayout(self).addWidget(title, alignment=Qt.AlignmentFlag.AlignCenter)
+        self.session = session
+        self.archive = Archive(session.config.places.chats_db, session.courier, session.messages, self)
+        self.controller = ChatController(session, self.archive, self)
+        self._editing = ""
+        self._count: Operation | None = None
+        self._attach_action = QAction(self)
+
+        self.sidebar = Sidebar(self.controller)
+        self.panel = Panel(self.controller)
+        self.transcript = Transcript()
+        self.welcome = Welcome()
+        self.find_bar = FindBar(lambda: self.controller.current.tree.path())
+        self.composer = Composer(session.messages, self._attach_action)
+        self.meter = Meter()
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.welcome)
+        self._stack.addWidget(self.transcript)
+        self.end_button = icon_button("down", self.tr("To the end"), self.transcript)
+        self.end_button.setProperty("kind", "floating")
+        self.end_button.hide()
+
+        centre = QVBoxLayout()
+        centre.setContentsMargins(0, 0, 0, 0)
+        centre.setSpacing(0)
+        centre.addLayout(self._make_header())
+        centre.addWidget(self.find_bar)
+        centre.addWidget(self._stack, 1)
+        centre.addLayout(self._make_bottom())
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.sidebar)
+        row.addLayout(centre, 1)
+        row.addWidget(self.panel)
+        self.sidebar.setVisible(session.preferences.get("sidebar_open"))
+        self.panel.setVisible(session.preferences.get("panel_open"))
+
+        self._counting = QTimer(self)
+        self._counting.setSingleShot(True)
+        self._counting.setInterval(COUNT_MS)
+        self._counting.timeout.connect(self._count_tokens)
+        self._connect()
+        self._show_chat()
+        self._service_changed(session.service)
+        last = session.preferences.get("last_chat")
+        if last:
+            self.archive.do(lambda store: store.chat(last), self._reopen, owner=self)
+
+    # Layout
+
+    def _make_header(self) -> QHBoxLayout:
+        self.sidebar_button = icon_button("sidebar", self.tr("Show or hide the chats"), role="muted")
+        self.sidebar_button.clicked.connect(self.toggle_sidebar)
+        self.model_button = QPushButton()
+        self.model_button.setProperty("kind", "plain")
+        self.model_button.clicked.connect(self.choose_model)
+        self.title = QLabel()
+        self.title.setProperty("kind", "muted")
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.state = QLabel()
+        self.state.setProperty("kind", "small")
+        export = icon_button("export", self.tr("Export this chat"), role="muted")
+        export.clicked.connect(self.export)
+        self.panel_button = icon_button("panel", self.tr("Show or hide this chat's settings"), role="muted")
+        self.panel_button.clicked.connect(self.toggle_panel)
+        row = QHBoxLayout()
+        row.setContentsMargins(M, S, M, S)
+        row.setSpacing(S)
+        row.addWidget(self.sidebar_button)
+        row.addWidget(self.model_button)
+        row.addWidget(self.title, 1)
+        row.addWidget(self.state)
+        row.addWidget(export)
+        row.addWidget(self.panel_button)
+        return row
+
+    def _make_bottom(self) -> QHBoxLayout:
+        box = QWidget()
+        box.setMaximumWidth(READING_WIDTH + 2 * M)
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, S)
+        column.setSpacing(S - 2)
+        column.addWidget(self.composer)
+        column.addWidget(self.meter)
+        row = QHBoxLayout()
+        row.setContentsMargins(XL - M, S, XL - M, 0)
+        row.addStretch(1)
+        row.addWidget(box, 1000)
+        row.addStretch(1)
+        return row
+
+    def _connect(self) -> None:
+        controller, session = self.controller, self.session
+        controller.opened.connect(self._show_chat)
+        controller.moved.connect(self._show_path)
+        controller.answer_began.connect(self._follow)
+        controller.settings_changed.connect(self._show_model)
+        controller.summaries_changed.connect(self._show_title)
+        controller.answers.changed.connect(self._answers_changed)
+        session.service_changed.connect(self._service_changed)
+        session.models_changed.connect(self._show_model)
+        self.sidebar.opened.connect(self._open)
+        self.sidebar.new_chat.connect(self.new_chat)
+        self.sidebar.import_wanted.connect(self.import_chats)
+        self.sidebar.export_wanted.connect(self._export_listed)
+        self.composer.submitted.connect(self._submitted)
+        self.composer.stopped.connect(controller.stop)
+        self.composer.draft_changed.connect(controller.save_draft)
+        self.composer.recall.connect(self._edit_last)
+        self.composer.edit_ended.connect(self._end_edit)
+        self.composer.changed.connect(self._counting.start)
+        self.welcome.chosen.connect(self._begin_with)
+        self.transcript.acted.connect(self._acted)
+        self.transcript.link_clicked.connect(self.open_link)
+        self.transcript.verticalScrollBar().valueChanged.connect(self._scrolled)
+        self.transcript.verticalScrollBar().rangeChanged.connect(self._scrolled)
+        self.end_button.clicked.connect(self.transcript.scroll_to_end)
+        self.find_bar.found.connect(self.transcript.scroll_to)
+        self.find_bar.closed.connect(self.composer.editor.setFocus)
+
+    # Showing
+
+    @Slot()
+    def _show_chat(self) -> None:
+        """Another chat is open."""
+        self._editing = ""
+        self.composer.set_editing(False)
+        chat = self.controller.current.chat
+        self.composer.set_content(chat.draft, chat.draft_attachments)
+        self.find_bar.hide()
+        self._show_path()
+        self._show_model()
+        self._show_title()
+        answer = self.controller.answers.of(self.controller.current.id)
+        if answer is not None:
+            self._follow(answer)
+        self.composer.editor.setFocus()
+
+    @Slot()
+    def _show_path(self) -> None:
+        """The messages of the branch that is shown now."""
+        opened = self.controller.current
+        answer = self.controller.answers.of(opened.id)
+        entries = []
+        for message in opened.tree.path():
+            siblings = opened.tree.siblings(message.id)
+            entry = Entry(message, siblings.index(message.id) + 1, len(siblings))
+            entry.live = answer is not None and answer.message is message
+            entries.append(entry)
+        self.transcript.show_entries(entries)
+        self._stack.setCurrentWidget(self.transcript if entries else self.welcome)
+        self._answers_changed()
+        self._counting.start()
+
+    @Slot()
+    def _show_title(self) -> None:
+        title = plain(self.controller.current.chat.summary.title)
+        self.title.setText(title)
+        self.title.setToolTip(title)
+
+    @Slot()
+    def _show_model(self) -> None:
+        name = self.controller.model
+        self.model_button.setText(f"{name}  ▾" if name else self.tr("Choose a model"))
+        self.model_button.setAccessibleName(self.tr("Model: %1").replace("%1", name))
+        self.model_button.setToolTip(describe(self.session, name) or self.tr("Choose a model"))
+        self._show_context_estimate()
+
+    @Slot(object)
+    def _service_changed(self, state: ServiceState) -> None:
+        words = {
+            "starting": self.tr("Starting the service…"),
+            "lost": self.tr("The service ended; starting it again…"),
+            "failed": self.tr("The service does not start"),
+        }
+        self.state.setText(words.get(state.phase, ""))
+        self.state.setToolTip(state.message)
+        if state.phase == "failed" and state.message:
+            self.session.messages.error(state.message)
+
+    # Answers
+
+    @Slot(object)
+    def _follow(self, answer: Answer) -> None:
+        """Show an answer of the open chat as it comes."""
+        message = answer.message.id
+        answer.grew.connect(partial(self._grew, answer))
+        answer.progressed.connect(partial(self._progressed, answer))
+        answer.ended.connect(partial(self._ended, answer))
+        entry = self.transcript.entry(message)
+        if entry is not None and not entry.live:
+            entry.live = True
+            self.transcript.settle(message)
+        self._answers_changed()
+
+    def _grew(self, answer: Answer, content: str, reasoning: str) -> None:
+        if answer.chat == self.controller.current.id:
+            self.transcript.grow(answer.message.id, content, reasoning)
+            self.meter.show_answer(answer)
+            if answer.inbox.prefill is not None:
+                self._show_context(answer.inbox.prefill[1] + answer.inbox.events, exact=False)
+
+    def _progressed(self, answer: Answer) -> None:
+        entry = self.transcript.entry(answer.message.id)
+        if entry is not None and answer.inbox.prefill is not None:
+            computed, total, _ = answer.inbox.prefill
+            entry.progress = computed / total if total else None
+            self.transcript.progress(answer.message.id)
+        if answer.chat == self.controller.current.id:
+            self.meter.show_answer(answer)
+
+    def _ended(self, answer: Answer) -> None:
+        entry = self.transcript.entry(answer.message.id)
+        if entry is not None:
+            entry.live = False
+            self.transcript.settle(answer.message.id)
+        if answer.chat == self.controller.current.id:
+            self.meter.show_answer(None)
+            info = answer.message.info
+            if isinstance(info.get("prompt"), int):
+                self._show_context(info["prompt"] + int(info.get("tokens", 0)), exact=True)
+        self._answers_changed()
+
+    @Slot()
+    def _answers_changed(self) -> None:
+        answer = self.controller.answers.of(self.controller.current.id)
+        self.composer.set_running(answer is not None)
+        if answer is None:
+            self.meter.show_answer(None)
+
+    # Context
+
+    def _context_size(self) -> int:
+        models, name = self.session.models, self.controller.model
+        if models is None:
+            return 0
+        loaded = (each.context for each in models.loaded if each.name == name)
+        installed = (each.context for each in models.installed if each.name == name)
+        return next((context for context in (*loaded, *installed) if context), 0)
+
+    def _show_context(self, used: int, exact: bool) -> None:
+        self.meter.show_context(used, self._context_size(), exact)
+
+    def _show_context_estimate(self) -> None:
+        """Before anybody counted: some four characters a token, one for Chinese and the like."""
+        path = self.controller.current.tree.path()
+        text = "".join(str(each["content"]) for each in messages_of(path, self.controller.current.chat.settings))
+        text += self.composer.text + "".join(each.text for each in self.composer.attachments)
+        wide = sum(character > "\u2e7f" for character in text) if not text.isascii() else 0
+        self._show_context(math.ceil((len(text) - wide) / 4 + wide), exact=False)
+
+    @Slot()
+    def _count_tokens(self) -> None:
+        """Exactly, by the service, where the model is loaded anyway."""
+        self._show_context_estimate()
+        models, name = self.session.models, self.controller.model
+        loaded = models is not None and any(each.name == name and each.state == "ready" for each in models.loaded)
+        path = self.controller.current.tree.path()
+        draft = self.composer.text
+        if not loaded or self.session.service.phase != "ready" or not (path or draft):
+            return
+        if draft or self.composer.attachments:
+            path = [*path, Message("user", draft, attachments=self.composer.attachments)]
+        messages = messages_of(path, self.controller.current.chat.settings)
+        if self._count is not None:
+            self._count.cancel()
+        self._count = self.session.call(
+            lambda client: client.count_tokens(messages, model=name),
+            lambda reply: self.meter.show_context(reply.tokens, reply.context, exact=True),
+            lambda error: None,
+            owner=self,
+        )
+
+    # What the user does
+
+    def new_chat(self) -> None:
+        self.composer.flush_draft()
+        self.panel.flush()
+        self.controller.new_chat()
+        self.composer.editor.setFocus()
+
+    @Slot()
+    def toggle_sidebar(self) -> None:
+        self._toggle(self.sidebar, "sidebar_open")
+
+    @Slot()
+    def toggle_panel(self) -> None:
+        self._toggle(self.panel, "panel_open")
+
+    def _toggle(self, widget: QWidget, preference: str) -> None:
+        shown = widget.isHidden()
+        widget.setVisible(shown)
+        self.session.preferences.set(preference, shown)
+        if not shown:
+            self.composer.editor.setFocus()
+
+    @Slot()
+    def choose_model(self) -> None:
+        popup = PickerPopup(self.session, self.controller.model, self)
+        popup.chosen.connect(self.controller.choose_model)
+        popup.models_page.connect(partial(self.page_wanted.emit, "models"))
+        popup.show_below(self.model_button)
+
+    def search(self) -> None:
+        if self.sidebar.isHidden():
+            self.toggle_sidebar()
+        self.sidebar.focus_search()
+
+    def find_in_chat(self) -> None:
+        self.find_bar.open_bar()
+
+    def stop(self) -> None:
+        self.controller.stop()
+
+    def regenerate(self) -> None:
+        path = self.controller.current.tree.path()
+        if path and path[-1].role == "assistant":
+            self.controller.regenerate(path[-1].id)
+        elif path:
+            self.controller._answer(path[-1].id)
+
+    def copy_answer(self) -> None:
+        path = self.controller.current.tree.path()
+        answer = next((each for each in reversed(path) if each.role == "assistant"), None)
+        if answer is not None:
+            self._copy(answer)
+
+    def attach(self) -> None:
+        self.composer.choose_files()
+
+    @Slot()
+    def export(self) -> None:
+        opened = self.controller.current
+        chat = Chat(opened.chat.summary, opened.chat.settings, opened.tree.head, messages=opened.tree.messages)
+        export_dialog(self.controller, chat, self)
+
+    def import_chats(self) -> None:
+        import_dialog(self.controller, self)
+
+    def open_link(self, url: str) -> None:
+        """Only after a click, and only a web page."""
+        address = safe_link(url)
+        if address is not None:
+            QDesktopServices.openUrl(QUrl(address))
+
+    def _export_listed(self, chat: str) -> None:
+        if chat == self.controller.current.id:
+            self.export()
+        else:
+            self.archive.do(
+                lambda store: store.chat(chat),
+                lambda found: export_dialog(self.controller, found, self) if found is not None else None,
+                owner=self,
+            )
+
+    def _open(self, chat: str, message: str, query: str) -> None:
+        self.composer.flush_draft()
+        self.panel.flush()
+
+        def show_hit() -> None:
+            if message:
+                self.controller.show_message(message)
+                self.find_bar.open_bar(query)
+                content = self.controller.current.tree[message].content
+                at = content.casefold().find(query.split()[0].casefold()) if query.split() else 0
+                self.transcript.scroll_to(message, max(0, at), query)
+
+        self.controller.open_chat(chat, show_hit)
+
+    def _reopen(self, chat: Chat | None) -> None:
+        """The chat of last time, unless the user has begun another already."""
+        opened = self.controller.current
+        if chat is not None and not opened.stored and not opened.tree.messages and not self.composer.text:
+            self.controller.open_chat(chat.summary.id)
+
+    def _begin_with(self, text: str) -> None:
+        self.controller.send(text, [])
+        self.composer.editor.setFocus()
+
+    def _submitted(self, text: str, attachments: list[Attachment]) -> None:
+        self.panel.flush()
+        if self._editing:
+            editing, self._editing = self._editing, ""
+            self._end_edit()
+            self.controller.edit(editing, text, attachments)
+        else:
+            self.controller.send(text, attachments)
+            self.controller.save_draft("", [])
+
+    def _acted(self, message: str, action: str) -> None:
+        controller = self.controller
+        if message not in controller.current.tree:
+            return
+        found = controller.current.tree[message]
+        if action == "copy":
+            self._copy(found)
+        elif action == "edit":
+            self._begin_edit(found)
+        elif action in ("previous", "next"):
+            controller.switch(message, -1 if action == "previous" else 1)
+        elif action == "continue":
+            controller.continue_answer(message)
+        else:
+            calls = {
+                "regenerate": controller.regenerate,
+                "delete": controller.delete_message,
+                "branch": controller.branch,
+            }
+            calls[action](message)
+
+    def _copy(self, message: Message) -> None:
+        QGuiApplication.clipboard().setText(plain(message.content))
+        self.session.messages.info(self.tr("Copied."))
+
+    def _begin_edit(self, message: Message) -> None:
+        if not self._editing:
+            self.composer.flush_draft()
+        self._editing = message.id
+        self.composer.set_editing(True)
+        self.composer.set_content(message.content, message.attachments)
+        self.composer.editor.setFocus()
+
+    @Slot()
+    def _end_edit(self) -> None:
+        self._editing = ""
+        self.composer.set_editing(False)
+        chat = self.controller.current.chat
+        self.composer.set_content(chat.draft, chat.draft_attachments)
+        self.composer.editor.setFocus()
+
+    @Slot()
+    def _edit_last(self) -> None:
+        """Up in an empty composer: the last message of the user."""
+        path = self.controller.current.tree.path()
+        last = next((each for each in reversed(path) if each.role == "user"), None)
+        if last is not None and self.controller.answers.of(self.controller.current.id) is None:
+            self._begin_edit(last)
+
+    @Slot()
+    def _scrolled(self) -> None:
+        transcript = self.transcript
+        self.end_button.setVisible(not transcript.at_end)
+        x = transcript.width() - self.end_button.width() - XL
+        self.end_button.move(x, transcript.height() - self.end_button.height() - M)
+        self.end_button.raise_()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.composer.flush_draft()
+        self.panel.flush()
+        self.controller.close()
+        super().closeEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self._show_model()
+        super().changeEvent(event)

@@ -56,7 +56,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX pieces_by_message ON pieces (message, number);
     -- rowid: 2 * number of a message, 2 * number + 1 of a chat (its title).
-    CREATE VIRTUAL TABLE search USING fts5 (text, pairs, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');
+    CREATE VIRTUAL TABLE search USING fts5 (text, pairs, tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3 4 5');
     """,
 )
 VERSION = len(MIGRATIONS)

@@ -34,12 +34,14 @@ def terms(query: str) -> list[str]:
 
 
 def match(query: str) -> str | None:
-    """An FTS5 expression: every word must occur, each as the beginning of one. None if there is nothing to look for.
-    Whatever was typed, no operator of FTS5 gets through: words hold only letters and digits, and are quoted."""
+    """An FTS5 expression: every word must occur, the last one as the beginning of a word: it may still be typed. None if
+    there is nothing to look for. Whatever was typed, no operator of FTS5 gets through: words hold only letters and digits,
+    and are quoted."""
     parts = []
-    for term in terms(query):
+    words = terms(query)
+    for number, term in enumerate(words, start=1):
         if not _RUN.fullmatch(term):
-            parts.append(f'text : "{term}" *')
+            parts.append(f'text : "{term}"' + (" *" if number == len(words) else ""))
         elif len(term) == 1:
             parts.append(f'pairs : "{term}" *')
         else:

@@ -1,0 +1,1 @@
+"""The chats: what is shown (transcript, composer, sidebar, panel), what decides (controller), what runs (answers)."""

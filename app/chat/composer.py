@@ -1,0 +1,295 @@
+"""Where the user writes: grows with the text, takes files by button, drop and paste, keeps a draft."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QFontMetricsF, QKeyEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.chat.attachments import MOST_FILES, read_attachment
+from app.icons import icon_button, set_icon
+from app.messages import Messages
+from app.store.records import Attachment
+from app.theme import M, S
+from core.errors import DesksideError
+
+MOST_LINES = 10
+DRAFT_MS = 600
+PASTED_AS_FILE = 20_000  # characters from which a pasted text becomes an attachment
+
+
+class Editor(QPlainTextEdit):
+    """Enter sends, Shift+Enter is a new line; while an input method composes, keys are its own."""
+
+    submitted = Signal()
+    escaped = Signal()
+    recall = Signal()  # Up in an empty field
+    files_dropped = Signal(list)
+    long_paste = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setTabChangesFocus(True)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.document().setDocumentMargin(2)
+        self.textChanged.connect(self.updateGeometry)
+        self.textChanged.connect(self._fit)
+        self._fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and not event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier):
+            self.submitted.emit()
+        elif enter:
+            self.insertPlainText("\n")
+        elif event.key() == Qt.Key.Key_Escape:
+            self.escaped.emit()
+            event.ignore()
+        elif event.key() == Qt.Key.Key_Up and not self.toPlainText():
+            self.recall.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        return source.hasUrls() or super().canInsertFromMimeData(source)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        files = [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
+        if files:
+            self.files_dropped.emit(files)
+        elif source.hasText() and len(source.text()) > PASTED_AS_FILE:
+            self.long_paste.emit(source.text())
+        elif source.hasText():
+            self.insertPlainText(source.text())
+
+    def sizeHint(self) -> QSize:
+        line = QFontMetricsF(self.font()).lineSpacing()
+        lines = max(1.0, self.document().size().height())
+        margins = 2 * self.document().documentMargin()
+        return QSize(200, int(min(lines, MOST_LINES) * line + margins + 4))
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit()
+
+    @Slot()
+    def _fit(self) -> None:
+        self.setFixedHeight(self.sizeHint().height())
+
+
+class Composer(QFrame):
+    """`submitted(text, attachments)`; `stopped`; `draft_changed`: some time after the last key; `edit_ended`: an edit of an
+    older message was given up."""
+
+    submitted = Signal(str, list)
+    stopped = Signal()
+    draft_changed = Signal(str, list)
+    recall = Signal()
+    edit_ended = Signal()
+    changed = Signal()
+
+    def __init__(self, messages: Messages, attach: QAction, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "composer")
+        self.setAcceptDrops(True)
+        self._messages = messages
+        self.attachments: list[Attachment] = []
+        self._running = False
+        self._editing = False
+
+        self._note = QWidget()
+        note = QHBoxLayout(self._note)
+        note.setContentsMargins(S, 0, 0, 0)
+        label = QLabel(self.tr("Editing a message: the version before stays."))
+        label.setProperty("kind", "small")
+        cancel = icon_button("close", self.tr("Give up the edit"), role="muted")
+        cancel.clicked.connect(self.edit_ended)
+        note.addWidget(label, 1)
+        note.addWidget(cancel)
+        self._note.hide()
+
+        self._files = QWidget()
+        self._files_row = QHBoxLayout(self._files)
+        self._files_row.setContentsMargins(0, 0, 0, 0)
+        self._files_row.setSpacing(S)
+        self._files.hide()
+
+        self.editor = Editor()
+        self.editor.setPlaceholderText(self.tr("Write a message"))
+        self.editor.setAccessibleName(self.tr("Message"))
+        self.editor.submitted.connect(self._submit)
+        self.editor.escaped.connect(self._escape)
+        self.editor.recall.connect(self.recall)
+        self.editor.files_dropped.connect(self.attach)
+        self.editor.long_paste.connect(self._paste_as_file)
+        self.editor.textChanged.connect(self._text_changed)
+
+        self.attach_button = icon_button("attach", self.tr("Attach files"), role="muted")
+        self.attach_button.clicked.connect(self.choose_files)
+        attach.triggered.connect(self.choose_files)
+        self.send_button = QPushButton()
+        self.send_button.setProperty("kind", "send")
+        self.send_button.setFixedSize(36, 36)
+        self.send_button.clicked.connect(self._button)
+
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(S)
+        row.addWidget(self.attach_button, alignment=Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(self.editor, 1, alignment=Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.send_button, alignment=Qt.AlignmentFlag.AlignBottom)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(M, S, S, S)
+        column.setSpacing(S)
+        column.addWidget(self._note)
+        column.addWidget(self._files)
+        column.addLayout(row)
+        self._draft = QTimer(self)
+        self._draft.setSingleShot(True)
+        self._draft.setInterval(DRAFT_MS)
+        self._draft.timeout.connect(self.flush_draft)
+        self.set_running(False)
+
+    def set_content(self, text: str, attachments: list[Attachment]) -> None:
+        """A draft, or a message to edit. Tells nobody."""
+        self.editor.blockSignals(True)
+        self.editor.setPlainText(text)
+        self.editor.blockSignals(False)
+        self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)
+        self.editor._fit()
+        self.attachments = list(attachments)
+        self._draft.stop()
+        self._show_files()
+        self._refresh()
+
+    @property
+    def text(self) -> str:
+        return self.editor.toPlainText()
+
+    def set_editing(self, editing: bool) -> None:
+        self._editing = editing
+        self._note.setVisible(editing)
+
+    def set_running(self, running: bool) -> None:
+        """While an answer is under way the button stops it."""
+        self._running = running
+        self._refresh()
+
+    def flush_draft(self) -> None:
+        """Tell of the draft now, if it changed."""
+        self._draft.stop()
+        if not self._editing:
+            self.draft_changed.emit(self.text, list(self.attachments))
+
+    def attach(self, names: list[str]) -> None:
+        """Files by path; what cannot be used is said, the others are taken."""
+        for name in names[: MOST_FILES + 1]:
+            if len(self.attachments) >= MOST_FILES:
+                self._messages.error(self.tr("A message takes at most %1 files.").replace("%1", str(MOST_FILES)))
+                break
+            try:
+                self.attachments.append(read_attachment(Path(name)))
+            except DesksideError as error:
+                self._messages.error(error)
+        self._show_files()
+        self._text_changed()
+
+    @Slot()
+    def choose_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, self.tr("Attach files"))
+        if names:
+            self.attach(names)
+
+    def _paste_as_file(self, text: str) -> None:
+        count = sum(each.name.startswith("pasted") for each in self.attachments)
+        self.attachments.append(Attachment(f"pasted-{count + 1}.txt", text))
+        self._show_files()
+        self._text_changed()
+
+    def _show_files(self) -> None:
+        while (item := self._files_row.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for index, attachment in enumerate(self.attachments):
+            name = attachment.name if len(attachment.name) <= 28 else attachment.name[:25] + "…"
+            chip = QPushButton(name)
+            chip.setToolTip(self.tr("Remove %1").replace("%1", attachment.name))
+            chip.setAccessibleName(chip.toolTip())
+            set_icon(chip, "close", "muted")
+            chip.clicked.connect(partial(self._remove, index))
+            self._files_row.addWidget(chip)
+        self._files_row.addStretch(1)
+        self._files.setVisible(bool(self.attachments))
+
+    def _remove(self, index: int) -> None:
+        del self.attachments[index]
+        self._show_files()
+        self._text_changed()
+        self.editor.setFocus()
+
+    @Slot()
+    def _text_changed(self) -> None:
+        self._draft.start()
+        self._refresh()
+        self.changed.emit()
+
+    def _refresh(self) -> None:
+        if self._running:
+            set_icon(self.send_button, "stop", "on_accent")
+            name = self.tr("Stop the answer")
+        else:
+            set_icon(self.send_button, "send", "on_accent")
+            name = self.tr("Send")
+        self.send_button.setAccessibleName(name)
+        self.send_button.setToolTip(name)
+        self.send_button.setEnabled(self._running or bool(self.text.strip() or self.attachments))
+
+    @Slot()
+    def _button(self) -> None:
+        if self._running:
+            self.stopped.emit()
+        else:
+            self._submit()
+
+    @Slot()
+    def _submit(self) -> None:
+        if self._running or not (self.text.strip() or self.attachments):
+            return
+        text, attachments = self.text.strip("\n"), list(self.attachments)
+        self.set_content("", [])
+        self.submitted.emit(text, attachments)
+
+    @Slot()
+    def _escape(self) -> None:
+        if self._editing:
+            self.edit_ended.emit()
+        else:
+            self.stopped.emit()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.attach([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
+        event.acceptProposedAction()

@@ -1,0 +1,128 @@
+"""The smaller widgets of a message: folded reasoning, attached files, waiting for the first word."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from app.chat.rows import Entry
+from app.chat.views import TextView
+from app.icons import set_icon
+from app.theme import M, S
+
+MOST_REASONING = 30_000  # characters shown; the end of it
+
+
+class Reasoning(QWidget):
+    """A button that unfolds what the model thought. `resized`: its height changed."""
+
+    resized = Signal()
+
+    def __init__(self, entry: Entry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._entry = entry
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        self.button = QToolButton()
+        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.button.setCheckable(True)
+        self.button.setChecked(not entry.folded)
+        self.button.clicked.connect(self._toggle)
+        column.addWidget(self.button)
+        self._text: TextView | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """The entry's reasoning or state changed."""
+        entry = self._entry
+        thinking = entry.live and not entry.message.content
+        self.button.setText(self.tr("Thinking…") if thinking else self.tr("Thoughts"))
+        self.button.setAccessibleName(self.tr("Show what the model thought"))
+        set_icon(self.button, "right" if entry.folded else "down", "muted")
+        if entry.folded:
+            if self._text is not None:
+                self._text.hide()
+            return
+        if self._text is None:
+            self._text = TextView(self)
+            self._text.setAccessibleName(self.tr("Thoughts"))
+            self._text.document().setDocumentMargin(M)
+            layout = self.layout()
+            assert layout is not None
+            layout.addWidget(self._text)
+        self._text.show()
+        self._text.show_plain(entry.message.reasoning[-MOST_REASONING:].strip())
+
+    def content_height(self, width: int) -> int:
+        height = max(self.button.sizeHint().height(), 28)
+        if self._text is not None and not self._entry.folded:
+            text = self._text.content_height(width)
+            self._text.setFixedHeight(text)
+            height += text + 2
+        return height
+
+    @Slot()
+    def _toggle(self) -> None:
+        self._entry.folded = not self._entry.folded
+        self.refresh()
+        self.resized.emit()
+
+
+class Files(QWidget):
+    """The names of attached files."""
+
+    def __init__(self, entry: Entry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(S)
+        names = ", ".join(each.name for each in entry.message.attachments)
+        icon = QToolButton()
+        icon.setEnabled(False)
+        set_icon(icon, "attach", "muted")
+        label = QLabel(names)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setProperty("kind", "muted")
+        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        label.setToolTip(names)
+        row.addWidget(icon)
+        row.addWidget(label, 1)
+
+    def content_height(self, width: int) -> int:
+        return max(28, self.sizeHint().height())
+
+
+class Waiting(QWidget):
+    """Before the first word: how far the prompt is read."""
+
+    def __init__(self, entry: Entry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._entry = entry
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(M)
+        self.label = QLabel()
+        self.label.setProperty("kind", "muted")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(160)
+        self.bar.setAccessibleName(self.tr("How far the prompt is read"))
+        row.addWidget(self.label)
+        row.addWidget(self.bar)
+        row.addStretch(1)
+        self.refresh()
+
+    def refresh(self) -> None:
+        progress = self._entry.progress
+        self.bar.setVisible(progress is not None)
+        if progress is None:
+            self.label.setText(self.tr("Waiting for the model…"))
+        else:
+            percent = round(progress * 100)
+            self.label.setText(self.tr("Reading… %1 %").replace("%1", str(percent)))
+            self.bar.setValue(percent)
+
+    def content_height(self, width: int) -> int:
+        return max(28, self.sizeHint().height())

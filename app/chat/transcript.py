@@ -1,0 +1,455 @@
+"""The messages of a chat. Only what is near the screen has widgets; heights of the rest are estimated, and corrected without a
+jump when they are measured. New text keeps the end in view, unless the reader has scrolled away.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import partial
+from time import perf_counter
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
+
+from app.chat.footer import Footer, Note
+from app.chat.pieces import Files, Reasoning, Waiting
+from app.chat.rows import BUBBLE, GAP, Entry, Row, estimate
+from app.chat.views import CodeView, TextView
+from app.store.records import Message
+from app.theme import READING_WIDTH, XL, L, Theme
+
+NEAR = 400  # pixels above and below the screen in which widgets are kept
+BUDGET = 0.008  # seconds of making widgets at once; the rest follows in the next turn of the event loop
+EDGE = 6  # from a button's edge to its picture
+USER_SHARE = 0.82  # of the column that the user's messages may take
+
+
+class Transcript(QAbstractScrollArea):
+    """`acted(message id, action)`: a button below a message. `link_clicked(url)`."""
+
+    acted = Signal(str, str)
+    link_clicked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName(self.tr("Conversation"))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.verticalScrollBar().setSingleStep(48)
+        self.entries: list[Entry] = []
+        self._by_id: dict[str, Entry] = {}
+        self._rows: list[Row] = []
+        self._tops: list[int] = []
+        self._height = 0
+        self._follow = True
+        self._busy = False
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self._realise)
+
+    # What is shown
+
+    def show_entries(self, entries: Sequence[Entry], keep_position: bool = False) -> None:
+        """Show these messages, from the end; `keep_position`: stay where the reader is."""
+        for row in self._rows:
+            self._drop(row)
+        self.entries = list(entries)
+        self._by_id = {entry.message.id: entry for entry in self.entries}
+        for index, entry in enumerate(self.entries):
+            entry.last = index == len(self.entries) - 1
+        value = self.verticalScrollBar().value()
+        self._follow = not keep_position
+        self._collect()
+        self._place()
+        if keep_position:
+            self.verticalScrollBar().setValue(value)
+        self._realise()
+
+    def entry(self, message: str) -> Entry | None:
+        return self._by_id.get(message)
+
+    def grow(self, message: str, content: str, reasoning: str) -> None:
+        """More of an answer under way."""
+        entry = self._by_id.get(message)
+        if entry is None:
+            return
+        first, gone = entry.grow(content, reasoning)
+        for row in gone:
+            self._drop(row)
+        for row in entry.rows[first:]:
+            if row.widget is not None:
+                self._fill(row)
+            row.width = 0
+        self._changed(entry)
+
+    def progress(self, message: str) -> None:
+        """The prompt of an answer is further read."""
+        entry = self._by_id.get(message)
+        for row in entry.rows if entry is not None else ():
+            if isinstance(row.widget, Waiting):
+                row.widget.refresh()
+
+    def settle(self, message: str) -> None:
+        """An answer began or ended."""
+        entry = self._by_id.get(message)
+        if entry is None:
+            return
+        for row in entry.settle():
+            self._drop(row)
+        for row in entry.rows:
+            if isinstance(row.widget, (Reasoning, CodeView)):
+                self._fill(row)
+        self._changed(entry)
+
+    def scroll_to(self, message: str, offset: int = 0, select: str = "") -> None:
+        """Bring the character `offset` of a message into view, and select the text `select` there."""
+        entry = self._by_id.get(message)
+        if entry is None:
+            return
+        self._open(entry)
+        segments = [row for row in entry.rows if row.segment is not None]
+        row = next((r for r in reversed(segments) if r.segment is not None and r.segment.start <= offset), None)
+        row = row or entry.rows[0]
+        self._follow = False
+        for _ in range(3):  # rows above may turn out higher than estimated
+            self.verticalScrollBar().setValue(row.top - self.viewport().height() // 3)
+            self._realise(hurry=True)
+        if select and isinstance(row.widget, TextView):
+            found = row.widget.document().find(select)
+            if not found.isNull():
+                row.widget.setTextCursor(found)
+
+    def scroll_to_end(self) -> None:
+        self._follow = True
+        self._realise()
+
+    @property
+    def at_end(self) -> bool:
+        return self._follow
+
+    @property
+    def column_width(self) -> int:
+        return max(200, min(READING_WIDTH, self.viewport().width() - 2 * XL))
+
+    @property
+    def widgets(self) -> list[QWidget]:
+        """Those that exist now, top to bottom."""
+        return [row.widget for row in self._rows if row.widget is not None]
+
+    # Rows and their places
+
+    def _collect(self) -> None:
+        self._rows = [row for entry in self.entries for row in entry.rows]
+
+    def _changed(self, entry: Entry) -> None:
+        """Rows of one entry are others now."""
+        self._collect()
+        self._place()
+        self._realise()
+
+    def _open(self, entry: Entry) -> None:
+        if not entry.opened:
+            for row in entry.rows:
+                self._drop(row)
+            entry.open()
+            self._collect()
+            self._place()
+
+    def _place(self) -> None:
+        """Tops of all rows from their heights."""
+        width = self.column_width
+        top = L
+        last: Entry | None = None
+        for row in self._rows:
+            if row.width == 0 and row.widget is None:
+                row.height = estimate(row, width)
+            if row.entry is not last:
+                last = row.entry
+                if last.is_user:
+                    top += BUBBLE
+            if row.kind == "footer" and row.entry.is_user:
+                top += BUBBLE
+            row.top = top
+            top += row.height + GAP[row.kind]
+        self._tops = [row.top for row in self._rows]
+        self._height = top + L
+        bar = self.verticalScrollBar()
+        self._busy = True
+        bar.setRange(0, max(0, self._height - self.viewport().height()))
+        bar.setPageStep(self.viewport().height())
+        if self._follow:
+            bar.setValue(bar.maximum())
+        self._busy = False
+
+    @Slot()
+    def _realise(self, hurry: bool = False) -> None:
+        """Make and place what is near the screen, and let go of what is far. Within BUDGET, unless there is a hurry."""
+        if not self._rows:
+            self.viewport().update()
+            return
+        started = perf_counter()
+        late = False
+        for _ in range(60):
+            bar = self.verticalScrollBar()
+            anchor = self._anchor()
+            low, high = bar.value() - NEAR, bar.value() + self.viewport().height() + NEAR
+            if not self._realise_one(low, high):
+                break
+            self._place()
+            if not self._follow and anchor is not None:
+                row, offset = anchor
+                if row in self._rows:
+                    self._set_value(row.top - offset)
+            if not hurry and perf_counter() - started > BUDGET and self._screen_is_filled():
+                late = True
+                break
+        self._arrange()
+        if late:
+            self._later.start()
+
+    def _anchor(self) -> tuple[Row, int] | None:
+        """The row at the top of the screen, and how far below the top of the screen it begins."""
+        value = self.verticalScrollBar().value()
+        at = bisect_right(self._tops, value) - 1
+        if at < 0:
+            return None
+        row = self._rows[at]
+        return row, row.top - value
+
+    def _screen_is_filled(self) -> bool:
+        value = self.verticalScrollBar().value()
+        return all(row.widget is not None for row in self._between(value, value + self.viewport().height()))
+
+    def _between(self, low: int, high: int) -> list[Row]:
+        at = max(0, bisect_right(self._tops, low) - 1)
+        found = []
+        while at < len(self._rows) and self._rows[at].top <= high:
+            if self._rows[at].bottom >= low:
+                found.append(self._rows[at])
+            at += 1
+        return found
+
+    def _realise_one(self, low: int, high: int) -> bool:
+        """Make or measure rows between; True if any height changed, so that another look is due."""
+        width = self.column_width
+        rows = self._between(low, high)
+        if self._follow:
+            rows.reverse()
+        for row in rows:
+            if row.kind == "closed":
+                self._open(row.entry)
+                return True
+            if row.widget is None:
+                self._make(row)
+            if row.width != width:
+                before = row.height
+                row.height = self._measure(row, width)
+                row.width = width
+                if row.height != before:
+                    return True
+        return False
+
+    def _arrange(self) -> None:
+        """Move widgets where they belong; drop those far away, but never the one with the focus."""
+        value = self.verticalScrollBar().value()
+        height = self.viewport().height()
+        left = (self.viewport().width() - self.column_width) // 2
+        for row in self._rows:
+            widget = row.widget
+            if widget is None:
+                continue
+            far = row.bottom < value - 3 * NEAR or row.top > value + height + 3 * NEAR
+            if far and not widget.hasFocus() and not widget.isAncestorOf(self._focus() or self):
+                self._drop(row)
+                continue
+            x, width = self._across(row)
+            widget.setGeometry(left + x, row.top - value, width, row.height)
+            if not widget.isVisible():
+                widget.show()
+        self.viewport().update()
+
+    def _focus(self) -> QWidget | None:
+        window = self.window()
+        return window.focusWidget() if window is not None else None
+
+    def _across(self, row: Row) -> tuple[int, int]:
+        """Left edge and width within the column."""
+        column = self.column_width
+        if row.kind in ("footer", "reasoning"):  # the pictures of their buttons stand where text stands
+            return (EDGE if row.entry.is_user else -EDGE), column
+        if not row.entry.is_user:
+            return 0, column
+        inner = row.entry.bubble or int(column * USER_SHARE) - 2 * BUBBLE
+        return column - inner - BUBBLE, inner
+
+    def _measure(self, row: Row, width: int) -> int:
+        widget = row.widget
+        assert widget is not None
+        if row.kind == "plain" and isinstance(widget, TextView):
+            most = int(width * USER_SHARE) - 2 * BUBBLE
+            ideal = widget.ideal_width(most)
+            entry = row.entry
+            entry.bubble = max(
+                60, *(ideal, entry.bubble if len([r for r in entry.rows if r.kind == "plain"]) > 1 else 0)
+            )
+            if entry.message.attachments:
+                entry.bubble = max(entry.bubble, min(most, 260))
+            return widget.content_height(entry.bubble)
+        if isinstance(widget, (TextView, CodeView, Reasoning, Files, Waiting)):
+            return widget.content_height(width)
+        hint = widget.heightForWidth(width) if widget.hasHeightForWidth() else widget.sizeHint().height()
+        return max(hint, widget.minimumSizeHint().height())
+
+    # Widgets
+
+    def _make(self, row: Row) -> None:
+        viewport, entry = self.viewport(), row.entry
+        widget: QWidget
+        if row.kind in ("plain", "text"):
+            widget = TextView(viewport)
+            widget.link_clicked.connect(self.link_clicked)
+            who = self.tr("You wrote") if entry.is_user else self.tr("Answer")
+            widget.setAccessibleName(who)
+        elif row.kind == "code":
+            widget = CodeView(viewport)
+        elif row.kind == "reasoning":
+            widget = Reasoning(entry, viewport)
+            widget.resized.connect(partial(self._remeasure, row))
+        elif row.kind == "files":
+            widget = Files(entry, viewport)
+        elif row.kind == "waiting":
+            widget = Waiting(entry, viewport)
+        else:
+            widget = Footer(entry, viewport) if row.kind == "footer" else Note(entry, viewport)
+            widget.acted.connect(partial(self.acted.emit, entry.message.id))
+        widget.installEventFilter(self)
+        row.widget = widget
+        row.width = 0
+        self._fill(row)
+        self._order(row)
+
+    def _order(self, row: Row) -> None:
+        """The tab order is the reading order."""
+        at = self._rows.index(row)
+        before = next((r.widget for r in reversed(self._rows[:at]) if r.widget is not None), None)
+        if before is not None and row.widget is not None:
+            QWidget.setTabOrder(_last_stop(before), _first_stop(row.widget))
+
+    def _fill(self, row: Row) -> None:
+        widget, segment = row.widget, row.segment
+        if isinstance(widget, CodeView) and segment is not None:
+            live_end = row.entry.live and row.entry.rows and row is row.entry.rows[-1]
+            widget.show_code(segment.source, segment.language, segment.closed or not live_end)
+        elif isinstance(widget, TextView) and segment is not None:
+            if row.kind == "plain":
+                widget.show_plain(segment.source)
+            else:
+                widget.show_markdown(segment.source)
+        elif isinstance(widget, (Reasoning, Waiting)):
+            widget.refresh()
+
+    def _drop(self, row: Row) -> None:
+        if row.widget is not None:
+            row.widget.removeEventFilter(self)
+            row.widget.hide()
+            row.widget.deleteLater()
+            row.widget = None
+
+    def _remeasure(self, row: Row) -> None:
+        row.width = 0
+        self._follow = False
+        self._place()
+        self._realise()
+
+    def _set_value(self, value: int) -> None:
+        self._busy = True
+        self.verticalScrollBar().setValue(value)
+        self._busy = False
+
+    # Events
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        if self._busy:
+            return
+        bar = self.verticalScrollBar()
+        self._follow = bar.value() >= bar.maximum() - 4
+        self._realise()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+        self._realise()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            for row in getattr(self, "_rows", ()):
+                row.width = 0
+            if hasattr(self, "_later"):
+                self._later.start()
+        super().changeEvent(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.FocusIn and isinstance(watched, QWidget):
+            self._ensure_visible(watched)
+        return False
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        done = super().focusNextPrevChild(forward)
+        focus = self._focus()
+        if focus is not None and self.viewport().isAncestorOf(focus):
+            self._ensure_visible(focus)
+        return done
+
+    def _ensure_visible(self, widget: QWidget) -> None:
+        top = widget.mapTo(self.viewport(), QPoint(0, 0)).y()
+        bar = self.verticalScrollBar()
+        if top < 0:
+            bar.setValue(bar.value() + top - L)
+        elif top + min(widget.height(), 60) > self.viewport().height():
+            bar.setValue(bar.value() + top + min(widget.height(), 60) - self.viewport().height() + L)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        bar = self.verticalScrollBar()
+        if event.key() == Qt.Key.Key_Home:
+            bar.setValue(0)
+        elif event.key() == Qt.Key.Key_End:
+            bar.setValue(bar.maximum())
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The user's bubbles, behind their rows."""
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(Theme.current().colors.raised))
+        value = self.verticalScrollBar().value()
+        left = (self.viewport().width() - self.column_width) // 2
+        seen: set[int] = set()
+        for row in self._between(value - NEAR, value + self.viewport().height() + NEAR):
+            entry = row.entry
+            if not entry.is_user or id(entry) in seen or not entry.opened:
+                continue
+            seen.add(id(entry))
+            body = [each for each in entry.rows if each.kind != "footer"]
+            x, width = self._across(body[0])
+            top, bottom = body[0].top - value - BUBBLE + 3, body[-1].bottom - value + BUBBLE - 3
+            painter.drawRoundedRect(QRectF(left + x - BUBBLE, top, width + 2 * BUBBLE, bottom - top), 14, 14)
+        painter.end()
+
+    def message_at(self, index: int) -> Message:
+        return self.entries[index].message
+
+
+def _first_stop(widget: QWidget) -> QWidget:
+    if widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
+        return widget
+    return next((w for w in widget.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus), widget)
+
+
+def _last_stop(widget: QWidget) -> QWidget:
+    stops = [w for w in widget.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    return stops[-1] if stops else widget

@@ -1,0 +1,354 @@
+"""The widgets of a message's body: a run of Markdown, a block of code. Both are as high as their content and never scroll up
+and down on their own; the transcript does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QFontMetricsF,
+    QGuiApplication,
+    QPainter,
+    QPaintEvent,
+    QTextBlockFormat,
+    QTextCursor,
+    QTextOption,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QSizePolicy,
+    QTextBrowser,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.icons import icon_button, set_icon
+from app.markdown.highlight import highlight
+from app.markdown.parser import parse
+from app.markdown.render import QUOTE, Renderer
+from app.markdown.safe import plain, visible
+from app.theme import M, S, Theme
+
+# Text with one of these may change what came before it; without, it is appended as it is.
+_SIGNIFICANT = frozenset("\n*_`[]()<>#|~\\$&!:.-+=\"'@/{}^\t")
+COPIED_MS = 1500
+
+
+class TextView(QTextBrowser):
+    """Markdown, or plain text. Selectable; links only tell who listens."""
+
+    resized = Signal()  # its height may have changed
+    link_clicked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setOpenLinks(False)
+        self.setOpenExternalLinks(False)
+        self.setUndoRedoEnabled(False)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        # The width is what was measured for, not the widget's of the moment, which is 100 before it is placed.
+        self.setLineWrapMode(QTextBrowser.LineWrapMode.FixedPixelWidth)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.setTabChangesFocus(True)
+        self.viewport().setAutoFillBackground(False)
+        document = self.document()
+        document.setDocumentMargin(0)
+        document.setUndoRedoEnabled(False)
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
+        document.setDefaultTextOption(option)
+        self._source = ""
+        self._markdown = True
+        self._renderer = Renderer(document)
+        self._tail = 0  # offset in the source of the last top-level block
+        self._tail_position = 0  # and in the document
+        self.anchorClicked.connect(self._clicked)
+
+    @property
+    def markdown(self) -> str:
+        """What it shows, as it was given."""
+        return self._source
+
+    def show_plain(self, text: str) -> None:
+        """Text as somebody typed it."""
+        self._markdown, self._source = False, text
+        self.setPlainText(plain(text))
+        spaced = QTextBlockFormat()
+        spaced.setLineHeight(125, int(QTextBlockFormat.LineHeightTypes.ProportionalHeight.value))
+        cursor = QTextCursor(self.document())
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.mergeBlockFormat(spaced)
+
+    def show_markdown(self, source: str) -> None:
+        """If `source` begins with what is shown, only its last block is made again."""
+        self._markdown = True
+        if source.startswith(self._source) and self._source:
+            more = source[len(self._source) :]
+            if not more:
+                return
+            self._source = source
+            if not _SIGNIFICANT.intersection(more) and source[self._tail :].strip() and self._plain_tail():
+                self._renderer.append(plain(more))
+                return
+        else:
+            self._source, self._tail, self._tail_position = source, 0, 0
+        self._renderer.rewind(self._tail_position)
+        self._write_tail()
+
+    def _plain_tail(self) -> bool:
+        """Whether the end of the source is in a paragraph with nothing open that more text could close."""
+        last = self._source[self._tail :]
+        return not _OPENERS.intersection(last.rpartition("\n")[2][-400:]) and not last.endswith(("\n", " "))
+
+    def _write_tail(self) -> None:
+        """Write the source from `_tail` on; then everything but its last block is settled."""
+        tail = self._source[self._tail :]
+        tokens = parse(tail)
+        starts = [index for index, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0 and token.map]
+        if len(starts) > 1:
+            last = starts[-1]
+            self._renderer.write(tokens[:last])
+            token_map = tokens[last].map
+            assert token_map is not None
+            self._tail += _offset_of_line(tail, token_map[0])
+            self._tail_position = self._renderer.position
+            tokens = tokens[last:]
+        self._renderer.write(tokens)
+
+    def content_height(self, width: int) -> int:
+        self._wrap_at(width)
+        return int(self.document().size().height() + 0.999)
+
+    def ideal_width(self, most: int) -> int:
+        """The least width at which nothing wraps that does not at `most`."""
+        self._wrap_at(most)
+        return min(most, int(self.document().idealWidth() + 1.999))
+
+    def _wrap_at(self, width: int) -> None:
+        if self.lineWrapColumnOrWidth() != width:
+            self.setLineWrapColumnOrWidth(width)
+        if self.document().textWidth() != width:
+            self.document().setTextWidth(width)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return self.content_height(width)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.width(), self.content_height(max(1, self.width())))
+
+    minimumSizeHint = sizeHint
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and hasattr(self, "_source"):
+            source, self._source = self._source, ""
+            self.show_markdown(source) if self._markdown else self.show_plain(source)
+        super().changeEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()  # the transcript scrolls
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        event.ignore() if not self.textCursor().hasSelection() else super().contextMenuEvent(event)
+
+    def loadResource(self, kind: int, name: object) -> object:
+        return None  # whatever it is, it is not loaded
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self._paint_quotes()
+        super().paintEvent(event)
+
+    def _paint_quotes(self) -> None:
+        """A bar at the left of quoted blocks."""
+        document = self.document()
+        block = document.begin()
+        painter: QPainter | None = None
+        while block.isValid():
+            depth = block.blockFormat().intProperty(QUOTE)
+            if depth:
+                if painter is None:
+                    painter = QPainter(self.viewport())
+                    painter.setPen(Qt.PenStyle.NoPen)
+                    painter.setBrush(QColor(Theme.current().colors.strong_border))
+                area: QRectF = document.documentLayout().blockBoundingRect(block)
+                for level in range(depth):
+                    painter.drawRoundedRect(QRectF(14.0 * level, area.top(), 3.0, area.height()), 1.5, 1.5)
+            block = block.next()
+        if painter is not None:
+            painter.end()
+
+    @Slot("QUrl")
+    def _clicked(self, url: object) -> None:
+        self.link_clicked.emit(bytes(url.toEncoded()).decode("ascii", "replace"))  # type: ignore[attr-defined]
+
+
+_OPENERS = frozenset("*_`[<$\\~|")
+
+
+def _offset_of_line(text: str, line: int) -> int:
+    at = 0
+    for _ in range(line):
+        at = text.find("\n", at) + 1
+    return at
+
+
+class _CodeText(QPlainTextEdit):
+    """The code itself: scrolls sideways only."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setReadOnly(True)
+        self.setUndoRedoEnabled(False)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTabChangesFocus(True)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.viewport().setAutoFillBackground(False)
+        self.document().setDocumentMargin(0)
+
+    def line_height(self) -> float:
+        """Of one line, as it is laid out."""
+        return self.blockBoundingRect(self.document().begin()).height()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        sideways = abs(event.angleDelta().x()) > abs(event.angleDelta().y())
+        if sideways or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class CodeView(QFrame):
+    """A block of code with its language and a copy button."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("code")
+        self._source = ""
+        self._language = ""
+        self._dropped_newline = False
+        self._work: Iterator[None] | None = None
+        self._label = QLabel()
+        self._label.setProperty("kind", "small")
+        self._label.setTextFormat(Qt.TextFormat.PlainText)
+        self.copy_button: QToolButton = icon_button("copy", self.tr("Copy code"), role="muted")
+        self.copy_button.clicked.connect(self._copy)
+        head = QHBoxLayout()
+        head.setContentsMargins(M, 2, 4, 0)
+        head.addWidget(self._label, 1)
+        head.addWidget(self.copy_button)
+        self._text = _CodeText(self)
+        self._text.setAccessibleName(self.tr("Code"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        column.addLayout(head)
+        body = QVBoxLayout()
+        body.setContentsMargins(M, 2, M, S)
+        body.addWidget(self._text)
+        column.addLayout(body)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._highlight_some)
+        self._copied = QTimer(self)
+        self._copied.setSingleShot(True)
+        self._copied.timeout.connect(self._reset_copy)
+        self._restyle()
+
+    @property
+    def source(self) -> str:
+        return self._source
+
+    def show_code(self, source: str, language: str, closed: bool) -> None:
+        """If `source` begins with what is shown, the rest is appended; colours follow when the block is closed."""
+        self._language = language
+        self._label.setText(plain(language.split()[0] if language.split() else self.tr("code")))
+        if self._source and source.startswith(self._source):
+            more = source[len(self._source) :]
+            if more:
+                cursor = self._text.textCursor()
+                cursor.movePosition(cursor.MoveOperation.End)
+                if not self._source.endswith("\n") or not self._dropped_newline:
+                    cursor.insertText(visible(more.removesuffix("\n")))
+                else:
+                    cursor.insertText("\n" + visible(more.removesuffix("\n")))
+                self._dropped_newline = more.endswith("\n")
+        else:
+            self._text.setPlainText(visible(source.removesuffix("\n")))
+            self._dropped_newline = source.endswith("\n")
+        self._source = source
+        if closed:
+            self._start_highlight()
+
+    def content_height(self, width: int) -> int:
+        lines = max(1, self._text.blockCount())
+        metrics = QFontMetricsF(self._text.font())
+        bar = self._text.horizontalScrollBar()
+        wide = self._widest(metrics) > width - 2 * M - 2
+        height = lines * self._text.line_height() + (bar.sizeHint().height() if wide else 0)
+        self._text.setHorizontalScrollBarPolicy(
+            Qt.ScrollBarPolicy.ScrollBarAlwaysOn if wide else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        )
+        return int(height + 3.999) + self.copy_button.minimumHeight() + 4 + 2 + S + 4
+
+    def _widest(self, metrics: QFontMetricsF) -> float:
+        longest = max(self._source.splitlines() or [""], key=len)
+        return metrics.horizontalAdvance(longest[:2000].expandtabs(8))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_timer"):
+            self._restyle()
+            self._start_highlight()
+        super().changeEvent(event)
+
+    def _restyle(self) -> None:
+        theme = Theme.current()
+        self._text.setFont(theme.font("mono"))
+        self._text.setTabStopDistance(QFontMetricsF(self._text.font()).horizontalAdvance(" ") * 4)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = Theme.current().colors
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QColor(colors.border))
+        painter.setBrush(QColor(colors.code))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+        painter.end()
+
+    def _start_highlight(self) -> None:
+        self._work = highlight(self._text.document(), self._language, Theme.current().colors)
+        self._timer.start(0)
+
+    @Slot()
+    def _highlight_some(self) -> None:
+        if self._work is None or next(self._work, self) is self:
+            self._work = None
+            self._timer.stop()
+
+    @Slot()
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(plain(self._source))
+        set_icon(self.copy_button, "check", "success")
+        self._copied.start(COPIED_MS)
+
+    @Slot()
+    def _reset_copy(self) -> None:
+        set_icon(self.copy_button, "copy", "muted")

@@ -1,0 +1,78 @@
+"""markdown-it-py as we use it: CommonMark with tables and strikethrough, HTML as plain text, and a rule for formulas."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": 20})
+    parser.enable(["table", "strikethrough"])
+    parser.disable(["html_block", "html_inline", "reference"])
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # app.markdown.safe decides, when it is shown
+    parser.inline.ruler.before("escape", "math", _math_inline)
+    parser.block.ruler.before("fence", "math", _math_block, {"alt": ["paragraph"]})
+    return parser
+
+
+def parse(source: str) -> list[Token]:
+    """Block tokens; the `children` of an inline token are its content. Formulas are tokens "math" with `content`."""
+    return _parser().parse(source)
+
+
+def _math_inline(state: StateInline, silent: bool) -> bool:
+    r"""\( ... \), \[ ... \], $$ ... $$ and $ ... $; prices are none: no space inside the dollars, no digit after them."""
+    source, at = state.src, state.pos
+    for left, right in ((r"\(", r"\)"), (r"\[", r"\]"), ("$$", "$$"), ("$", "$")):
+        if not source.startswith(left, at):
+            continue
+        begin = at + len(left)
+        end = source.find(right, begin)
+        if end <= begin:
+            continue
+        inner = source[begin:end]
+        if left == "$":
+            after = source[end + 1 : end + 2]
+            if inner[0].isspace() or inner[-1].isspace() or after.isdigit() or "\n\n" in inner or inner[-1] == "\\":
+                continue
+        if not silent:
+            token = state.push("math", "", 0)
+            token.content = inner
+            token.markup = left
+        state.pos = end + len(right)
+        return True
+    return False
+
+
+def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    r"""$$ or \[ alone at the beginning of a line, up to its partner."""
+    first = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
+    left = next((mark for mark in ("$$", r"\[") if first.startswith(mark)), None)
+    if left is None or state.is_code_block(start):
+        return False
+    right = "$$" if left == "$$" else r"\]"
+    lines = [first[len(left) :]]
+    line = start
+    while right not in lines[-1]:
+        line += 1
+        if line >= end:
+            return False
+        lines.append(state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]])
+    last, _, rest = lines[-1].partition(right)
+    if rest.strip():
+        return False
+    if silent:
+        return True
+    lines[-1] = last
+    token = state.push("math_block", "", 0)
+    token.content = "\n".join(lines).strip()
+    token.map = [start, line + 1]
+    token.block = True
+    state.line = line + 1
+    return True

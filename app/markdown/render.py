@@ -1,0 +1,370 @@
+"""Parsed Markdown into a QTextDocument, by its cursor. There is no HTML on the way and no resource is ever loaded: what is
+not known is shown as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markdown_it.token import Token
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextFrameFormat,
+    QTextLength,
+    QTextList,
+    QTextListFormat,
+    QTextTableFormat,
+)
+
+from app.markdown.latex import readable
+from app.markdown.safe import misleads, plain, safe_link, shown_host, visible
+from app.theme import Theme
+
+QUOTE = int(QTextFormat.Property.UserProperty) + 1  # of a block: depth of quotation, painted as bars by the view
+INDENT = 26.0
+MOST_TABLE = 2000  # cells; the rest of a larger table is text
+_HEADING = {1: 1.5, 2: 1.3, 3: 1.15, 4: 1.05, 5: 1.0, 6: 1.0}
+_PLAIN_TEXT = {"text", "html_inline", "text_special", "entity"}
+
+
+@dataclass(slots=True)
+class _ListLevel:
+    format: QTextListFormat
+    made: QTextList | None = None
+    tight: bool = True
+
+
+class Renderer:
+    """Appends to the end of `document`. One renderer per document; `rewind(position)` forgets all behind."""
+
+    def __init__(self, document: QTextDocument) -> None:
+        self._document = document
+        self._cursor = QTextCursor(document)
+        self._chars: list[QTextCharFormat] = []
+        self._lists: list[_ListLevel] = []
+        self._item_pending = False
+        self._quotes = 0
+        self._fresh = True  # the document's first block is still to be used
+        self._theme = Theme.current()
+
+    @property
+    def position(self) -> int:
+        """Behind everything written so far."""
+        return 0 if self._fresh else self._document.characterCount() - 1
+
+    def rewind(self, position: int) -> None:
+        """Remove everything behind `position`, a former value of it."""
+        self._cursor.setPosition(position)
+        self._cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+        self._cursor.removeSelectedText()
+        self._fresh = position == 0
+        if self._fresh:
+            self._document.clear()
+            self._cursor = QTextCursor(self._document)
+
+    def append(self, text: str) -> None:
+        """More characters of the last paragraph, in its last format."""
+        self._cursor.movePosition(QTextCursor.MoveOperation.End)
+        self._cursor.insertText(text)
+
+    def write(self, tokens: Sequence[Token]) -> None:
+        self._theme = Theme.current()
+        self._cursor.movePosition(QTextCursor.MoveOperation.End)
+        self._cursor.beginEditBlock()
+        self._chars = [self._base()]
+        self._lists, self._quotes, self._item_pending = [], 0, False
+        try:
+            self._blocks(list(tokens))
+        finally:
+            self._cursor.endEditBlock()
+
+    # Blocks
+
+    def _blocks(self, tokens: list[Token]) -> None:
+        at = 0
+        while at < len(tokens):
+            token = tokens[at]
+            kind = token.type
+            if kind == "table_open":
+                end = next(i for i in range(at, len(tokens)) if tokens[i].type == "table_close")
+                self._table(tokens[at:end])
+                at = end + 1
+                continue
+            if kind == "inline":
+                self._inline(token.children or [])
+            elif kind == "paragraph_open":
+                self._new_block(8.0 if not token.hidden else 3.0)
+            elif kind == "heading_open":
+                self._heading(int(token.tag[1:]))
+            elif kind == "heading_close":
+                self._chars.pop()
+            elif kind in ("bullet_list_open", "ordered_list_open"):
+                self._open_list(token)
+            elif kind in ("bullet_list_close", "ordered_list_close"):
+                self._lists.pop()
+                self._item_pending = False
+            elif kind == "list_item_open":
+                self._item_pending = True
+            elif kind == "list_item_close":
+                if self._item_pending:
+                    self._new_block(3.0)  # an empty item
+            elif kind == "blockquote_open":
+                self._quotes += 1
+            elif kind == "blockquote_close":
+                self._quotes -= 1
+            elif kind in ("fence", "code_block"):
+                self._code(token.content)
+            elif kind == "math_block":
+                self._math_block(token.content)
+            elif kind == "hr":
+                self._rule()
+            elif token.content:
+                self._new_block(8.0)
+                self._text(plain(token.content))
+            at += 1
+
+    def _new_block(self, below: float) -> None:
+        depth = len(self._lists)
+        item = self._item_pending and depth > 0
+        form = QTextBlockFormat()
+        form.setBottomMargin(below)
+        form.setLineHeight(132, int(QTextBlockFormat.LineHeightTypes.ProportionalHeight.value))
+        if self._quotes:
+            form.setLeftMargin(14.0 * self._quotes)
+            form.setProperty(QUOTE, self._quotes)
+        if depth and not item:
+            form.setLeftMargin(form.leftMargin() + INDENT * depth)
+        self._insert(form)
+        if item:
+            self._item_pending = False
+            level = self._lists[-1]
+            if level.made is None:
+                level.made = self._cursor.createList(level.format)
+            else:
+                level.made.add(self._cursor.block())
+
+    def _insert(self, form: QTextBlockFormat) -> None:
+        if self._fresh:
+            self._cursor.setBlockFormat(form)
+            self._cursor.setBlockCharFormat(self._chars[-1])
+            self._fresh = False
+        else:
+            self._cursor.insertBlock(form, self._chars[-1])
+
+    def _heading(self, level: int) -> None:
+        form = QTextBlockFormat()
+        form.setHeadingLevel(level)
+        form.setTopMargin(0.0 if self._fresh else 10.0)
+        form.setBottomMargin(6.0)
+        char = QTextCharFormat(self._chars[-1])
+        char.setFontWeight(QFont.Weight.DemiBold)
+        char.setFontPointSize(self._theme.font_size * _HEADING[level])
+        self._chars.append(char)
+        self._insert(form)
+
+    def _open_list(self, token: Token) -> None:
+        form = QTextListFormat()
+        depth = len(self._lists) + 1
+        if token.type == "bullet_list_open":
+            styles = (
+                QTextListFormat.Style.ListDisc,
+                QTextListFormat.Style.ListCircle,
+                QTextListFormat.Style.ListSquare,
+            )
+            form.setStyle(styles[(depth - 1) % 3])
+        else:
+            form.setStyle(QTextListFormat.Style.ListDecimal)
+            start = token.attrGet("start")
+            form.setStart(int(start) if start is not None else 1)
+        form.setIndent(depth)
+        self._lists.append(_ListLevel(form))
+        self._item_pending = False
+
+    def _code(self, source: str) -> None:
+        """A code block inside of something else; those on their own are widgets (see segments.py)."""
+        form = QTextBlockFormat()
+        form.setBackground(QColor(self._theme.colors.code))
+        form.setLeftMargin(INDENT * len(self._lists) + 14.0 * self._quotes)
+        form.setBottomMargin(8.0)
+        form.setNonBreakableLines(False)
+        char = self._mono()
+        self._chars.append(char)
+        self._insert(form)
+        self._text(visible(source.rstrip("\n")).replace("\n", "\u2028"))
+        self._chars.pop()
+
+    def _math_block(self, source: str) -> None:
+        form = QTextBlockFormat()
+        form.setLeftMargin(INDENT * (len(self._lists) + 1))
+        form.setTopMargin(4.0)
+        form.setBottomMargin(10.0)
+        char = self._math()
+        char.setFontPointSize(self._theme.font_size * 1.1)
+        self._chars.append(char)
+        self._insert(form)
+        self._text(plain(readable(source)).replace("\n", "\u2028"))
+        self._chars.pop()
+
+    def _rule(self) -> None:
+        form = QTextBlockFormat()
+        form.setProperty(
+            QTextFormat.Property.BlockTrailingHorizontalRulerWidth,
+            QTextLength(QTextLength.Type.PercentageLength, 100),
+        )
+        form.setProperty(QTextFormat.Property.BackgroundBrush, QBrush(QColor(self._theme.colors.border)))
+        form.setBottomMargin(10.0)
+        self._insert(form)
+
+    def _table(self, tokens: list[Token]) -> None:
+        rows: list[list[Token]] = []
+        heads = 0
+        aligns: list[str] = []
+        for index, token in enumerate(tokens):
+            if token.type == "tr_open":
+                rows.append([])
+            elif token.type == "inline" and rows:
+                rows[-1].append(token)
+                if tokens[index - 1].type == "th_open":
+                    heads = 1
+                    aligns.append(str(tokens[index - 1].attrGet("style") or ""))
+        width = max((len(row) for row in rows), default=0)
+        if not width or width * len(rows) > MOST_TABLE:
+            for row in rows:
+                self._new_block(2.0)
+                self._text(plain(" | ".join(cell.content for cell in row)))
+            return
+        form = QTextTableFormat()
+        form.setBorder(1)
+        form.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+        form.setBorderBrush(QBrush(QColor(self._theme.colors.border)))
+        form.setBorderCollapse(True)
+        form.setCellPadding(6)
+        form.setCellSpacing(0)
+        form.setTopMargin(4)
+        form.setBottomMargin(10)
+        form.setHeaderRowCount(heads)
+        if self._fresh:
+            self._insert(QTextBlockFormat())
+        self._cursor.movePosition(QTextCursor.MoveOperation.End)
+        table = self._cursor.insertTable(len(rows), width, form)
+        for y, row in enumerate(rows):
+            for x, cell in enumerate(row):
+                self._cursor = table.cellAt(y, x).firstCursorPosition()
+                block = QTextBlockFormat()
+                if x < len(aligns) and "right" in aligns[x]:
+                    block.setAlignment(Qt.AlignmentFlag.AlignRight)
+                self._cursor.setBlockFormat(block)
+                char = QTextCharFormat(self._chars[-1])
+                if y < heads:
+                    char.setFontWeight(QFont.Weight.DemiBold)
+                self._chars.append(char)
+                self._inline(cell.children or [])
+                self._chars.pop()
+        self._cursor = QTextCursor(self._document)
+        self._cursor.movePosition(QTextCursor.MoveOperation.End)
+        tiny = QTextBlockFormat()  # the block that Qt puts behind a table
+        tiny.setLineHeight(2, int(QTextBlockFormat.LineHeightTypes.FixedHeight.value))
+        self._cursor.setBlockFormat(tiny)
+
+    # Inline
+
+    def _inline(self, tokens: list[Token]) -> None:
+        at = 0
+        while at < len(tokens):
+            token = tokens[at]
+            kind = token.type
+            if kind in _PLAIN_TEXT:
+                self._text(plain(token.content))
+            elif kind in ("softbreak", "hardbreak"):
+                self._text("\u2028")
+            elif kind == "code_inline":
+                self._chars.append(self._mono(inline=True))
+                self._text(visible(token.content))
+                self._chars.pop()
+            elif kind in ("strong_open", "em_open", "s_open"):
+                self._chars.append(self._emphasis(kind))
+            elif kind in ("strong_close", "em_close", "s_close"):
+                self._chars.pop()
+            elif kind == "link_open":
+                end = next((i for i in range(at, len(tokens)) if tokens[i].type == "link_close"), len(tokens))
+                self._link(str(token.attrGet("href") or ""), tokens[at + 1 : end])
+                at = end
+            elif kind == "image":
+                self._image(str(token.attrGet("src") or ""), token.content)
+            elif kind == "math":
+                self._chars.append(self._math())
+                self._text(plain(readable(token.content)).replace("\n", "\u2028"))
+                self._chars.pop()
+            elif token.content:
+                self._text(plain(token.content))
+            at += 1
+
+    def _link(self, url: str, inside: list[Token]) -> None:
+        address = safe_link(url)
+        if address is None:
+            self._inline(inside)  # the words stay, the link does not
+            return
+        char = QTextCharFormat(self._chars[-1])
+        char.setAnchor(True)
+        char.setAnchorHref(address)
+        char.setToolTip(f"{shown_host(address)}\n{address}")
+        char.setForeground(QColor(self._theme.colors.link))
+        char.setFontUnderline(True)
+        self._chars.append(char)
+        self._inline(inside)
+        self._chars.pop()
+        if misleads("".join(token.content for token in inside), address):
+            self._text(f" ({shown_host(address)})")
+
+    def _image(self, url: str, description: str) -> None:
+        """Nothing is loaded: the description, and a link for who wants to see it."""
+        word = QCoreApplication.translate("Markdown", "image")
+        token = Token("text", "", 0)
+        token.content = f"[{word}: {description}]" if description else f"[{word}]"
+        self._link(url, [token])
+
+    def _text(self, text: str) -> None:
+        if text:
+            self._cursor.insertText(text.replace("\n", "\u2028"), self._chars[-1])
+
+    # Formats
+
+    def _base(self) -> QTextCharFormat:
+        char = QTextCharFormat()
+        char.setForeground(QColor(self._theme.colors.text))
+        return char
+
+    def _mono(self, inline: bool = False) -> QTextCharFormat:
+        char = QTextCharFormat(self._chars[-1])
+        font = self._theme.font("mono")
+        char.setFontFamilies([font.family()])
+        char.setFontFixedPitch(True)
+        char.setFontPointSize(font.pointSizeF())
+        if inline:
+            char.setBackground(QColor(self._theme.colors.raised))
+        return char
+
+    def _math(self) -> QTextCharFormat:
+        char = QTextCharFormat(self._chars[-1])
+        char.setFontFamilies(["STIX Two Math", "Cambria Math", "Noto Serif", "DejaVu Serif", "serif"])
+        char.setFontItalic(True)
+        return char
+
+    def _emphasis(self, kind: str) -> QTextCharFormat:
+        char = QTextCharFormat(self._chars[-1])
+        if kind == "strong_open":
+            char.setFontWeight(QFont.Weight.DemiBold)
+        elif kind == "em_open":
+            char.setFontItalic(True)
+        else:
+            char.setFontStrikeOut(True)
+        return char
