@@ -16,6 +16,8 @@ SPEAKERS = {
 QT_SPEAKERS = {"PySide6.QtNetwork", "PySide6.QtWebEngineCore", "PySide6.QtWebSockets"}
 # They import such a module for something that speaks to nobody.
 SILENT = {
+    "app.markdown.safe": "urllib.parse",
+    "core.documents.formats.epub": "urllib.parse",
     "core.library.names": "urllib.parse",
     "core.client_library": "urllib.parse",
     "core.library.tokens": "reads the token file of huggingface_hub",
