@@ -121,9 +121,11 @@ class _Collector:
             self._tables += 1
         elif self._tables and tag == "tr":
             self._flush_cell()
+            self._flush_loose()
             self._cells = []
         elif self._tables and tag in ("td", "th"):
-            self._text.clear() if self._cells is None else self._flush_cell()
+            self._flush_cell()
+            self._flush_loose()
             self._cells = [] if self._cells is None else self._cells
         elif tag in _BREAKS and not self._tables:
             self._flush()
@@ -147,9 +149,8 @@ class _Collector:
         elif self._tables and tag == "table":
             self._tables -= 1
             if not self._tables:
-                loose = "".join(self._text)
-                self._text.clear()
-                self._made += filter(None, (block(loose), block("\n".join(self._rows), BlockKind.TABLE)))
+                self._flush_loose()
+                self._made += filter(None, (block("\n".join(self._rows), BlockKind.TABLE),))
                 self._rows, self._cells = [], None
         elif tag in _BREAKS and not self._tables:
             self._flush()
@@ -163,6 +164,12 @@ class _Collector:
             self._flush()
         made, self._made = self._made, []
         return made
+
+    def _flush_loose(self) -> None:
+        """Text of a table that is in no cell: its caption."""
+        if self._cells is None:
+            self._made += filter(None, (block("".join(self._text)),))
+            self._text.clear()
 
     def _flush_cell(self) -> None:
         if self._cells is not None and self._text:
