@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -54,6 +54,7 @@ class _Piece:
     tokens: int
     level: int = 0
     heading: str = ""
+    section: str = ""
 
 
 def chunk(documents: Sequence[Document], budget: int, count: Count) -> list[Chunk]:
@@ -61,27 +62,38 @@ def chunk(documents: Sequence[Document], budget: int, count: Count) -> list[Chun
     chunks: list[Chunk] = []
     joint = max(1, count(SEPARATOR))
     for number, document in enumerate(documents):
-        trail: list[tuple[int, str]] = []
         held: list[_Piece] = []
-        section = ""
         tokens = 0
-        for piece in _pieces(document, budget, count):
+        for piece in _with_sections(_pieces(document, budget, count)):
             full = tokens + joint + piece.tokens > budget
             heads = 0 < piece.level <= 2 and tokens > _FULL * budget
             if held and (full or heads):
-                chunks += _closed(len(chunks), number, held, section, count, budget)
-                held, tokens = [], 0
-            if piece.level:
-                trail = [item for item in trail if item[0] < piece.level] + [(piece.level, piece.heading)]
-            if not held:
-                section = " > ".join(text for _, text in trail)
+                done = len(held)
+                while done > 1 and held[done - 1].level:
+                    done -= 1  # a heading stays with what it is above of
+                done = done if done > 1 or not held[0].level else len(held)
+                chunks += _closed(len(chunks), number, held[:done], count, budget)
+                held = held[done:]
+                tokens = sum(item.tokens + joint for item in held)
+                if tokens + piece.tokens > budget:
+                    chunks += _closed(len(chunks), number, held, count, budget)
+                    held, tokens = [], 0
             held.append(piece)
-            tokens += piece.tokens + (joint if tokens else 0)
-        chunks += _closed(len(chunks), number, held, section, count, budget)
+            tokens += piece.tokens + joint
+        chunks += _closed(len(chunks), number, held, count, budget)
     return chunks
 
 
-def _closed(number: int, document: int, held: list[_Piece], section: str, count: Count, budget: int) -> Iterator[Chunk]:
+def _with_sections(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
+    """Each with the headings above it."""
+    trail: list[tuple[int, str]] = []
+    for piece in pieces:
+        if piece.level:
+            trail = [item for item in trail if item[0] < piece.level] + [(piece.level, piece.heading)]
+        yield replace(piece, section=" > ".join(text for _, text in trail)[:300])
+
+
+def _closed(number: int, document: int, held: list[_Piece], count: Count, budget: int) -> Iterator[Chunk]:
     """One chunk, or two where joining the pieces made more tokens than they have alone."""
     if not held:
         return
@@ -89,11 +101,11 @@ def _closed(number: int, document: int, held: list[_Piece], section: str, count:
     tokens = count(text)
     if tokens > budget and len(held) > 1:
         half = len(held) // 2
-        first = list(_closed(number, document, held[:half], section, count, budget))
+        first = list(_closed(number, document, held[:half], count, budget))
         yield from first
-        yield from _closed(number + len(first), document, held[half:], section, count, budget)
+        yield from _closed(number + len(first), document, held[half:], count, budget)
         return
-    yield Chunk(number, document, text, tuple(piece.span for piece in held), tokens, section[:300])
+    yield Chunk(number, document, text, tuple(piece.span for piece in held), tokens, held[0].section)
 
 
 def _pieces(document: Document, budget: int, count: Count) -> Iterator[_Piece]:

@@ -86,7 +86,11 @@ def columns_pdf() -> None:
         pdf.setFont("Helvetica-Bold", 18)
         pdf.drawString(60, 780, f"A study of columns, part {page}, across the whole page")
         pdf.setFont("Helvetica", 9)
-        left = [*column("left", page), "At the end of this column stands an obser-", "vation that a line break has cut."]
+        left = [
+            *column("left", page),
+            "At the end of this column stands an obser-",
+            "vation that a line break has cut.",
+        ]
         right = [*column("right", page), "A well-", "known habit, and a well-known one."]
         for row in range(max(len(left), len(right))):  # row by row, as some programs write columns
             if row < len(left):
