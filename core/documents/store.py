@@ -32,11 +32,11 @@ class AnswerStore:
         self.resumed = len(self._known)
 
     def get(self, prompt: list[int], max_tokens: int) -> Written | None:
-        return self._known.get(_key(prompt, max_tokens))
+        return self._known.get(key_of(prompt, max_tokens))
 
     def put(self, prompt: list[int], max_tokens: int, written: Written) -> None:
         """On the disk when this returns. Raises OSError, as when that is full."""
-        key = _key(prompt, max_tokens)
+        key = key_of(prompt, max_tokens)
         self._known[key] = written
         if self._file is not None:
             self._file.write(msgspec.json.encode(_Line(key, written)) + b"\n")
@@ -69,8 +69,8 @@ class AnswerStore:
                 file.truncate(end)
 
 
-def _key(prompt: list[int], max_tokens: int) -> str:
-    """By content, so that another model, text or instruction never finds an old answer."""
+def key_of(prompt: list[int], max_tokens: int) -> str:
+    """Of a request, by its content, so that another model, text or instruction never finds an old answer."""
     digest = hashlib.sha256(f"{max_tokens}:".encode())
     digest.update(",".join(map(str, prompt)).encode())
     return digest.hexdigest()
