@@ -83,6 +83,14 @@ def test_questions(serve):
         assert "password" in end.job.error
 
 
+@pytest.fixture
+def long(tmp_path):
+    """A text of 80 pages."""
+    path = tmp_path / "long.txt"
+    path.write_text("\f".join(f"Fact {i}: the mill of Graz ground {i * 17} tonnes of wheat. " * 9 for i in range(80)))
+    return path
+
+
 def started(client, job, done=3):
     for event in client.document_events(job.id):
         if event.job is not None and event.job.stage == "map" and event.job.done >= done:
@@ -90,9 +98,9 @@ def started(client, job, done=3):
     raise AssertionError("the job ended")
 
 
-def test_cancelling_frees_the_engine_at_once_and_leaves_nothing(serve):
+def test_cancelling_frees_the_engine_at_once_and_leaves_nothing(serve, long):
     with serve(script="word " * 30, step_seconds=0.02) as server, Client(server.info) as client:
-        job = client.summarize([FILES / "facts.pdf"])
+        job = client.summarize([long])
         started(client, job)
         client.cancel_job(job.id)
         assert list(client.document_events(job.id))[-1].job.state == "cancelled"
@@ -105,9 +113,9 @@ def test_cancelling_frees_the_engine_at_once_and_leaves_nothing(serve):
             client.document_report(job.id)
 
 
-def test_a_paused_job_goes_on_where_it_was(serve):
+def test_a_paused_job_goes_on_where_it_was(serve, long):
     with serve(script="word " * 30, step_seconds=0.01) as server, Client(server.info) as client:
-        job = client.summarize([FILES / "facts.pdf"])
+        job = client.summarize([long])
         started(client, job, 10)
         client.pause_job(job.id)
         paused = list(client.document_events(job.id))[-1].job

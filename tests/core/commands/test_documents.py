@@ -1,0 +1,75 @@
+"""summarize and ask on the command line: text and JSON, in this process and over the service, and what is wrong in words."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.cli import main
+
+FILES = Path(__file__).resolve().parents[1] / "documents" / "files"
+
+
+@pytest.fixture
+def run(home, make_tiny_model, capsys, monkeypatch):
+    """The command line in a home with one installed model, `tiny`, that writes nonsense."""
+    target = home / "data" / "models" / "tiny"
+    target.parent.mkdir(parents=True)
+    make_tiny_model(context=2048).rename(target)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "stdin", None)
+        code = main(["core", *map(str, words)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    yield run
+    main(["core", "stop"])
+
+
+def test_summaries_here_and_over_the_service_are_the_same(run, tmp_path):
+    file, other = FILES / "report.docx", FILES / "slides.pptx"
+    code, out, err = run("summarize", file, other, "--model", "tiny", "--length", "short", "--local", "--json")
+    assert code == 0, err
+    here = json.loads(out)
+    assert {"summary", "coverage", "citations", "chunks", "tokens", "cached_tokens", "seconds"} <= set(here)
+    assert here["coverage"] == 100
+    assert [item["name"] for item in here["documents"]] == ["report.docx", "slides.pptx"]
+
+    target = tmp_path / "out.txt"
+    code, out, err = run("summarize", file, other, "--model", "tiny", "--length", "short", "--service", "--out", target)
+    assert code == 0, err
+    assert out.strip() == here["summary"].strip() == target.read_text().strip()
+    assert "coverage 100 %" in err
+    code, out, _ = run("summarize", file, other, "--model", "tiny", "--length", "short", "--json")  # attaches by itself
+    there = json.loads(out)
+    timed = ("seconds", "cached_tokens")
+    assert {k: v for k, v in there.items() if k not in timed} == {k: v for k, v in here.items() if k not in timed}
+
+    code, out, _ = run("ask", file, "--model", "tiny", "--question", "Who is the president of the moon?", "--json")
+    answer = json.loads(out)
+    assert (code, answer["found"], answer["citations"]) == (0, False, [])
+    assert answer["answer"].startswith("The document does not say.")
+    code, out, err = run("ask", file, "--model", "tiny", "--question", "How much wheat?", "--local")
+    assert code == 0
+    assert out.strip()
+    assert "read all of the text" in err
+
+    code, _, err = run("summarize", FILES / "protected.pdf", "--model", "tiny")
+    assert (code, "protected by a password" in err) == (4, True)
+    code, _, err = run("summarize", tmp_path / "none.pdf", "--model", "tiny")
+    assert (code, "no file or folder" in err) == (3, True)
+
+
+def test_what_is_wrong_is_said_in_words(run, tmp_path):
+    assert run("summarize", FILES / "protected.pdf", "--local")[0] == 4
+    assert run("summarize", tmp_path / "none.pdf", "--local")[0] == 3
+    code, _, err = run("summarize", FILES / "report.docx", "--local", "--model", "nothing")
+    assert (code, "nothing" in err) == (3, True)
+    code, _, err = run("ask", FILES / "report.docx", "--local", "--question", " ")
+    assert (code, "question is empty" in err) == (2, True)
+    code, _, err = run("summarize", FILES / "report.docx", "--kv-tokens", "200", "--service")
+    assert (code, "this process only" in err) == (2, True)
+    code, _, err = run("summarize", FILES / "report.docx", "--model", "tiny", "--local", "--kv-tokens", "128")
+    assert (code, "too few to summarize" in err) == (2, True)
