@@ -28,8 +28,10 @@ from engines.weights import DType, Tensor
 # The reference holds four bytes of each: 1 GB for the layers, 0.25 GB for the vocabulary.
 _LAYER_PARAMS: Final = 250_000_000
 _VOCAB_PARAMS: Final = 32_000_000
-# Relative error of logits that rounding explains: 16 bits give 0.01 to 0.03, codes of 8 bits rounded on the way twice that.
-TOLERANCE: Final = 0.1
+# Relative error of logits that rounding explains, with room: 16 bits give 0.01 to 0.05; where inputs of products are rounded to
+# codes as well, a value near the border of two falls to either side, and up to 0.18 was seen. Something else is 1 off.
+TOLERANCE: Final = 0.15
+TOLERANCE_OF_CODES: Final = 0.35
 _PAGE, _PAGES, _SLOTS, _TOKENS = 16, 24, 4, 64
 _PACKAGES: Final = ("cuda-bindings", "nvmath-python", "nvidia-cublas", "nvidia-cuda-nvrtc")
 
@@ -154,7 +156,8 @@ def check(folder: Path, candidate: Candidate) -> CheckResult:
             reference = ReferenceEngine(
                 excerpt, num_pages=_PAGES, page_size=_PAGE, num_slots=_SLOTS, max_tokens=_TOKENS
             )
-            worst = 0.0
+            coded = any(scheme.activations for scheme in excerpt.schemes.values())
+            worst, tolerance = 0.0, TOLERANCE_OF_CODES if coded else TOLERANCE
             for number, pieces in enumerate(_schedule(excerpt.config.vocab_size)):
                 found, tokens = _step(engine, logits_of, number, pieces)
                 wanted, _ = _step(reference, lambda step, rows: step.logits, number, pieces)
@@ -162,7 +165,7 @@ def check(folder: Path, candidate: Candidate) -> CheckResult:
                     return CheckResult(False, f"Its logits are not finite in step {number}.", float("inf"))
                 error = float(np.max(np.linalg.norm(found - wanted, axis=1) / np.linalg.norm(wanted, axis=1)))
                 worst = max(worst, error)
-                if error > TOLERANCE:
+                if error > tolerance:
                     return CheckResult(
                         False, f"Its logits are {error:.0%} off the reference's in step {number}.", error
                     )

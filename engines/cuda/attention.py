@@ -36,10 +36,12 @@ Run = Callable[[Launch], None]
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """Addresses, float32: a product of codes times `rows` [tokens] (0: none) times `columns` [n] is its value; all 0 of a value."""
+    """Addresses: a product of codes times `rows` float32 [tokens] (0: none) times `columns` float32 [n], plus `bias` elements [n]
+    (0: none), is its value; all 0 of a value."""
 
     rows: int = 0
     columns: int = 0
+    bias: int = 0
 
 
 PLAIN: Final = Scales()

@@ -1,8 +1,8 @@
 """Which values of a program exist as codes, and which products of codes are scaled by whoever reads them.
 
 A linear with rounded inputs multiplies codes by codes. Its input is made as codes by the operation before, where that can (norms
-and gated activations; else a pass of its own), and its output is left as the product comes out where its reader can apply
-the scales (rope, residual and norm, gated activation; else a pass of its own).
+and activations; else a pass of its own), and its output is left as the product comes out where its reader can apply the scales
+(rope, residual and norm, activations; else a pass of its own).
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engines.cuda.fuse import AddLayerNorm
 from engines.network import ops
 from engines.network.graph import Node
+
+# What can write its output as codes, and what can add the bias of a product that it reads.
+_MAKERS = (ops.RMSNorm, ops.AddRMSNorm, ops.LayerNorm, AddLayerNorm, ops.GatedActivation, ops.Activation)
+_ADD_BIAS = (AddLayerNorm, ops.Activation)
 
 
 @dataclass(frozen=True, slots=True)
 class CodePlan:
-    """`codes`: values that are stored as codes alone, with the weights of the linear that reads them. `raw`: values that are
+    """`codes`: values that are stored as codes alone, with the weights of a linear that reads them. `raw`: values that are
     products of codes, with those of the linear that makes them."""
 
     codes: dict[str, tuple[str, ...]]
@@ -39,20 +44,31 @@ def plan_codes(nodes: Sequence[Node], output: str) -> CodePlan:
     for node in nodes:
         name = node.outputs[-1]
         found = readers.get(name, [])
-        if name == output or len(found) != 1:
+        if name == output or not found:
             continue
-        reader, position = found[0]
-        makes = isinstance(node.op, ops.RMSNorm | ops.AddRMSNorm | ops.LayerNorm | ops.GatedActivation)
-        if makes and isinstance(reader.op, ops.Linear) and takes_codes(reader.op):
-            codes[name] = reader.op.weights
-        if (
-            isinstance(node.op, ops.Linear)
-            and takes_codes(node.op)
-            and not node.op.biases
-            and scales_input(reader, position)
-        ):
-            raw[name] = node.op.weights
+        if isinstance(node.op, _MAKERS) and read_alike([reader for reader, _ in found]):
+            (first, _) = found[0]
+            assert isinstance(first.op, ops.Linear)
+            codes[name] = first.op.weights
+        if len(found) == 1 and isinstance(node.op, ops.Linear) and takes_codes(node.op):
+            reader, position = found[0]
+            if scales_input(reader, position) and (not node.op.biases or isinstance(reader.op, _ADD_BIAS)):
+                raw[name] = node.op.weights
     return CodePlan(codes, raw)
+
+
+def read_alike(readers: Sequence[Node]) -> bool:
+    """Whether all readers of a value take it as the same codes: a static scale is one linear's own."""
+    return all(takes_codes(node.op) for node in readers) and (
+        len(readers) == 1
+        or all(
+            isinstance(node.op, ops.Linear)
+            and node.op.scheme is not None
+            and node.op.scheme.activation_scale == "dynamic_token"
+            and not node.op.scheme.pre_scale
+            for node in readers
+        )
+    )
 
 
 def scales_input(node: Node, position: int) -> bool:
@@ -62,6 +78,8 @@ def scales_input(node: Node, position: int) -> bool:
             return len(node.inputs) == 1
         case ops.AddRMSNorm():
             return position == 0
-        case ops.GatedActivation():
+        case AddLayerNorm():
+            return position > 0
+        case ops.GatedActivation() | ops.Activation():
             return True
     return False

@@ -10,11 +10,12 @@ from engines.cuda.attention import PLAIN, AttentionLaunches, Launch, Run, Scales
 from engines.cuda.codes import plan_codes, takes_codes
 from engines.cuda.custom import CUSTOM_BLOCK, custom_source
 from engines.cuda.driver import Driver
+from engines.cuda.fuse import AddLayerNorm, fuse_layer_norms
 from engines.cuda.gemm import Gemm, Shape, logits_stride
 from engines.cuda.launch import Kernel, Modules
 from engines.cuda.memory import Memory, StagingRing, align
 from engines.cuda.state import StepState
-from engines.cuda.values import plan_buffers, split
+from engines.cuda.values import Split, plan_buffers, split
 from engines.cuda.weights import Parameters
 from engines.network import ops
 from engines.network.graph import Node, Program
@@ -63,6 +64,8 @@ class Runner:
             memory, staging, modules, params, state, shared, deterministic=deterministic
         )
         parts = split(program)
+        crossing = frozenset(name for node in parts.head for name in node.inputs)
+        parts = Split(fuse_layer_norms(parts.body, crossing), parts.head)
         widths = program.network.widths
         sizes = {name: width * 2 * state.limits.padded_tokens for name, width in widths.items()}
         for node in parts.head:
@@ -71,7 +74,6 @@ class Runner:
         self._codes = plan_codes((*parts.body, *parts.head), program.network.output)
         for name in self._codes.codes:
             sizes[name] //= 2
-        crossing = frozenset(name for node in parts.head for name in node.inputs)
         nodes = (*parts.body, *parts.head)
         plan = plan_buffers(nodes, sizes, crossing)
         self.workspace_bytes = plan.size
@@ -143,6 +145,8 @@ class Runner:
                 f"use --backend reference."
             )
         kernel = self._modules.kernel
+        if isinstance(op, AddLayerNorm):
+            return self._add_layer_norm(node, op, x, y, width)
         group = self._codes.codes.get(node.outputs[-1])
         scales = next((self._scales[name] for name in node.inputs if name in self._scales), PLAIN)
         if group is not None or (scales.columns and not isinstance(op, ops.Attention)):
@@ -240,7 +244,7 @@ class Runner:
         rescale, bias = kernel("elementwise", "rescale"), self._params.get(*op.biases).ptr if op.biases else 0
         raw, made = output in self._codes.raw, codes == x
         if raw:
-            self._scales[output] = Scales(rows, columns)
+            self._scales[output] = Scales(rows, columns, bias)
 
         def run(s: Launch) -> None:
             if not made:
@@ -280,7 +284,38 @@ class Runner:
                 return lambda s: gated(
                     (s.rows, 1, 1), block, x[0], scales.rows, scales.columns, out, codes, to, fixed, width // 8, code
                 )
+            case ops.Activation(kind=kind):
+                (act, block), code = self._row_kernel("activation_fp8", width), ACTIVATIONS[kind]
+                return lambda s: act(
+                    (s.rows, 1, 1),
+                    block,
+                    x[0],
+                    scales.rows,
+                    scales.columns,
+                    scales.bias,
+                    out,
+                    codes,
+                    to,
+                    fixed,
+                    width // 8,
+                    code,
+                )
         raise UnsupportedError(f"The CUDA backend has no {type(op).__name__} on codes; use --backend reference.")
+
+    def _add_layer_norm(self, node: Node, op: AddLayerNorm, x: list[int], y: list[int], width: int) -> Run:
+        """Each summand a value or a product of codes; the norm as elements, or as codes if linears take it so."""
+        weight, (norm, block) = self._params.get(op.weight).ptr, self._row_kernel("add_layer_norm", width)
+        bias = 0 if op.bias is None else self._params.get(op.bias).ptr
+        first, second = (self._scales.get(name, PLAIN) for name in (*node.inputs, "")[1:3])
+        b = x[2] if len(x) == 3 else 0
+        made = node.outputs[-1]
+        group = self._codes.codes.get(made)
+        codes, out = (y[-1], 0) if group is not None else (0, y[-1])
+        fixed, to = (self._params.fixed(group), self._row_scales[made]) if group is not None else (0.0, 0)
+        return lambda s: norm(
+            (s.rows, 1, 1), block, x[0], x[1], first.rows, first.columns, first.bias, b, second.rows, second.columns, second.bias,
+            weight, bias, y[0], out, codes, to, fixed, width // 8, float(op.eps),
+        )  # fmt: skip
 
     def _unary(self, op: ops.Op, x: int, y: int, width: int, on_floats: bool) -> Run:
         what, kind, factor = _SCALE, 0, 0.0

@@ -207,4 +207,5 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("DESKSIDE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("DESKSIDE_HOME", str(folder))
+    monkeypatch.setenv("DESKSIDE_BACKEND", "reference")  # as tests/conftest.py
     return folder

@@ -164,6 +164,79 @@ extern "C" __global__ void ROW_BOUNDS layer_norm_fp8(const uint4 *x, const uint4
     norm<2>(x, {}, 0, weight, bias, 0, 0, {codes, code_scales, fixed}, width8, eps);
 }
 
+// A summand of a residual sum: a value, or a product of codes with its scales, plus a bias (or none).
+struct Summand {
+    const uint4 *x;
+    Scales scales;
+    const uint4 *bias;
+    __device__ __forceinline__ void add(float *v, u64 row, int i, int width8) const {
+        float a[8];
+        unpack8(x[row * width8 + i], a);
+        if (scales.any()) scales.apply(a, row, i * 8);
+        if (bias) {
+            float b[8];
+            unpack8(bias[i], b);
+#pragma unroll
+            for (int k = 0; k < 8; k++) a[k] += b[k];
+        }
+#pragma unroll
+        for (int k = 0; k < 8; k++) v[k] += a[k];
+    }
+};
+
+// sum = residual + a + b (b.x null: without it), rounded; then layer_norm(sum) as elements (`out`), or as codes where that is not null.
+extern "C" __global__ void ROW_BOUNDS add_layer_norm(
+    const uint4 *residual, const uint4 *a, const float *a_rows, const float *a_columns, const uint4 *a_bias, const uint4 *b,
+    const float *b_rows, const float *b_columns, const uint4 *b_bias, const uint4 *weight, const uint4 *bias, uint4 *sum, uint4 *out,
+    uint2 *codes, float *code_scales, float fixed, int width8, float eps) {
+    __shared__ float scratch[33];
+    Summand first = {a, {a_rows, a_columns}, a_bias}, second = {b, {b_rows, b_columns}, b_bias};
+    u64 base = (u64)blockIdx.x * width8;
+    uint4 row[NORM_VECTORS];
+    float v[8], total = 0.f;
+#pragma unroll
+    for (int j = 0; j < NORM_VECTORS; j++) {
+        int i = threadIdx.x + j * blockDim.x;
+        if (i >= width8) break;
+        unpack8(residual[base + i], v);
+        first.add(v, blockIdx.x, i, width8);
+        if (b) second.add(v, blockIdx.x, i, width8);
+        row[j] = pack8(v);
+        sum[base + i] = row[j];
+        unpack8(row[j], v);
+#pragma unroll
+        for (int k = 0; k < 8; k++) total += v[k];
+    }
+    float mean = block_sum(total, scratch) / (8 * width8);
+    total = 0.f;
+#pragma unroll
+    for (int j = 0; j < NORM_VECTORS; j++) {
+        if (threadIdx.x + j * blockDim.x >= width8) break;
+        unpack8(row[j], v);
+#pragma unroll
+        for (int k = 0; k < 8; k++) total += (v[k] - mean) * (v[k] - mean);
+    }
+    float inverse = rsqrtf(block_sum(total, scratch) / (8 * width8) + eps);
+#pragma unroll
+    for (int j = 0; j < NORM_VECTORS; j++) {
+        int i = threadIdx.x + j * blockDim.x;
+        if (i >= width8) break;
+        float w[8], c[8];
+        unpack8(row[j], v);
+        unpack8(weight[i], w);
+#pragma unroll
+        for (int k = 0; k < 8; k++) v[k] = (v[k] - mean) * inverse * w[k];
+        if (bias) {
+            unpack8(bias[i], c);
+#pragma unroll
+            for (int k = 0; k < 8; k++) v[k] += c[k];
+        }
+        row[j] = pack8(v);
+        if (!codes) out[base + i] = row[j];
+    }
+    if (codes) write_codes({codes, code_scales, fixed}, row, width8, scratch);
+}
+
 // Elements to codes. Grid and block as above.
 extern "C" __global__ void ROW_BOUNDS quantize_fp8(const uint4 *x, uint2 *codes, float *code_scales, float fixed, int width8) {
     __shared__ float scratch[33];
@@ -240,6 +313,27 @@ extern "C" __global__ void __launch_bounds__(512, NORM_VECTORS < 8 ? 2 : 1) gate
         }
 #pragma unroll
         for (int k = 0; k < 8; k++) v[k] = activate(v[k], kind) * u[k];
+        row[j] = pack8(v);
+        if (!codes) out[(u64)blockIdx.x * width8 + i] = row[j];
+    }
+    if (codes) write_codes({codes, code_scales, fixed}, row, width8, scratch);
+}
+
+// An activation of a product of codes (columns not null) plus a bias (or none), into codes (not null) or elements. Grid and block as above.
+extern "C" __global__ void __launch_bounds__(512, NORM_VECTORS < 8 ? 2 : 1) activation_fp8(
+    const uint4 *x, const float *rows, const float *columns, const uint4 *bias, uint4 *out, uint2 *codes, float *code_scales, float fixed,
+    int width8, int kind) {
+    __shared__ float scratch[33];
+    Summand from = {x, {rows, columns}, bias};
+    uint4 row[NORM_VECTORS];
+#pragma unroll
+    for (int j = 0; j < NORM_VECTORS; j++) {
+        int i = threadIdx.x + j * blockDim.x;
+        if (i >= width8) break;
+        float v[8] = {0.f, 0.f, 0.f, 0.f, 0.f, 0.f, 0.f, 0.f};
+        from.add(v, blockIdx.x, i, width8);
+#pragma unroll
+        for (int k = 0; k < 8; k++) v[k] = activate(v[k], kind);
         row[j] = pack8(v);
         if (!codes) out[(u64)blockIdx.x * width8 + i] = row[j];
     }

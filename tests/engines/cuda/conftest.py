@@ -75,7 +75,7 @@ class MemoryModel:
         linears = [w for node in self.network.nodes if isinstance(node.op, ops.Linear) for w in node.op.weights]
         arrays, schemes = dict(self.arrays), {}
         for param in linears:
-            if param in ("head.weight", "embed.weight"):
+            if param in ("head.weight", "lm_head.weight", "embed.weight"):
                 continue
             wide = (self.arrays[param].astype(np.uint32) << 16).view(np.float32)
             for suffix, array in encode(scheme, wide).items():

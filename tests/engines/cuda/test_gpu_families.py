@@ -133,6 +133,9 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 }
 
 
+FP8_CACHES = [("gptj", "fp8", "fp8"), ("mistral", None, "fp8"), ("own-alibi", None, "fp8"), ("own-cap", "fp8", "fp8")]
+
+
 @pytest.fixture
 def make(kernel_cache: Path, request: pytest.FixtureRequest) -> Any:
     def build(model: Any, **options: Any) -> CudaEngine:
@@ -150,12 +153,19 @@ def distance(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_logits_are_the_references(name: str, make: Any, with_random_weights: Any, feeder: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "scheme", "kv"),
+    [(n, None, "auto") for n in NETWORKS] + [(n, "fp8", "auto") for n in NETWORKS] + FP8_CACHES,
+)
+def test_logits_are_the_references(
+    name: str, scheme: str | None, kv: str, make: Any, with_random_weights: Any, feeder: Any
+) -> None:
     """Prompts in ragged chunks, then decodes mixed with prefills; then the first text read at once."""
     model = with_random_weights(NETWORKS[name](), max_context=2048)
+    if scheme is not None:
+        model = model.quantized(scheme)
     oracle = ReferenceEngine(model, num_pages=400, num_slots=64, max_tokens=1536, threads=2)
-    ours, theirs = feeder(make(model)), feeder(oracle)
+    ours, theirs = feeder(make(model, kv_dtype=kv)), feeder(oracle)
     rng = np.random.default_rng(0)
     for slot in range(6):
         ours.start(slot)
@@ -177,12 +187,13 @@ def test_logits_are_the_references(name: str, make: Any, with_random_weights: An
         for slot in pieces:
             read[slot] += pieces[slot]
             worst = max(worst, distance(found[slot], wanted[slot]))
-    print(f"\n{name}: greatest relative error of logits {worst:.4f}")
-    assert worst < 2.5e-2
+    print(f"\n{name} {scheme} kv {kv}: greatest relative error of logits {worst:.4f}")
+    # Codes are 6 % wide, and a value near the border of two falls to either side by the noise of bf16.
+    assert worst < (0.18 if kv == "fp8" else 0.13 if scheme else 2.5e-2)
     last = found[1]
     ours.start(9)
     again = ours.feed({9: read[1]})[9]
-    assert distance(again, last) < 2e-2
+    assert distance(again, last) < (0.18 if kv == "fp8" else 0.13 if scheme else 2e-2)
 
 
 def test_operations_without_cuda_are_refused_by_name(make: Any, with_random_weights: Any) -> None:

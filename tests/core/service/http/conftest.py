@@ -351,7 +351,8 @@ def serve_real(tmp_path: Path) -> Serve:
 @pytest.fixture(scope="module")
 def serve_demo(tmp_path_factory: pytest.TempPathFactory) -> Serve:
     """The bundled demo model on the reference engine."""
-    return lambda: running(tmp_path_factory.mktemp("demo"), ServeOptions(model="demo", jobs=()), None)
+    engine = EngineOptions(backend="reference")
+    return lambda: running(tmp_path_factory.mktemp("demo"), ServeOptions(model="demo", jobs=(), engine=engine), None)
 
 
 @pytest.fixture(scope="module")
