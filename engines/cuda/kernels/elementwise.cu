@@ -274,7 +274,8 @@ enum { ACT_SILU, ACT_GELU, ACT_GELU_TANH, ACT_RELU };
 __device__ __forceinline__ float activate(float x, int kind) {
     if (kind == ACT_SILU) return __fdividef(x, 1.f + __expf(-x));
     if (kind == ACT_GELU) return 0.5f * x * (1.f + erff(x * 0.70710678118654752f));
-    if (kind == ACT_GELU_TANH) return 0.5f * x * (1.f + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x)));
+    // (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u))
+    if (kind == ACT_GELU_TANH) return __fdividef(x, 1.f + __expf(-1.5957691216057307f * (x + 0.044715f * x * x * x)));
     return fmaxf(x, 0.f);
 }
 
