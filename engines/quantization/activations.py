@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.network.schemes import FP4_MAX, FP8_MAX, INT8_MAX, NVFP4_BLOCK
-from engines.quantization.floats import round_e2m1, round_e4m3
+from engines.quantization.floats import block_peaks, round_e2m1, round_e4m3
 
 Float32 = NDArray[np.float32]
 
@@ -40,7 +40,7 @@ def static_nvfp4(x: Float32, scale: np.float32) -> Float32:
     """x [T, n] as NVFP4 would hold it, back in float32: blocks of 16 columns with the E4M3 scale nearest to
     max |x| / 6 / `scale`, E2M1 values under it."""
     blocks = x.reshape(len(x), -1, NVFP4_BLOCK)
-    block = round_e4m3(np.abs(blocks).max(axis=2, keepdims=True) / np.float32(FP4_MAX) / scale) * scale
+    block = round_e4m3(block_peaks(x)[..., None] / np.float32(FP4_MAX) / scale) * scale
     safe: Float32 = np.where(block == 0, np.float32(1), block)
     rounded: Float32 = round_e2m1(blocks / safe) * block
     return rounded.reshape(x.shape)

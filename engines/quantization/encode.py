@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engines.api.errors import ContractError
 from engines.network.schemes import FP4_MAX, FP8_MAX, INT4_MAX, INT8_MAX, NVFP4_BLOCK, Scheme
 from engines.quantization.decode import dequantize
-from engines.quantization.floats import decode_e4m3, encode_e2m1, encode_e4m3
+from engines.quantization.floats import block_peaks, decode_e4m3, encode_e2m1, encode_e4m3
 from engines.quantization.pack import pack_nibbles
 from engines.weights import Tensor
 
@@ -79,8 +79,7 @@ def _nvfp4(w: Float32, whole: np.float32) -> Arrays:
     has the greatest E4M3 scale; the scale of a block of 16 is max |block| / 6 / scale2 in E4M3; codes are E2M1."""
     scale2 = np.maximum(np.float32(whole / (FP4_MAX * FP8_MAX)), _LEAST)
     blocks = w.reshape(len(w), -1, NVFP4_BLOCK)
-    top = np.maximum(blocks.max(axis=2), -blocks.min(axis=2))
-    scales = encode_e4m3(top / np.float32(FP4_MAX) / scale2)
+    scales = encode_e4m3(block_peaks(w) / np.float32(FP4_MAX) / scale2)
     factor = decode_e4m3(scales) * scale2
     # A block so small that its scale rounds to 0 is all zeros.
     inverse = np.divide(np.float32(1), factor, out=np.zeros_like(factor), where=factor > 0)

@@ -37,7 +37,9 @@ class Quality:
     kl: float
 
 
-def every_logit(model: Model, texts: Sequence[Int32], threads: int | None = None) -> Iterator[Float32]:
+def every_logit(
+    model: Model, texts: Sequence[Int32], threads: int | None = None, kv_dtype: str = "fp32"
+) -> Iterator[Float32]:
     """Logits [n, vocab] of every position of each text, whole, by the reference backend. Texts are cut at the context."""
     program = compile_program(model.network, model.schemes)
     layers = sorted(program.network.attention_layers(), key=lambda op: op.layer)
@@ -45,7 +47,7 @@ def every_logit(model: Model, texts: Sequence[Int32], threads: int | None = None
     count = 1 + -(-longest // _PAGE)
     workers = Workers(threads)
     try:
-        pool = KVPool(layers, count, _PAGE)
+        pool = KVPool(layers, count, _PAGE, kv_dtype, model.kv_scales)
         runner = Runner(program, Parameters(model), pool, workers)
         ropes = RopeTables(longest)
         for text in texts:
@@ -66,17 +68,19 @@ def compare(
     texts: Sequence[Int32],
     *,
     threads: int | None = None,
+    kv_dtype: str = "fp32",
     on_progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Quality:
-    """`model` beside `original`, of the same vocabulary, on `texts` of two tokens or more. `on_progress(done, total)` counts
+    """`model` beside `original`, of the same vocabulary, on `texts` of two tokens or more, with a cache of `kv_dtype` ("fp32" or
+    "fp8") for `model`. `on_progress(done, total)` counts
     texts. Raises ContractError where there is nothing to compare, Cancelled when `cancelled()` says so."""
     texts = [text for text in texts if len(text) > 1]
     if not texts or original.config.vocab_size != model.config.vocab_size:
         raise ContractError("Two models of one vocabulary and a text of two tokens are needed to compare.")
     tokens, same = 0, 0
     losses, kl = np.zeros(2), 0.0
-    pairs = zip(texts, every_logit(original, texts, threads), every_logit(model, texts, threads), strict=True)
+    pairs = zip(texts, every_logit(original, texts, threads), every_logit(model, texts, threads, kv_dtype), strict=True)
     for i, (text, first, second) in enumerate(pairs):
         if cancelled is not None and cancelled():
             raise Cancelled("The comparison was stopped.")
