@@ -116,7 +116,7 @@ def build_plans(
                 library.trt, compiler.builder, piece, network.widths, network.params, compute,
                 model.load if constants else None,
             )  # fmt: skip
-            profiles = token_profiles(spec.max_tokens) if piece.rows == "T" else row_profiles(spec.num_slots)
+            profiles = token_profiles(spec.max_tokens, constants) if piece.rows == "T" else row_profiles(spec.num_slots)
             built = compiler.build(emitted, spec.targets, profiles, _steps(on_progress, done, total))
             file = f"piece-{owner:03}.plan"
             size, digest = write_plan(folder / file, built.plan)

@@ -132,12 +132,17 @@ class _Linear:
 
     def _int4(self, x: Tensor, scheme: Scheme) -> Tensor:
         """Codes widened inside the product. TensorRT's are symmetric: a zero point adds the sums of the token's blocks times what
-        a zero code of the block stands for, as a second, small product."""
+        a zero code of the block stands for, as a second, small product. [K, N] builds twice as fast as [N, K]."""
         e, block = self.e, int4_block(scheme, self.width)
         assert block is not None
         shape = (self.out, self.width // block)
-        codes = self.weight("", "nibbles", "int4", (self.out, self.width))
-        y = e.matmul(x, e.dequantize(codes, self.weight("scale", "groups", e.compute, shape), e.compute))
+        if self.out % 2:  # [K, N] packs two outputs into a byte
+            codes = self.weight("", "nibbles", "int4", (self.out, self.width))
+            scale = self.weight("scale", "groups", e.compute, shape)
+        else:
+            codes = self.weight("", "nibbles_t", "int4", (self.width, self.out))
+            scale = self.weight("scale", "groups_t", e.compute, shape[::-1])
+        y = e.matmul(x, e.dequantize(codes, scale, e.compute), transposed=bool(self.out % 2))
         if scheme.zero_points:
             sums = e.reduce(e.reshape(x, -1, self.width // block, block), "SUM", axis=2, keep=False)
             y = e.add(y, e.matmul(sums, self._offset("offset", e.compute, shape)))

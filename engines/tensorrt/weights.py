@@ -19,7 +19,8 @@ from engines.weights import DType, Tensor, to_float32
 
 ElementType = Literal["bf16", "fp16", "fp32", "int8", "int4", "fp8", "fp4"]
 Form = Literal[
-    "plain", "codes", "codes_t", "nibbles", "row", "vector", "groups", "offset", "row_offset", "first", "greatest", "same"
+    "plain", "codes", "codes_t", "nibbles", "nibbles_t", "row", "vector", "groups", "groups_t", "offset", "row_offset",
+    "first", "greatest", "same",
 ]  # fmt: skip
 Load = Callable[[str], Tensor]
 
@@ -32,9 +33,10 @@ class Weight:
 
     plain     rounded to the 16-bit type `dtype`, same shape but vectors [n] as [1, n]
     codes     8-bit codes [N, K] or E4M3 scales, as stored; codes_t: transposed, [K, N]
-    nibbles   4-bit codes [N, K / 2 bytes], low nibble first: INT4 in two's complement (stored as code + 8), E2M1 as stored
+    nibbles   4-bit codes [N, K / 2 bytes], low nibble first: INT4 in two's complement (stored as code + 8), E2M1 as stored;
+              nibbles_t: INT4 [K, N / 2 bytes], N even
     row       fp32 [1, N], a scale per output column; one per tensor is repeated. vector: the same, [N]
-    groups    scales in `dtype` [N, K / block], repeated where the model's groups are larger
+    groups    scales in `dtype` [N, K / block], repeated where the model's groups are larger; groups_t: [K / block, N]
     offset    what a zero point adds to a block of INT4, in the shape of its scales; `params` are the scales, then the zeros.
               row_offset: to a row of INT8, fp32 [1, N]
     first     fp32, of the first parameter: all are equal. same: one number, equal in all. greatest: the greatest of numbers
@@ -96,6 +98,16 @@ def _nibbles(weight: Weight, tensors: list[Tensor]) -> Any:
     return packed ^ np.uint8(0x88) if weight.dtype == "int4" else packed
 
 
+def _nibbles_t(weight: Weight, tensors: list[Tensor]) -> Any:
+    packed = _join([t.data for t in tensors]) ^ np.uint8(0x88)
+    made = np.empty((weight.shape[0], weight.shape[1] // 2), np.uint8)
+    # Two outputs [N / 2, K / 2 bytes] at a time: the low nibbles are columns 0, 2, 4 ..., the high ones 1, 3, 5 ...
+    low, high = packed[0::2], packed[1::2]
+    made[0::2] = ((low & np.uint8(15)) | (high << np.uint8(4))).T
+    made[1::2] = ((low >> np.uint8(4)) | (high & np.uint8(0xF0))).T
+    return made
+
+
 def _row(weight: Weight, tensors: list[Tensor]) -> Any:
     return _per_row([to_float32(t) for t in tensors], weight.rows).reshape(weight.shape)
 
@@ -103,6 +115,11 @@ def _row(weight: Weight, tensors: list[Tensor]) -> Any:
 def _groups(weight: Weight, tensors: list[Tensor]) -> Any:
     values = _join([to_float32(t) for t in tensors])
     return to_type(_repeat(values, weight.shape), weight.dtype)
+
+
+def _groups_t(weight: Weight, tensors: list[Tensor]) -> Any:
+    values = _join([to_float32(t) for t in tensors])
+    return to_type(_repeat(values, weight.shape[::-1]), weight.dtype).T
 
 
 def _offset(weight: Weight, tensors: list[Tensor]) -> Any:
@@ -149,9 +166,11 @@ _FORMS: dict[str, Callable[[Weight, list[Tensor]], Any]] = {
     "codes": _codes,
     "codes_t": _codes_t,
     "nibbles": _nibbles,
+    "nibbles_t": _nibbles_t,
     "row": _row,
     "vector": _row,
     "groups": _groups,
+    "groups_t": _groups_t,
     "offset": _offset,
     "row_offset": _row_offset,
     "first": _first,

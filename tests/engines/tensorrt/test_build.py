@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,8 @@ def test_layers_share_a_signature_and_other_shapes_do_not(compiler: Compiler) ->
 
 
 def test_profiles_cover_every_size_once() -> None:
-    for most in (1, 64, 65, 512, 513, 4096):
-        profiles = token_profiles(most)
+    for most, constants in itertools.product((1, 64, 65, 512, 513, 4096), (False, True)):
+        profiles = token_profiles(most, constants)
         for rows in (1, 64, 65, 512, 513, most):
             assert sum(rows in profile for profile in profiles) == (rows <= most)
     assert row_profiles(4) == (Profile(1, 4, 4),)
