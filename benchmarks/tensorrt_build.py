@@ -2,9 +2,9 @@
 
     python benchmarks/tensorrt_build.py --shape llama-3-8b --precision int4 --gpu sm89 [--layers 4] [--folder DIR]
 
-One JSON line per precision, each from a process of its own: seconds, peak memory of the process over its start, bytes of all plans, and
-of one middle segment its plan, seconds and launches (of every optimization profile) as the builder logged them. `--layers` builds
-fewer layers. Plans go to a temporary folder unless `--folder` keeps them.
+One JSON line per precision, each from a process of its own: seconds, peak memory of the process over its start, bytes of all
+plans, and of one middle segment its plan, seconds and launches (of every optimization profile) as the builder logged them.
+`--layers` builds fewer layers. Plans go to a temporary folder unless `--folder` keeps them.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Profile:
 
 def token_profiles(max_tokens: int, constants: bool = False) -> tuple[Profile, ...]:
     """Decode steps up to 64, mixed steps up to 512, prefill; with `constants`, where each profile costs seconds of building per
-    layer, the last two in one. No profile of exactly one row: beside others it would make the builder store 16-bit weights twice."""
+    layer, the last two in one. No profile of one row alone: beside others it would make the builder store 16-bit weights twice."""
     edges = [(1, 8, 64), (65, 256, 512), (513, max_tokens, max_tokens)]
     if constants:
         edges = [(1, 8, 64), (65, 512, max_tokens)]
