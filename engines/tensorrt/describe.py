@@ -74,7 +74,9 @@ def _segment(piece: Bound) -> dict[str, Any]:
 
 
 def _weights(plan: Plan) -> str:
-    kinds = ", ".join(dict.fromkeys(w.dtype for w in plan.weights if w.form in ("plain", "codes", "codes_t") or "nib" in w.form))
+    kinds = ", ".join(
+        dict.fromkeys(w.dtype for w in plan.weights if w.form in ("plain", "codes", "codes_t") or "nib" in w.form)
+    )
     return f"{'inside' if plan.constants else 'as inputs'} ({kinds})"
 
 

@@ -111,6 +111,7 @@ class MemoryModel:
     family: str = "memory"
     dtype: DType = DType.FP16
     revision: str = "0"
+    kv_scales: tuple[tuple[float, float], ...] | None = None
 
     @property
     def config(self) -> Any:

@@ -53,9 +53,27 @@ class Rig:
         return raw.view(np.float32 if float32 else np.float16).reshape(count, width)
 
 
+@pytest.fixture(scope="module")
+def plans_of(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], tuple[Path, Plans]]:
+    """Built once for each network and precision: what is bound to it changes, plans do not."""
+    made: dict[str, tuple[Path, Plans]] = {}
+
+    def build(model: Any) -> tuple[Path, Plans]:
+        key = f"{len(model.network.nodes)} {model.schemes}"
+        if key not in made:
+            folder = tmp_path_factory.mktemp("plans")
+            made[key] = (
+                folder,
+                build_plans(model, Spec(parse_targets("sm89"), 128, 8), folder, library=library, key=KEY),
+            )
+        return made[key]
+
+    return build
+
+
 @pytest.fixture
 def open_rig(
-    library: Library, trt: Any, interpreter: ModuleType, standin: ModuleType, tmp_path: Path
+    library: Library, trt: Any, interpreter: ModuleType, standin: ModuleType, plans_of: Callable[..., Any]
 ) -> Callable[..., Rig]:
     def encode(values: np.ndarray, dtype: str) -> np.ndarray:
         return values.astype({"HALF": np.float16, "FLOAT": np.float32}[dtype])
@@ -63,7 +81,7 @@ def open_rig(
     def make(
         model: Any, spoil: Callable[[Plans], Plans] = lambda p: p, cache: Path | None = None, **options: Any
     ) -> Rig:
-        plans = build_plans(model, Spec(parse_targets("sm89"), 128, 8), tmp_path / "plans", library=library, key=KEY)
+        folder, plans = plans_of(model)
         program = compile_program(model.network, model.schemes)
         nodes = cut(program)
         builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
@@ -87,7 +105,7 @@ def open_rig(
             trt, device, interpreter.interpret, interpreter.decode, encode, emitted, profiles, **options
         )
         segments = Segments(
-            replace(library, trt=fake), spoil(plans), lambda plan: read_plan(tmp_path / "plans", plan), model.load,
+            replace(library, trt=fake), spoil(plans), lambda plan: read_plan(folder, plan), model.load,
             device, STREAM, graph_rows=64, cache=cache,
         )  # fmt: skip
         return Rig(model, plans, fake, segments, nodes, values, dict(program.network.widths), standin)
