@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +98,7 @@ class CudaEngine(Engine):
             raise UnsupportedError(
                 f"The deterministic mode takes weights in 16 bits, not {precision(model.schemes)}; use one or the other."
             )
-        program = compile_program(model.network, model.schemes)
+        program = self._program(model)
         schemes_of(program)
         layers = check_layers(program.network.attention_layers())
         self._closed = False
@@ -130,8 +131,7 @@ class CudaEngine(Engine):
         deterministic: bool,
     ) -> None:
         driver, memory = self._driver, self._memory
-        # Products of codes leave the range of float16.
-        fp16 = model.dtype is DType.FP16 and not model.schemes
+        fp16 = self._fp16(model)
         self._stream = driver.call("cuStreamCreate", int(driver.api.CUstream_flags.CU_STREAM_NON_BLOCKING))
         self._staging = StagingRing(driver, memory, self._stream, 4, _STAGING_BYTES)
         self._modules = Modules(driver, Compiler(driver.info.arch, cache), self._stream, {"ELEM_FP16": int(fp16)})
@@ -177,7 +177,7 @@ class CudaEngine(Engine):
         ):
             driver.call("cuMemsetD8Async", address, 0, size, self._stream)
         self._slots = Slots(num_slots, config.vocab_size, memory, self._staging)
-        self._runner = Runner(
+        self._runner = self._make_runner(
             driver,
             memory,
             self._staging,
@@ -202,7 +202,7 @@ class CudaEngine(Engine):
         self._weight_version = 0
         self.spec = EngineSpec(
             model=model.family,
-            backend="cuda",
+            backend=self.backend,
             precision=precision(model.schemes) or ("fp16" if fp16 else "bf16"),
             vocab_size=config.vocab_size,
             max_context=config.max_context,
@@ -215,6 +215,22 @@ class CudaEngine(Engine):
         self._wait()
         if graphs == "ahead":
             self.warm_up()
+
+    # --- what the TensorRT backend does otherwise ---------------------------------------------------------------------------
+
+    backend = "cuda"
+
+    def _program(self, model: LoadedModel) -> Program:
+        """What the runner runs."""
+        return compile_program(model.network, model.schemes)
+
+    def _fp16(self, model: LoadedModel) -> bool:
+        """Whether 16-bit values are fp16. Products of codes leave its range."""
+        return model.dtype is DType.FP16 and not model.schemes
+
+    def _make_runner(self, *parts: Any, **options: Any) -> Runner:
+        """Arguments are those of `Runner`."""
+        return Runner(*parts, **options)
 
     # --- the contract ----------------------------------------------------------------------------------------------------
 

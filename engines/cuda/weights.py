@@ -198,6 +198,10 @@ class Parameters:
                 found[param] = self._model.convert(param, tensor)
         return found
 
+    def has(self, name: str) -> bool:
+        """Whether a parameter is here, and not only in somebody else's part of the program."""
+        return name in self._places
+
     def write(self, params: Mapping[str, Tensor]) -> None:
         """Put checked parameters in place, in order with the stream."""
         for name, tensor in params.items():
