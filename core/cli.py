@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "list": ("core.commands.list", "installed models"),
     "remove": ("core.commands.remove", "delete an installed model with its engines, or one engine, and free the space"),
     "fit": ("core.commands.fit", "will a model fit on a GPU, per precision"),
+    "pack": ("core.commands.pack", "install a library that is not bundled: rtx (TensorRT for RTX)"),
     "doctor": ("core.commands.doctor", "check this installation and this machine"),
 }
 
