@@ -80,6 +80,7 @@ def check_all(config: Config) -> Iterator[Check]:
     yield check_child()
     yield check_demo()
     yield check_gpu()
+    yield from check_backend(config)
     found = [f"{name} {version}" for name in GPU_PACKAGES if (version := _version(name))]
     yield Check("GPU packages", "note", ", ".join(found) or "none installed")
 
@@ -147,6 +148,24 @@ def check_gpu() -> Check:
             "Restart the machine after a driver update.",
         )
     return Check("GPU", "note", f"{count.value} NVIDIA GPU(s), driver for {cuda}; `--backend cuda` runs models on it")
+
+
+def check_backend(config: Config) -> Iterator[Check]:
+    """What `--backend auto` found of the CUDA backend, where it was asked."""
+    from core.worker.selfcheck import FILE, remembered
+
+    found = remembered(config.places.kernels)
+    passed = [model for _, model, verdict in found if verdict.passed]
+    if passed:
+        yield Check("CUDA backend", "ok", f"gave the reference's results for {', '.join(dict.fromkeys(passed))}")
+    for gpu, model, verdict in found:
+        if not verdict.passed:
+            yield Check(
+                "CUDA backend",
+                "note",
+                f"failed its check with {model} on {gpu}: {verdict.reason}",
+                f"`auto` uses the processor for it; update the driver, or delete {config.places.kernels / FILE} to ask again.",
+            )
 
 
 def _version(package: str) -> str | None:

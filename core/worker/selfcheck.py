@@ -55,7 +55,7 @@ def settle(folder: Path, backend: str, cache: Path | None, *, role: str = "check
         _LOG.info("Checking the CUDA backend on %s against the reference, once for this model.", environment)
         verdict = ask(folder, cache, role, deadline)
         if verdict.remember:
-            keep(cache, key, verdict, environment)
+            keep(cache, key, verdict, environment, folder.name)
     if verdict.passed:
         _LOG.info("The CUDA backend is used: %s", verdict.reason)
         return backend
@@ -111,13 +111,13 @@ def recall(cache: Path | None, key: str) -> Verdict | None:
         return None
 
 
-def keep(cache: Path | None, key: str, verdict: Verdict, environment: str) -> None:
+def keep(cache: Path | None, key: str, verdict: Verdict, environment: str, model: str) -> None:
     """Whole or not at all; a folder that cannot be written is no error."""
     if cache is None:
         return
     table = _read(cache)
     table.pop(key, None)
-    entry = {"passed": verdict.passed, "reason": verdict.reason, "gpu": environment}
+    entry = {"passed": verdict.passed, "reason": verdict.reason, "gpu": environment, "model": model}
     table = dict([*table.items(), (key, entry)][-_KEPT:])
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
@@ -125,6 +125,16 @@ def keep(cache: Path | None, key: str, verdict: Verdict, environment: str) -> No
         with os.fdopen(handle, "w", encoding="utf-8") as out:
             json.dump(table, out, indent=1)
         os.replace(name, cache / FILE)
+
+
+def remembered(cache: Path) -> list[tuple[str, str, Verdict]]:
+    """Every verdict that is kept, as (GPU, model, verdict), the oldest first."""
+    table = _read(cache)
+    return [
+        (str(entry.get("gpu")), str(entry.get("model")), verdict)
+        for key, entry in table.items()
+        if (verdict := recall(cache, key)) is not None
+    ]
 
 
 def _read(cache: Path | None) -> dict[str, Any]:

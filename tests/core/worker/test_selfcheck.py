@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from core.commands.doctor import check_backend
+from core.config import load_config
+from core.paths import find_places
 from core.worker import selfcheck
 from core.worker.selfcheck import FILE, Verdict, ask, keep, recall, settle
 from engines import selfcheck as engine_check
@@ -76,7 +79,7 @@ def test_a_gpu_that_passes_is_used_and_not_asked_again(cache: Path) -> None:
     assert run(cache, "crashes") == "auto"
     assert asked(cache) == 1
     (entry,) = json.loads((cache / FILE).read_text()).values()
-    assert entry == {"passed": True, "reason": "All is well.", "gpu": "A GPU, driver 13000"}
+    assert entry == {"passed": True, "reason": "All is well.", "gpu": "A GPU, driver 13000", "model": "llama-mha"}
 
 
 @pytest.mark.parametrize(
@@ -134,16 +137,30 @@ def test_a_damaged_table_or_a_folder_that_cannot_be_written_is_no_error(cache: P
     for text in ("{", "[]", '{"k": 1}', '{"k": {"passed": true}}'):
         (cache / FILE).write_text(text)
         assert recall(cache, "k") is None
-    keep(cache, "k", Verdict(False, "why"), "gpu")
+    keep(cache, "k", Verdict(False, "why"), "gpu", "m")
     assert recall(cache, "k") == Verdict(False, "why")
     for i in range(300):
-        keep(cache, f"k{i}", Verdict(True, "fine"), "gpu")
+        keep(cache, f"k{i}", Verdict(True, "fine"), "gpu", "m")
     assert recall(cache, "k") is None
     assert recall(cache, "k299") == Verdict(True, "fine")
     (tmp_path / "file").write_bytes(b"")
-    keep(tmp_path / "file" / "below", "k", Verdict(True, ""), "gpu")
-    keep(None, "k", Verdict(True, ""), "gpu")
+    keep(tmp_path / "file" / "below", "k", Verdict(True, ""), "gpu", "m")
+    keep(None, "k", Verdict(True, ""), "gpu", "m")
     assert recall(None, "k") is None
+
+
+def test_doctor_tells(cache: Path) -> None:
+    places = find_places({"DESKSIDE_HOME": str(cache)})
+    config = load_config({"DESKSIDE_HOME": str(cache)})
+    assert list(check_backend(config)) == []
+    keep(places.kernels, "a", Verdict(True, "fine"), "A GPU", "small")
+    keep(places.kernels, "b", Verdict(False, "Its logits are off."), "A GPU", "large")
+    good, bad = check_backend(config)
+    assert (good.status, good.detail) == ("ok", "gave the reference's results for small")
+    assert (bad.status, bad.detail) == ("note", "failed its check with large on A GPU: Its logits are off.")
+    assert FILE in bad.advice
+    (places.kernels / FILE).write_text('{"a": 1, "b": {"passed": true}}')
+    assert list(check_backend(config)) == []
 
 
 def test_the_child_gives_a_verdict_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
