@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.protocol import Priority
-from core.scheduler.policy import SchedulerConfig, StepTime, rank, token_budget
+from core.scheduler.policy import SchedulerConfig, StepTime, alone_budget, batch_budget, rank, token_budget
 from core.scheduler.request import Sequence, State
 from core.scheduler.roster import Roster
 from engines.api import PlanRow, SlotInit, StepPlan
@@ -61,6 +61,7 @@ class Planner:
         self._roster = roster
         self._pages = roster.pages
         self._load: Counter[str] = Counter()
+        self._batch_tokens = config.max_tokens  # that batch rows had in the last step
 
     def plan(self, step_time: StepTime) -> PlannedStep | None:
         """The next step, or None if nothing can run now."""
@@ -72,7 +73,12 @@ class Planner:
         ready = self._ready()
         decodes = len(ready.decodes) + len(ready.batch_decodes)
         draft = Draft(token_budget(self.config, step_time, len(ready.decodes), decodes))
-        self._plan_rows(draft, ready)
+        limit = draft.budget
+        if not ready.decodes:
+            limit = min(limit, alone_budget(self.config, step_time, decodes))
+        else:
+            limit = batch_budget(self.config, step_time, len(ready.decodes), roster.step, self._batch_tokens)
+        self._plan_rows(draft, ready, limit)
         rows = draft.decode_rows + draft.chunk_rows
         if not rows:
             return None
@@ -94,9 +100,10 @@ class Planner:
                 (ready.batch_decodes if batch else ready.decodes).append(sequence)
         return ready
 
-    def _plan_rows(self, draft: Draft, ready: _Ready) -> None:
+    def _plan_rows(self, draft: Draft, ready: _Ready, limit: int) -> None:
         """Class by class, so that an interactive request can still take slots and pages from batch rows not yet planned.
-        Batch decodes, and a share of what is left for batch prefill, are kept out of the interactive prefill's reach."""
+        Batch decodes, and a share of what is left for batch prefill, are kept out of the interactive prefill's reach; batch
+        rows have at most `limit` tokens in all."""
         if len(self._roster.waiting):
             self._load = Counter(sequence.request.client for sequence in self._roster.running)
         self._plan_decodes(draft, ready.decodes)
@@ -104,9 +111,13 @@ class Planner:
         roster = self._roster
         if ready.batch_prefills or (roster.num_free_slots and roster.waiting.oldest(Priority.BATCH)):
             kept += max(1, int((draft.budget - kept) * self.config.batch_share))
+        kept = min(kept, limit)
         blocked = self._plan_prefills(draft, ready.prefills, Priority.INTERACTIVE, kept, blocked=False)
+        draft.budget = allowed = min(draft.budget, limit)
         self._plan_decodes(draft, ready.batch_decodes)
         self._plan_prefills(draft, ready.batch_prefills, Priority.BATCH, 0, blocked)
+        if limit:
+            self._batch_tokens = allowed - draft.budget
 
     def _plan_prefills(
         self, draft: Draft, prefills: list[Sequence], priority: Priority, kept: int, blocked: bool

@@ -16,7 +16,10 @@ class SchedulerConfig:
 
     `max_tokens`: packed tokens of one step. `num_slots`: sequences running at once. `target_step_s`: while an interactive
     request is generating, a step should not take longer, so that its text keeps flowing. `min_chunk`: prefill always gets at
-    least this many tokens of a step. `batch_share`: of a step's prefill tokens, kept for batch requests where some wait.
+    least this many tokens of a step. `batch_step_s`: how long a step of batch rows alone should take at most, for whoever
+    comes meanwhile waits for its end. `slowdown`: while an interactive request generates, batch rows may make a step so many
+    times longer than it is without them; every `quiet_every`-th step has none, which tells how long that is; else they get at
+    least `min_batch` tokens. `batch_share`: of a step's prefill tokens, kept for batch requests where some wait.
     `patience_steps`: where no batch sequence gets on for so many steps, one is promoted. `quantum_tokens`: what a promoted
     sequence may compute before it can be preempted again. `max_waiting`: sequences that may wait; more are refused as Busy.
     """
@@ -28,6 +31,10 @@ class SchedulerConfig:
     target_step_s: float = 0.1
     min_chunk: int = 32
     batch_share: float = 0.125
+    batch_step_s: float = 0.25
+    slowdown: float = 1.8
+    quiet_every: int = 16
+    min_batch: int = 4
     patience_steps: int = 64
     quantum_tokens: int = 64
     max_waiting: int = 100_000
@@ -137,14 +144,23 @@ class StepTime:
 
     def tokens_within(self, seconds: float) -> int | None:
         """How many tokens a step of `seconds` can take; None while nothing is known."""
+        line = self._line()
+        return None if line is None else int((seconds - line[0]) / line[1])
+
+    def seconds(self, tokens: int) -> float | None:
+        """How long a step of so many tokens takes; None while nothing is known."""
+        line = self._line()
+        return None if line is None else line[0] + line[1] * tokens
+
+    def _line(self) -> tuple[float, float] | None:
+        """(base, per token), both in seconds."""
         if self._n == 0.0 or self._y <= 0.0:
             return None
         spread = self._n * self._xx - self._x * self._x
         slope = (self._n * self._xy - self._x * self._y) / spread if spread > 1e-9 * self._n * self._xx else 0.0
         if slope <= 0.0:  # all steps alike, or noise: blame the tokens for everything
-            return int(seconds * self._x / self._y)
-        base = max(0.0, (self._y - slope * self._x) / self._n)
-        return int((seconds - base) / slope)
+            return 0.0, self._y / self._x
+        return max(0.0, (self._y - slope * self._x) / self._n), slope
 
 
 def token_budget(config: SchedulerConfig, step_time: StepTime, interactive_decodes: int, decodes: int) -> int:
@@ -156,3 +172,20 @@ def token_budget(config: SchedulerConfig, step_time: StepTime, interactive_decod
     if fits is None:
         return config.max_tokens
     return min(config.max_tokens, max(fits, decodes + config.min_chunk))
+
+
+def alone_budget(config: SchedulerConfig, step_time: StepTime, decodes: int) -> int:
+    """Of a step in which no interactive request generates yet, the tokens that batch rows may have."""
+    fits = step_time.tokens_within(config.batch_step_s)
+    return config.max_tokens if fits is None else min(config.max_tokens, max(fits, decodes + 2 * config.min_chunk))
+
+
+def batch_budget(config: SchedulerConfig, step_time: StepTime, interactive_decodes: int, step: int, last: int) -> int:
+    """Of a step in which `interactive_decodes` requests generate, the tokens that batch rows may have. `last`: what they had
+    in the last such step; more than twice that comes in several steps, lest one wrong estimate makes a long pause."""
+    if step % config.quiet_every == 0:
+        return 0
+    quiet = step_time.seconds(interactive_decodes)
+    fits = None if quiet is None else step_time.tokens_within(config.slowdown * quiet)
+    wanted = config.min_batch if fits is None else fits - interactive_decodes
+    return max(config.min_batch, min(wanted, 2 * last + config.min_batch))

@@ -1,5 +1,7 @@
 """Who waits for whom: an interactive chat is never starved by batch work, and batch work always progresses."""
 
+import random
+
 import pytest
 
 from core.protocol import Priority
@@ -72,7 +74,9 @@ def test_one_client_with_many_prompts_does_not_hold_up_another(make_driver):
 
 def test_the_token_budget_follows_the_measured_step_time_while_a_chat_runs(make_driver):
     now = [0.0]
-    driver = make_driver(max_tokens=256, num_pages=400, clock=lambda: now[0], policy={"target_step_s": 0.05})
+    driver = make_driver(
+        max_tokens=256, num_pages=400, clock=lambda: now[0], policy={"target_step_s": 0.05, "slowdown": 1e9}
+    )
     collect = driver.engine.collect
 
     def slow_collect(step):  # 2 ms and 0.5 ms a token
@@ -89,6 +93,60 @@ def test_the_token_budget_follows_the_measured_step_time_while_a_chat_runs(make_
     sizes = [step.plan.num_tokens for step in driver.steps[4:]]
     assert all(60 <= size <= 110 for size in sizes), sizes  # (50 - 2) / 0.5 = 96
     driver.run()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_batch_work_makes_a_chat_at_most_twice_as_slow(make_driver, noise):
+    """A step takes 3 ms and 0.4 ms a token, give or take; 40 prompts of a summary are under way."""
+    now, rng = [0.0], random.Random(3)
+    driver = make_driver(max_tokens=512, num_slots=64, num_pages=4000, clock=lambda: now[0])
+    collect = driver.engine.collect
+    lengths = []
+
+    def slow_collect(step):
+        lengths.append((0.003 + 0.0004 * step.plan.num_tokens) * rng.uniform(1 - noise, 1 + noise))
+        now[0] += lengths[-1]
+        return collect(step)
+
+    driver.engine.collect = slow_collect
+    for i in range(40):
+        driver.submit(i, [7 + i] * 300, max_tokens=60, ignore_eos=True, priority=BATCH)
+    for _ in range(12):
+        driver.step()
+    driver.submit(99, [9] * 40, max_tokens=400, ignore_eos=True)
+    driver.step()
+    before, done = len(lengths), sum(step.plan.num_tokens for step in driver.steps)
+    while 99 not in driver.dones:
+        driver.step()
+    chat = sorted(lengths[before:])
+    assert chat[len(chat) // 2] <= 2 * 0.0034
+    assert sum(chat) / len(chat) <= 2.2 * 0.0034
+    batch = sum(step.plan.num_tokens for step in driver.steps) - done - len(chat)
+    assert batch > 3 * len(chat)  # and the summary gets on meanwhile: what is left of the time
+    driver.run()
+    assert len(driver.dones) == 41
+
+
+def test_a_second_chat_is_let_in_at_the_usual_pace_beside_batch_work(make_driver):
+    now = [0.0]
+    driver = make_driver(max_tokens=512, num_slots=64, num_pages=4000, clock=lambda: now[0])
+    collect = driver.engine.collect
+
+    def slow_collect(step):
+        now[0] += 0.003 + 0.0004 * step.plan.num_tokens
+        return collect(step)
+
+    driver.engine.collect = slow_collect
+    for i in range(40):
+        driver.submit(i, [7 + i] * 300, max_tokens=60, ignore_eos=True, priority=BATCH)
+    driver.submit(98, [9] * 40, max_tokens=300, ignore_eos=True)
+    for _ in range(40):
+        driver.step()
+    driver.submit(99, [8] * 400, max_tokens=5, ignore_eos=True)
+    began = driver.turns
+    while 99 not in driver.dones:
+        driver.step()
+    assert driver.turns - began < 20  # 400 tokens in steps of 0.1 s
 
 
 def test_step_time_is_fitted_and_survives_constant_input():
