@@ -57,6 +57,7 @@ class RandomModel:
     dtype: DType = DType.BF16
     taken: int = field(default=0)
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    kv_scales: None = None
 
     def load(self, param: str) -> Tensor:
         if param.endswith(".scale"):

@@ -70,8 +70,6 @@ def open_engine(
             from engines.cuda.engine import CudaEngine
 
             try:
-                if kv_dtype != "auto":
-                    raise UnsupportedError(f"The CUDA backend has no {kv_dtype} cache yet; use --backend reference.")
                 engine = CudaEngine(
                     model,
                     num_pages=None if kv_tokens is None else 1 + -(-kv_tokens // page_size),
@@ -81,6 +79,7 @@ def open_engine(
                     max_tokens=max_tokens,
                     cache=cache,
                     deterministic=deterministic,
+                    kv_dtype=kv_dtype,
                 )
                 if on_progress is not None:
                     on_progress("capture", 0, 0)

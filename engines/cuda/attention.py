@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import Final
 import numpy as np
 
 from engines.api.errors import UnsupportedError
-from engines.cuda.launch import Modules
+from engines.cuda.agreement import agree
+from engines.cuda.driver import Driver
+from engines.cuda.launch import Kernel, Modules
 from engines.cuda.memory import Memory, StagingRing
 from engines.cuda.state import StepState
 from engines.cuda.weights import Parameters
@@ -18,8 +21,11 @@ from engines.network import ops
 from engines.network.alibi import alibi_slopes
 from engines.network.rope import cos_sin
 
+_LOG: Final = logging.getLogger("deskside.engines")
 MAX_HEAD_DIM: Final = 256
 PREFILL_WARPS: Final = 8
+HOPPER_KEYS: Final = 128
+HOPPER_BLOCK: Final = 512
 LOG2E: Final = math.log2(math.e)
 
 
@@ -68,6 +74,23 @@ def tile_keys(head_dim: int, shared_per_block: int) -> int:
     return next(keys for keys in (64, 32, 16) if keys == 16 or prefill_shared(head_dim, keys) <= shared_per_block)
 
 
+def takes_hopper(op: ops.Attention, arch: int) -> bool:
+    """Whether attention_prefill_sm90.cu is for this device and attention."""
+    return arch == 90 and op.head_dim in (64, 128) and not op.alibi and op.scale > 0
+
+
+def rotates_whole(op: ops.Attention) -> bool:
+    """Whether rope_kv_whole does: a plain rotary embedding of whole heads."""
+    rope = op.rope
+    plain = op.q_norm is None and op.k_norm is None and op.head_dim in (32, 64, 128, 256)
+    return plain and rope is not None and rope.rotary_dim == op.head_dim and not rope.interleaved
+
+
+def hopper_shared(head_dim: int, kv_fp8: bool) -> int:
+    """Bytes of shared memory of that kernel: two tiles of keys and two of values, their codes if they come as such, barriers."""
+    return 4 * HOPPER_KEYS * head_dim * (3 if kv_fp8 else 2) + 1024 + 64
+
+
 def check_attention(op: ops.Attention) -> None:
     """Raises UnsupportedError for attention this backend has no kernel for."""
     group = op.num_heads // op.num_kv_heads
@@ -92,15 +115,16 @@ class AttentionLaunches:
         modules: Modules,
         params: Parameters,
         state: StepState,
-        shared_per_block: int,
+        driver: Driver,
         *,
         deterministic: bool,
     ) -> None:
         """`deterministic`: every token by the prefill kernel, whose result for a token does not depend on its tile."""
         self._memory, self._staging, self._modules = memory, staging, modules
         self._params, self._state = params, state
-        self._shared_per_block = shared_per_block
+        self._driver = driver
         self._deterministic = deterministic
+        self._agreed: dict[tuple[tuple[str, int], ...], bool] = {}
         self._tables: dict[ops.Rope, int] = {}
         self._slopes: dict[int, int] = {}
         self._packed: dict[int, int] = {}
@@ -120,13 +144,23 @@ class AttentionLaunches:
             "ALIBI": int(op.alibi),
             "KV_FP8": int(state.kv_fp8),
         }
-        keys_of_tile = tile_keys(op.head_dim, self._shared_per_block)
-        rope = kernel("rope_kv", "rope_kv", {"HEAD_DIM": op.head_dim, "KV_FP8": int(state.kv_fp8)})
+        keys_of_tile = tile_keys(op.head_dim, self._driver.info.shared_per_block)
+        rope_macros = {"HEAD_DIM": op.head_dim, "KV_FP8": int(state.kv_fp8)}
+        rope = kernel("rope_kv", "rope_kv", rope_macros)
+        whole = rotates_whole(op)
+        rope_whole = kernel("rope_kv", "rope_kv_whole", rope_macros) if whole else rope
         decode = kernel("attention_decode", "attention_decode", macros)
         tile = {**macros, "TILE_KEYS": keys_of_tile}
         shared, few = prefill_shared(op.head_dim, keys_of_tile), decode_tile_warps(group)
-        prefill = kernel("attention_prefill", "attention_prefill", {**tile, "WARPS": PREFILL_WARPS}, shared)
         single = kernel("attention_prefill", "attention_prefill", {**tile, "WARPS": few}, shared)
+        block = 32 * PREFILL_WARPS
+        prefill = kernel("attention_prefill", "attention_prefill", {**tile, "WARPS": PREFILL_WARPS}, shared)
+        if takes_hopper(op, self._driver.info.arch) and not self._deterministic:
+            name = "attention_prefill_sm90"
+            del macros["ALIBI"]
+            faster = kernel(name, name, macros, hopper_shared(op.head_dim, state.kv_fp8))
+            if self._agree(macros, faster, prefill):
+                prefill, block = faster, HOPPER_BLOCK
         table = self._table(op.rope) if op.rope is not None else 0
         rotary, interleaved = (op.rope.rotary_dim, int(op.rope.interleaved)) if op.rope is not None else (0, 0)
         q_norm = 0 if op.q_norm is None else self._params.get(op.q_norm).ptr
@@ -146,11 +180,18 @@ class AttentionLaunches:
         def run(s: Launch) -> None:
             if len(inputs) == 3:
                 pack((s.rows, 1, 1), 128, *inputs, qkv, q8, kv8)
-            rope(
-                (s.rows, -(-heads // 8), 1), 256, qkv, state.positions, state.kv_index, table, q_norm, k_norm, keys, values,
-                op.num_heads, op.num_kv_heads, size, rotary, interleaved, float(op.norm_eps), scales.rows,
-                scales.columns, 1.0 / key_scale, 1.0 / value_scale,
-            )  # fmt: skip
+            if whole:
+                rope_whole(
+                    (s.rows, -(-heads * op.head_dim // 16 // 256), 1), 256, qkv, state.positions, state.kv_index, table, keys,
+                    values, op.num_heads, op.num_kv_heads, size, scales.rows, scales.columns, 1.0 / key_scale,
+                    1.0 / value_scale,
+                )  # fmt: skip
+            else:
+                rope(
+                    (s.rows, -(-heads // 8), 1), 256, qkv, state.positions, state.kv_index, table, q_norm, k_norm, keys, values,
+                    op.num_heads, op.num_kv_heads, size, rotary, interleaved, float(op.norm_eps), scales.rows, scales.columns,
+                    1.0 / key_scale, 1.0 / value_scale,
+                )  # fmt: skip
             if not self._deterministic:
                 decode(
                     (state.decode_blocks, 1, 1), 128, qkv, y, keys, values, state.plan, state.work, state.partial,
@@ -165,12 +206,36 @@ class AttentionLaunches:
                 )  # fmt: skip
             if s.prefill:
                 prefill(
-                    (state.prefill_blocks, 1, 1), 32 * PREFILL_WARPS, qkv, y, keys, values, state.plan, state.work,
+                    (state.prefill_blocks, 1, 1), block, qkv, y, keys, values, state.plan, state.work,
                     state.limits.num_slots, state.max_splits, op.num_kv_heads, stride, scale, window, cap, slopes,
                     value_scale,
                 )  # fmt: skip
 
         return run
+
+    def _agree(self, macros: dict[str, int], faster: Kernel, plain: Kernel) -> bool:
+        """Whether the kernel for Hopper gives on this device what the plain one does; asked once per kind of attention."""
+        key = tuple(sorted(macros.items()))
+        if key not in self._agreed:
+            self._agreed[key] = agree(
+                self._driver,
+                self._memory,
+                self._staging,
+                ((faster, HOPPER_BLOCK), (plain, 32 * PREFILL_WARPS)),
+                group=macros["GROUP"],
+                head_dim=macros["HEAD_DIM"],
+                page_size=macros["PAGE_SIZE"],
+                tokens_per_tile=tile_tokens(macros["GROUP"]),
+                kv_fp8=bool(macros["KV_FP8"]),
+                fp16=self._modules.fp16,
+                soft_cap=50.0 if macros["SOFT_CAP"] else 0.0,
+            )
+            if not self._agreed[key]:
+                _LOG.warning(
+                    "Prefill attention for Hopper disagrees with the plain kernel (%s): the plain one runs, prompts are slower.",
+                    ", ".join(f"{name} {value}" for name, value in key),
+                )
+        return self._agreed[key]
 
     def _table(self, rope: ops.Rope) -> int:
         """(cos, sin) pairs float32 [context, rotary / 2, 2], once per kind of rope."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,8 @@ class CudaEngine(Engine):
 
     Give `num_pages` (the dummy page included), `kv_bytes`, or neither for 90 % of what is free. `cache`: a folder for compiled
     kernels and measured choices, None for none. `kv_dtype`: "auto" for the 16 bits of the activations, "fp8" for E4M3 with one
-    (key, value) scale per layer, `kv_scales` (1 if not given). `graphs`: "ahead" captures all sizes of decode steps now, "lazy"
+    (key, value) scale per layer, the model's `kv_scales` (1 if it has none). `graphs`: "ahead" captures all sizes of decode
+    steps now, "lazy"
     each when it is first needed, "off" none. Weights are copied: `model` may be closed once this returns.
 
     `deterministic`: a request gives the same tokens to the bit whatever else is in its steps, however its prompt is cut, and
@@ -79,7 +80,6 @@ class CudaEngine(Engine):
         cache: Path | None = None,
         graphs: str = "lazy",
         kv_dtype: str = "auto",
-        kv_scales: Sequence[tuple[float, float]] | None = None,
         deterministic: bool = False,
     ) -> None:
         if kv_dtype not in ("auto", "fp8"):
@@ -107,7 +107,7 @@ class CudaEngine(Engine):
         try:
             self._open(
                 model, program, layers, num_pages, kv_bytes, page_size, num_slots, max_tokens, cache, graphs,
-                kv_dtype == "fp8", kv_scales, deterministic,
+                kv_dtype == "fp8", deterministic,
             )  # fmt: skip
         except BaseException:
             memory.close()
@@ -127,7 +127,6 @@ class CudaEngine(Engine):
         cache: Path | None,
         graphs: str,
         kv_fp8: bool,
-        kv_scales: Sequence[tuple[float, float]] | None,
         deterministic: bool,
     ) -> None:
         driver, memory = self._driver, self._memory
@@ -169,7 +168,7 @@ class CudaEngine(Engine):
         )
         group = layers[0].num_heads // layers[0].num_kv_heads
         self._state = StepState(
-            memory, limits, layers, driver.info.multiprocessors, tile_tokens(group), kv_fp8, kv_scales
+            memory, limits, layers, driver.info.multiprocessors, tile_tokens(group), kv_fp8, model.kv_scales
         )
         for address, size in (
             (self._state.counters, self._state.counter_bytes),

@@ -67,6 +67,11 @@ class Modules:
         self._base = dict(base)
         self._modules: dict[tuple[Any, ...], Any] = {}
 
+    @property
+    def fp16(self) -> bool:
+        """Whether elements are float16, else bfloat16."""
+        return bool(self._base.get("ELEM_FP16", 0))
+
     def kernel(self, file: str, name: str, defines: Mapping[str, int] | None = None, shared: int = 0) -> Kernel:
         """The kernel `name` of kernels/<file>.cu. `shared`: most bytes of dynamic shared memory it is launched with."""
         macros = {**self._base, **(defines or {})}

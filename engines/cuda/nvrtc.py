@@ -26,8 +26,10 @@ def sources() -> tuple[str, ...]:
 
 def options(arch: int, defines: Mapping[str, int]) -> tuple[str, ...]:
     """Command line of the compiler."""
-    flags = (f"-D{name}={value}" for name, value in sorted(defines.items()))
-    return (f"--gpu-architecture=sm_{arch}", "--std=c++17", *flags)
+    flags = (f"-D{macro}={value}" for macro, value in sorted(defines.items()))
+    # wgmma exists under the name of this one architecture only; modules are made for the device at hand, so nothing is lost.
+    name = "sm_90a" if arch == 90 else f"sm_{arch}"
+    return (f"--gpu-architecture={name}", "--std=c++17", *flags)
 
 
 def cache_key(source: str, header: str, flags: tuple[str, ...], version: str) -> str:

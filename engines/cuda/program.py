@@ -59,9 +59,8 @@ class Runner:
         self._memory, self._modules, self._gemm, self._params = memory, modules, gemm, params
         self._state = state
         self._network = program.network
-        shared = driver.info.shared_per_block
         self._attention = AttentionLaunches(
-            memory, staging, modules, params, state, shared, deterministic=deterministic
+            memory, staging, modules, params, state, driver, deterministic=deterministic
         )
         parts = split(program)
         crossing = frozenset(name for node in parts.head for name in node.inputs)

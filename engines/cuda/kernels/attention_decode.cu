@@ -1,6 +1,6 @@
 // One query token per row against its paged cache: split over keys (flash-decoding), on tensor cores, straight from global memory.
 //
-// A work item is (split of a row, kv head, up to 8 query heads that share it). Its four warps take tiles of 16 or 32 keys in turn, each
+// A work item is (split of a row, kv head, up to 8 query heads that share it). Its four warps take tiles of 16 keys in turn, each
 // with its own running softmax; they are merged in shared memory, and the splits of a row by whichever of its blocks ends last.
 //
 // Products are transposed, so that keys and then dimensions fill the 16 rows and the queries the 8 columns:
@@ -38,11 +38,7 @@
 #endif
 
 #define WARPS 4
-// Runs of 16 keys that a warp reads at a time: codes take half the registers, so twice as many are on their way.
-#ifndef SUBS
-#define SUBS (KV_FP8 && HEAD_DIM <= 128 ? 2 : 1)
-#endif
-#define TILE (16 * SUBS)
+#define TILE 16
 #define QUERIES (GROUP < 8 ? GROUP : 8)           // query heads of an item
 #define QUERY_GROUPS ((GROUP + 7) / 8)            // items per kv head
 #if KV_FP8
@@ -272,69 +268,49 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_d
         for (int i = 0; i < OUT_TILES; i++) o[i][0] = o[i][1] = o[i][2] = o[i][3] = 0.f;
 
         int base = begin + (max(begin, seen) - begin) / TILE * TILE + warp * TILE;
-        Keys k[SUBS];
-        u64 cell[SUBS];
-#pragma unroll
-        for (int u = 0; u < SUBS; u++) {
-            int at = base + 16 * u;
-            cell[u] = 0;
-            if (at >= end) continue;
-            cell[u] = ((u64)pages[at / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + at % PAGE_SIZE;
-            k[u].load(keys + (cell[u] + g) * HEAD_DIM, t);
+        Keys k;
+        u64 cell = 0;
+        if (base < end) {
+            cell = ((u64)pages[base / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + base % PAGE_SIZE;
+            k.load(keys + (cell + g) * HEAD_DIM, t);
         }
         for (; base < end; base += WARPS * TILE) {
-            Values v[SUBS];
-            float s[SUBS][4];  // (key g, queries 2t, 2t + 1), (key g + 8, the same)
+            const cell_t *from = values + cell * HEAD_DIM;
+            int next = base + WARPS * TILE;
+            if (next < end) cell = ((u64)pages[next / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + next % PAGE_SIZE;
+            Values v;
+            v.load(from, base, end, g, t);
+            float s[4] = {0.f, 0.f, 0.f, 0.f};  // (key g, queries 2t, 2t + 1), (key g + 8, the same)
+            q.scores(s, k);
+            if (next < end) k.load(keys + (cell + g) * HEAD_DIM, t);
 #pragma unroll
-            for (int u = 0; u < SUBS; u++) {
-                const cell_t *from = values + cell[u] * HEAD_DIM;
-                int next = base + WARPS * TILE + 16 * u;
-                if (next < end) cell[u] = ((u64)pages[next / PAGE_SIZE] * kv_heads + kv_head) * PAGE_SIZE + next % PAGE_SIZE;
-                v[u].load(from, base + 16 * u, end, g, t);
+            for (int i = 0; i < 4; i++) {
+                int key = base + g + 8 * (i >> 1);
+                float x = s[i] * scale;
+                if (SOFT_CAP) x = soft_cap * tanhf(x / soft_cap) * 1.4426950408889634f;
+                if (ALIBI) x += slope[i & 1] * (key - length + 1);
+                s[i] = key >= end || key < seen ? NEG_INF : x;
             }
-#pragma unroll
-            for (int u = 0; u < SUBS; u++) {
-                s[u][0] = s[u][1] = s[u][2] = s[u][3] = 0.f;
-                q.scores(s[u], k[u]);
-                if (base + WARPS * TILE + 16 * u < end) k[u].load(keys + (cell[u] + g) * HEAD_DIM, t);
-            }
-#pragma unroll
-            for (int u = 0; u < SUBS; u++)
-#pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    int key = base + 16 * u + g + 8 * (i >> 1);
-                    float x = s[u][i] * scale;
-                    if (SOFT_CAP) x = soft_cap * tanhf(x / soft_cap) * 1.4426950408889634f;
-                    if (ALIBI) x += slope[i & 1] * (key - length + 1);
-                    s[u][i] = key >= end || key < seen ? NEG_INF : x;
-                }
+            float p[4];
 #pragma unroll
             for (int c = 0; c < 2; c++) {
-                float m = fmaxf(s[0][c], s[0][2 + c]);
-#pragma unroll
-                for (int u = 1; u < SUBS; u++) m = fmaxf(m, fmaxf(s[u][c], s[u][2 + c]));
+                float m = fmaxf(s[c], s[2 + c]);
                 m = fmaxf(m, __shfl_xor_sync(FULL_MASK, m, 4));
                 m = fmaxf(m, __shfl_xor_sync(FULL_MASK, m, 8));
                 m = fmaxf(m, __shfl_xor_sync(FULL_MASK, m, 16));
                 m = fmaxf(m, top[c]);
                 float safe = m == NEG_INF ? 0.f : m, shrink = fast_exp2(top[c] - safe);
+                p[c] = fast_exp2(s[c] - safe);
+                p[2 + c] = fast_exp2(s[2 + c] - safe);
                 top[c] = m;
-                sum[c] *= shrink;
-#pragma unroll
-                for (int u = 0; u < SUBS; u++) {
-                    s[u][c] = fast_exp2(s[u][c] - safe);
-                    s[u][2 + c] = fast_exp2(s[u][2 + c] - safe);
-                    sum[c] += s[u][c] + s[u][2 + c];
-                }
+                sum[c] = sum[c] * shrink + p[c] + p[2 + c];
 #pragma unroll
                 for (int i = 0; i < OUT_TILES; i++) {
                     o[i][c] *= shrink;
                     o[i][2 + c] *= shrink;
                 }
             }
-#pragma unroll
-            for (int u = 0; u < SUBS; u++)
-                v[u].add(o, transpose8(pack_weights(s[u][0], s[u][1])), transpose8(pack_weights(s[u][2], s[u][3])));
+            v.add(o, transpose8(pack_weights(p[0], p[1])), transpose8(pack_weights(p[2], p[3])));
         }
 
         // Merge the warps.

@@ -99,7 +99,9 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
     const int *query_start = section(plan, AT_QUERY_START), *positions = section(plan, AT_POSITIONS);
     const int *kv_len = section(plan, AT_KV_LEN), *page_start = section(plan, AT_PAGE_START), *page_ids = section(plan, AT_PAGE_IDS);
 
-    for (int item = blockIdx.x; item < items; item += gridDim.x) {
+    for (int round = 0; round * (int)gridDim.x < items; round++) {
+        int item = item_of(round);
+        if (item >= items) continue;
         int index = item / kv_heads, kv_head = item - index * kv_heads;
         int row = tile[2 * index], first = tile[2 * index + 1], count = min(TILE_TOKENS, query_start[row + 1] - first);
         int low = positions[first], length = min(kv_len[row], low + count);  // keys that some token of the tile sees

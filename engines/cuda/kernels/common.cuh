@@ -330,3 +330,8 @@ __device__ __forceinline__ int find_row(const int *start, int n, int x) {
 
 // After the header: split_start [max_rows + 1], split_row [max_splits], then the prefill tiles.
 enum { WORK_SPLITS = 0, WORK_CHUNK = 1, WORK_TILES = 2, WORK_HEADER = 4 };
+
+// The block's item of a round: the list is gone through forth and back, so that each block gets long items and short ones.
+__device__ __forceinline__ int item_of(int round) {
+    return round * (int)gridDim.x + (int)(round & 1 ? gridDim.x - 1 - blockIdx.x : blockIdx.x);
+}

@@ -86,3 +86,71 @@ extern "C" __global__ void __launch_bounds__(256) rope_kv(
         put(d, weight ? x * inverse * to_float(weight[d]) : x);
     }
 }
+
+// The same for heads that are rotated as a whole, pairs half a head apart, without norms: a thread has 8 pairs, 16 bytes an access.
+#if HEAD_DIM == 32 || HEAD_DIM == 64 || HEAD_DIM == 128 || HEAD_DIM == 256
+#define HEAD_THREADS (HEAD_DIM / 16)
+
+__device__ __forceinline__ void store8(cell_t *to, const float *x, float inverse) {
+#if KV_FP8
+    float y[8];
+#pragma unroll
+    for (int i = 0; i < 8; i++) y[i] = x[i] * inverse;
+    *(uint2 *)to = pack8_e4m3(y);
+#else
+    *(uint4 *)to = pack8(x);
+#endif
+}
+
+__device__ __forceinline__ void load8(const float *from, float *x) {
+    float4 a = __ldg((const float4 *)from), b = __ldg((const float4 *)from + 1);
+    x[0] = a.x, x[1] = a.y, x[2] = a.z, x[3] = a.w, x[4] = b.x, x[5] = b.y, x[6] = b.z, x[7] = b.w;
+}
+
+// Grid (tokens, ceil((heads + 2 kv_heads) * HEAD_THREADS / 256)), block 256.
+extern "C" __global__ void __launch_bounds__(256) rope_kv_whole(
+    u16 *qkv, const int *positions, const int *kv_index, const float *cos_sin, cell_t *keys, cell_t *values, int heads, int kv_heads,
+    int page_size, const float *rows, const float *columns, float key_inverse, float value_inverse) {
+    int i = blockIdx.y * blockDim.x + threadIdx.x, head = i / HEAD_THREADS, at = i % HEAD_THREADS * 8, token = blockIdx.x;
+    int all = heads + 2 * kv_heads;
+    if (head >= all) return;
+    u16 *from = qkv + ((u64)token * all + head) * HEAD_DIM + at;
+    uint4 low = *(const uint4 *)from, high = *(const uint4 *)(from + HEAD_DIM / 2);
+    bool is_q = head < heads, is_v = head >= heads + kv_heads;
+    float a[8], b[8], turn[16];
+    if (!is_v) {
+        const float *c = cos_sin + ((u64)positions[token] * (HEAD_DIM / 2) + at) * 2;
+        load8(c, turn);
+        load8(c + 8, turn + 8);
+    }
+    unpack8(low, a);
+    unpack8(high, b);
+    if (columns) {
+        float factor = rows ? rows[token] : 1.f, c[8];
+        load8(columns + head * HEAD_DIM + at, c);
+#pragma unroll
+        for (int k = 0; k < 8; k++) a[k] *= factor * c[k];
+        load8(columns + head * HEAD_DIM + at + HEAD_DIM / 2, c);
+#pragma unroll
+        for (int k = 0; k < 8; k++) b[k] *= factor * c[k];
+    }
+    if (!is_v) {
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            float x = a[k], y = b[k];
+            a[k] = x * turn[2 * k] - y * turn[2 * k + 1];
+            b[k] = y * turn[2 * k] + x * turn[2 * k + 1];
+        }
+    }
+    if (is_q) {
+        *(uint4 *)from = pack8(a);
+        *(uint4 *)(from + HEAD_DIM / 2) = pack8(b);
+        return;
+    }
+    int index = kv_index[token], page = index / page_size, h = head - heads - (is_v ? kv_heads : 0);
+    cell_t *cell = (is_v ? values : keys) + (((u64)page * kv_heads + h) * page_size + index % page_size) * HEAD_DIM + at;
+    float inverse = is_v ? value_inverse : key_inverse;
+    store8(cell, a, inverse);
+    store8(cell + HEAD_DIM / 2, b, inverse);
+}
+#endif

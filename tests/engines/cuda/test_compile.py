@@ -30,6 +30,11 @@ DEFINES = {
         {"HEAD_DIM": 80, "GROUP": 1, "ALIBI": 1, "TILE_KEYS": 16},
         {"HEAD_DIM": 128, "GROUP": 4, "KV_FP8": 1},
     ),
+    "attention_prefill_sm90": (
+        {"HEAD_DIM": 128, "GROUP": 4},
+        {"HEAD_DIM": 128, "GROUP": 4, "KV_FP8": 1},
+        {"HEAD_DIM": 64, "GROUP": 1, "SOFT_CAP": 1},
+    ),
     "rope_kv": ({"HEAD_DIM": 128}, {"HEAD_DIM": 128, "KV_FP8": 1}),
     "skinny_fp8": ({}, {"TOKENS": 24, "WARPS": 4, "UNROLL": 4}),
 }
@@ -59,7 +64,7 @@ def test_compiles(name: str, arch: int, tmp_path: Path) -> None:
         command = [
             str(NVCC),
             "-cubin",
-            f"-arch=sm_{arch}",
+            options(arch, {})[0].replace("--gpu-architecture", "-arch"),
             "-std=c++17",
             *macros,
             "-o",

@@ -175,7 +175,7 @@ def test_logits_are_the_references(
     request.addfinalizer(engine.close)
     assert engine.spec.precision == model.schemes["l.0.q.weight"].label
     assert engine.spec.kv.kv_dtype == ("fp8" if kv == "fp8" else "bf16")
-    oracle = ReferenceEngine(model, num_pages=400, num_slots=64, max_tokens=1536, threads=2)
+    oracle = ReferenceEngine(model, num_pages=400, num_slots=64, max_tokens=1536, threads=2, kv_dtype=kv)
     ours, theirs = feeder(engine), feeder(oracle)
     rng = np.random.default_rng(0)
     for slot in range(6):

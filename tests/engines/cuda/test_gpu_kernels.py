@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.api import PlanRow, StepPlan
-from engines.cuda.attention import PREFILL_WARPS, prefill_shared, tile_tokens
+from engines.cuda.attention import HOPPER_BLOCK, PREFILL_WARPS, hopper_shared, prefill_shared, tile_tokens
 from engines.cuda.program import row_shape
 from engines.cuda.state import WORK_HEADER
 from engines.cuda.weights import round_bf16
@@ -155,7 +155,7 @@ def attend(
 def run_attention(
     gpu: Any, rows: list[tuple[int, int, bool]], heads: int, kv_heads: int, dim: int, *, page: int = PAGE, window: int = 0,
     cap: float = 0.0, alibi: bool = False, tile_keys: int = 64, blocks: int = 528, splits: int = 0, seed: int = 0,
-    fp8: bool = False,
+    fp8: bool = False, hopper: bool = False,
 ) -> float:  # fmt: skip
     """rows: (tokens before, tokens of the step, is decode). Greatest relative error over the rows."""
     splits = splits or len(rows) + 200
@@ -202,10 +202,14 @@ def run_attention(
             (132, 1, 1), 128, pq, out, cache.pk, cache.pv, pplan, work, partial, stat, counters, max_rows, kv_heads, stride, given,
             window, cap, given_slopes, value_scale,
         )  # fmt: skip
-    macros |= {"WARPS": PREFILL_WARPS, "TILE_KEYS": tile_keys}
-    gpu.kernel("attention_prefill", "attention_prefill", macros, prefill_shared(dim, tile_keys))(
-        (132, 1, 1), 32 * PREFILL_WARPS, pq, out, cache.pk, cache.pv, pplan, work, max_rows, splits, kv_heads, stride, given,
-        window, cap, given_slopes, value_scale,
+    if hopper:
+        prefill = gpu.kernel("attention_prefill_sm90", "attention_prefill_sm90", macros, hopper_shared(dim, fp8))
+    else:
+        macros |= {"WARPS": PREFILL_WARPS, "TILE_KEYS": tile_keys}
+        prefill = gpu.kernel("attention_prefill", "attention_prefill", macros, prefill_shared(dim, tile_keys))
+    prefill(
+        (132, 1, 1), HOPPER_BLOCK if hopper else 32 * PREFILL_WARPS, pq, out, cache.pk, cache.pv, pplan, work, max_rows, splits,
+        kv_heads, stride, given, window, cap, given_slopes, value_scale,
     )  # fmt: skip
     found = gpu.get_bf16(out, (padded, heads, dim))
     worst = 0.0
@@ -275,6 +279,24 @@ def test_prefill_attention(gpu: Any, heads: int, kv_heads: int, dim: int, fp8: b
     assert run_attention(gpu, [(0, 989, False)], heads, kv_heads, dim, page=32, fp8=fp8) < 8e-3
 
 
+@pytest.mark.parametrize("fp8", [False, True])
+@pytest.mark.parametrize(("heads", "kv_heads", "dim"), [shape for shape in HEADS if shape[2] in (64, 128)])
+def test_prefill_attention_on_hopper(gpu: Any, heads: int, kv_heads: int, dim: int, fp8: bool) -> None:
+    if gpu.driver.info.arch != 90:
+        pytest.skip("needs compute capability 9.0")
+    rows = [
+        (16, 1, True),
+        *((n, m, False) for n, m in ((0, 1), (0, 19), (99, 99), (15, 64), (127, 1), (128, 129), (989, 33))),
+    ]
+    assert run_attention(gpu, rows, heads, kv_heads, dim, fp8=fp8, hopper=True) < 8e-3
+    assert run_attention(gpu, [(0, 989, False)], heads, kv_heads, dim, page=32, fp8=fp8, hopper=True) < 8e-3
+    assert run_attention(gpu, rows, heads, kv_heads, dim, window=20, fp8=fp8, hopper=True) < 8e-3
+    assert run_attention(gpu, rows, heads, kv_heads, dim, cap=3.0, window=100, fp8=fp8, hopper=True) < 8e-3
+    rng = np.random.default_rng(5)
+    many = [(int(n), int(m), False) for n, m in rng.integers(1, 300, (25, 2))]
+    assert run_attention(gpu, many, heads, kv_heads, dim, fp8=fp8, hopper=True) < 1e-2
+
+
 @pytest.mark.parametrize(
     ("heads", "kv_heads", "dim"), [(8, 2, 64), (12, 12, 80), (71, 1, 64), (16, 16, 128), (4, 2, 256)]
 )
@@ -318,8 +340,8 @@ def test_many_rows(gpu: Any) -> None:
     ("dim", "rotary", "interleaved"),
     [(32, 32, 0), (64, 64, 0), (128, 128, 0), (128, 64, 1), (64, 32, 1), (256, 64, 1), (80, 32, 0), (96, 96, 0)],
 )
-@pytest.mark.parametrize("norm", [False, True])
-def test_rope_and_cache_write(gpu: Any, dim: int, rotary: int, interleaved: int, norm: bool) -> None:
+@pytest.mark.parametrize(("norm", "whole"), [(False, False), (True, False), (False, True)])
+def test_rope_and_cache_write(gpu: Any, dim: int, rotary: int, interleaved: int, norm: bool, whole: bool) -> None:
     rng = np.random.default_rng(dim + rotary)
     heads, kv_heads, count = 6, 2, 99
     (qkv, f), (qw, fqw), (kw, fkw) = bf16(rng, count, heads + 2 * kv_heads, dim), bf16(rng, dim), bf16(rng, dim)
@@ -330,10 +352,19 @@ def test_rope_and_cache_write(gpu: Any, dim: int, rotary: int, interleaved: int,
     pages = -(-2 * count // PAGE)
     cache = [gpu.poisoned(pages * kv_heads * PAGE * dim * 2) for _ in range(2)]
     pq = gpu.put(qkv)
-    gpu.kernel("rope_kv", "rope_kv", {"HEAD_DIM": dim})(
-        (count, 2, 1), 256, pq, gpu.put(positions), gpu.put(index), gpu.put(table), gpu.put(qw) if norm else 0,
-        gpu.put(kw) if norm else 0, *cache, heads, kv_heads, PAGE, rotary, interleaved, 1e-6, 0, 0, 1.0, 1.0,
-    )  # fmt: skip
+    common = (gpu.put(positions), gpu.put(index), gpu.put(table))
+    sizes = (heads, kv_heads, PAGE)
+    if whole:
+        if norm or interleaved or rotary < dim or dim not in (32, 64, 128, 256):
+            pytest.skip("not rotated as a whole")
+        gpu.kernel("rope_kv", "rope_kv_whole", {"HEAD_DIM": dim})(
+            (count, -(-10 * dim // 16 // 256), 1), 256, pq, *common, *cache, *sizes, 0, 0, 1.0, 1.0
+        )
+    else:
+        gpu.kernel("rope_kv", "rope_kv", {"HEAD_DIM": dim})(
+            (count, 2, 1), 256, pq, *common, gpu.put(qw) if norm else 0, gpu.put(kw) if norm else 0, *cache, *sizes, rotary,
+            interleaved, 1e-6, 0, 0, 1.0, 1.0,
+        )  # fmt: skip
     if norm:
         scaled = f / np.sqrt((f**2).mean(-1, keepdims=True) + 1e-6)
         f[:, :heads] = scaled[:, :heads] * fqw
@@ -351,8 +382,8 @@ def test_rope_and_cache_write(gpu: Any, dim: int, rotary: int, interleaved: int,
     np.testing.assert_array_equal(v, f[:, heads + kv_heads :])
 
 
-@pytest.mark.parametrize("norm", [False, True])
-def test_cache_write_in_codes_of_a_product_of_codes(gpu: Any, norm: bool) -> None:
+@pytest.mark.parametrize(("norm", "whole"), [(False, False), (True, False), (False, True)])
+def test_cache_write_in_codes_of_a_product_of_codes(gpu: Any, norm: bool, whole: bool) -> None:
     """Scales of tokens and columns applied, q in place, keys and values as codes."""
     rng = np.random.default_rng(8)
     heads, kv_heads, count, dim = 6, 2, 99, 64
@@ -367,10 +398,18 @@ def test_cache_write_in_codes_of_a_product_of_codes(gpu: Any, norm: bool) -> Non
     pages = -(-2 * count // PAGE)
     cache = [gpu.poisoned(pages * kv_heads * PAGE * dim) for _ in range(2)]
     pq = gpu.put(qkv)
-    gpu.kernel("rope_kv", "rope_kv", {"HEAD_DIM": dim, "KV_FP8": 1})(
-        (count, 2, 1), 256, pq, gpu.put(positions), gpu.put(index), gpu.put(table), gpu.put(qw) if norm else 0,
-        gpu.put(kw) if norm else 0, *cache, heads, kv_heads, PAGE, dim, 0, 1e-6, gpu.put(rows), gpu.put(columns), 2.0, 4.0,
-    )  # fmt: skip
+    common = (gpu.put(positions), gpu.put(index), gpu.put(table))
+    after = (gpu.put(rows), gpu.put(columns), 2.0, 4.0)
+    macros = {"HEAD_DIM": dim, "KV_FP8": 1}
+    if whole:
+        gpu.kernel("rope_kv", "rope_kv_whole", macros)(
+            (count, 1, 1), 256, pq, *common, *cache, heads, kv_heads, PAGE, *after
+        )
+    else:
+        gpu.kernel("rope_kv", "rope_kv", macros)(
+            (count, 2, 1), 256, pq, *common, gpu.put(qw) if norm else 0, gpu.put(kw) if norm else 0, *cache, heads, kv_heads,
+            PAGE, dim, 0, 1e-6, *after,
+        )  # fmt: skip
     f = f * rows[:, None, None] * columns.reshape(every, dim)
     if norm:
         scaled = f / np.sqrt((f**2).mean(-1, keepdims=True) + 1e-6)
