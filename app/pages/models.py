@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QLineEdit,
-    QListView,
     QScrollArea,
     QSplitter,
     QVBoxLayout,
@@ -21,12 +19,13 @@ from app import formats
 from app.library.controller import LibraryController
 from app.library.detail import ModelDetail
 from app.library.job_cards import JobCards
-from app.library.list_model import ROW, RowDelegate, RowsModel
+from app.library.list_model import RowsModel
 from app.library.rows import Row
 from app.pages.base import Page, scrolled_column
 from app.parts import beside, button, label
 from app.session import Session
 from app.theme import XL, L, M, S
+from app.two_lines import ROW, two_line_list
 
 if TYPE_CHECKING:
     from core.errors import DesksideError
@@ -84,14 +83,8 @@ class ModelsPage(Page):
         self._jobs_area.setWidget(self.jobs)
         column.addWidget(self._jobs_area)
 
-        self.list = QListView()
+        self.list = two_line_list(self.tr("Models"))
         self.list.setModel(self.model)
-        self.list.setItemDelegate(RowDelegate(self.list))
-        self.list.setUniformItemSizes(False)
-        self.list.setMouseTracking(True)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.list.setAccessibleName(self.tr("Models"))
         self.list.selectionModel().currentChanged.connect(self._current_changed)
         self.splitter = QSplitter()
         self.splitter.setChildrenCollapsible(False)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QListView
+from PySide6.QtWidgets import QApplication
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
-from app.library.list_model import FACTS, RowDelegate, RowsModel
+from app.library.list_model import RowsModel
 from app.library.rows import rows_of
+from app.two_lines import FACTS, two_line_list
 from core.schemas import EngineStatus, HubModel, InstalledStatus, ModelsReply, SearchReply
 
 MODELS = ModelsReply(
@@ -72,10 +73,9 @@ def test_facts_that_change_keep_the_place(qtbot: QtBot) -> None:
 def test_rows_are_painted_in_any_direction(qtbot: QtBot) -> None:
     model = RowsModel()
     model.set_rows(rows_of(MODELS, FOUND))
-    view = QListView()
+    view = two_line_list("Models")
     qtbot.addWidget(view)
     view.setModel(model)
-    view.setItemDelegate(RowDelegate(view))
     images = []
     for direction in (Qt.LayoutDirection.LeftToRight, Qt.LayoutDirection.RightToLeft):
         view.setLayoutDirection(direction)

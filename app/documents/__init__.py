@@ -1,0 +1,1 @@
+"""The documents page: whole documents summarized or asked, with citations that open the source passage."""
