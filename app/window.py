@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMainWindow, QStackedWi
 from app.banner import Banners
 from app.icons import icon_button
 from app.languages import install_language
+from app.onboarding.card import WelcomeCard
 from app.session import Session
 from app.shortcuts import Actions
 from app.texts import QT_TRANSLATE_NOOP
@@ -91,6 +92,11 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        self._welcome: WelcomeCard | None = None
+        if not preferences.get("onboarded"):
+            self._welcome = WelcomeCard(session)
+            self._welcome.models_wanted.connect(partial(self.show_page, "models"))
+            column.addWidget(self._welcome)
         column.addWidget(self._stack, 1)
         column.addWidget(self._banners)
         body = QWidget()
@@ -119,6 +125,8 @@ class MainWindow(QMainWindow):
             self._stack.addWidget(page)
         self._stack.setCurrentWidget(self._pages[key])
         self._buttons[key].setChecked(True)
+        if self._welcome is not None:
+            self._welcome.setVisible(key == "chat" and not self.session.preferences.get("onboarded"))
         return self._pages[key]
 
     def _make_rail(self) -> QWidget:

@@ -158,7 +158,7 @@ class DocumentForm(Card):
 
     @Slot()
     def _add_files(self) -> None:
-        kinds = f"{self.tr('Documents')} ({PATTERNS});;{self.tr('All files')} (*)"
+        kinds = self.tr("Documents") + f" ({PATTERNS});;" + self.tr("All files") + " (*)"
         files, _ = QFileDialog.getOpenFileNames(self, self.tr("Add files"), "", kinds)
         self.add(files)
 

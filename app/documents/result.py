@@ -9,6 +9,7 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from app import formats
 from app.documents.export import export
 from app.documents.marks import Mark
 from app.documents.passage import PassageCard
@@ -123,7 +124,7 @@ class ResultView(QWidget):
         if chunks is not None:
             self.strip.show_parts(chunks[0], self._flying, chunks[1])
             if self.strip.flying:
-                text += " · " + self.tr("%n at the same time", "", self.strip.flying)
+                text += " · " + self.tr("{number} at the same time").format(number=formats.number(self.strip.flying))
         self.coverage.setText(text)
         self.coverage.setVisible(bool(text))
         complete = work.coverage is not None and work.coverage >= 100.0

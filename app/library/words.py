@@ -113,11 +113,8 @@ def found_text(model: HubModel) -> str:
     parts = []
     if model.parameters:
         parts.append(formats.parameters(model.parameters))
-    parts.append(
-        QCoreApplication.translate("Library", "%n download(s)", None, model.downloads).replace(
-            str(model.downloads), formats.number(model.downloads)
-        )
-    )
+    downloads = QCoreApplication.translate("Library", "downloads: {number}")
+    parts.append(downloads.format(number=formats.number(model.downloads)))
     if model.licence:
         parts.append(model.licence)
     if model.gated:

@@ -114,7 +114,7 @@ def test_dropped_files_are_summarized_while_one_looks_on(page: DocumentsPage, cl
     ]
     result = page.result
     assert result is not None
-    assert result.pause.isVisible()
+    qtbot.waitUntil(result.pause.isVisible)
     client.held.clear()
     qtbot.waitUntil(lambda: "Coverage 100 %" in result.coverage.text())
     assert "Sales rose p. 3. Costs fell p. 5." in result.reader.toPlainText()
@@ -153,7 +153,7 @@ def test_a_citation_opens_the_source_passage_and_the_document(
     result = page.result
     assert result is not None
     result.reader.anchorClicked.emit(QUrl("cite:0-3"))
-    assert result.passage.isVisible()
+    qtbot.waitUntil(result.passage.isVisible)
     assert "report.pdf, page 3" in texts(result.passage)
     assert "“Sales rose by 4 %”" in texts(result.passage)
     result.passage.open.click()
@@ -258,6 +258,7 @@ def test_pause_continue_cancel_and_remove(page: DocumentsPage, scripted: Session
     scripted._take_event(ServiceEvent(kind="job", job=job()))
     result = page.result
     assert result is not None
+    qtbot.waitUntil(result.pause.isVisible)
     press(qtbot, result.pause)
     qtbot.waitUntil(result.resume.isVisible)
     press(qtbot, result.resume)

@@ -1,0 +1,1 @@
+"""The first run: what this computer has, and what it can run."""

@@ -1,0 +1,2060 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="zh_CN" sourcelanguage="en">
+<context>
+    <name>Actions</name>
+    <message>
+        <source>New chat</source>
+        <translation>新对话</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+    <message>
+        <source>Search all chats</source>
+        <translation>搜索所有对话</translation>
+    </message>
+    <message>
+        <source>Find in this chat</source>
+        <translation>在此对话中查找</translation>
+    </message>
+    <message>
+        <source>Stop the answer</source>
+        <translation>停止回答</translation>
+    </message>
+    <message>
+        <source>Regenerate the answer</source>
+        <translation>重新生成回答</translation>
+    </message>
+    <message>
+        <source>Copy the last answer</source>
+        <translation>复制最后的回答</translation>
+    </message>
+    <message>
+        <source>Attach files</source>
+        <translation>添加文件</translation>
+    </message>
+    <message>
+        <source>Export this chat</source>
+        <translation>导出此对话</translation>
+    </message>
+    <message>
+        <source>Show or hide the chats</source>
+        <translation>显示或隐藏对话列表</translation>
+    </message>
+    <message>
+        <source>Show or hide this chat&apos;s settings</source>
+        <translation>显示或隐藏此对话的设置</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>设置</translation>
+    </message>
+    <message>
+        <source>Keyboard shortcuts</source>
+        <translation>键盘快捷键</translation>
+    </message>
+    <message>
+        <source>Go to the chats</source>
+        <translation>转到对话</translation>
+    </message>
+    <message>
+        <source>Go to the models</source>
+        <translation>转到模型</translation>
+    </message>
+    <message>
+        <source>Go to the documents</source>
+        <translation>转到文档</translation>
+    </message>
+    <message>
+        <source>Go to the runtime</source>
+        <translation>转到运行状态</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>退出</translation>
+    </message>
+</context>
+<context>
+    <name>AdvancedCard</name>
+    <message>
+        <source>Advanced</source>
+        <translation>高级</translation>
+    </message>
+    <message>
+        <source>&amp;Backend</source>
+        <translation>后端(&amp;B)</translation>
+    </message>
+    <message>
+        <source>&amp;Log</source>
+        <translation>日志(&amp;L)</translation>
+    </message>
+    <message>
+        <source>Prompts and answers are never written to the log.</source>
+        <translation>提示词和回答从不写入日志。</translation>
+    </message>
+</context>
+<context>
+    <name>AppearanceCard</name>
+    <message>
+        <source>Appearance</source>
+        <translation>外观</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>跟随系统</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>浅色</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>深色</translation>
+    </message>
+    <message>
+        <source>Theme</source>
+        <translation>主题</translation>
+    </message>
+    <message>
+        <source> pt</source>
+        <translation> 磅</translation>
+    </message>
+    <message>
+        <source>Font size</source>
+        <translation>字号</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>语言</translation>
+    </message>
+    <message>
+        <source>&amp;Theme</source>
+        <translation>主题(&amp;T)</translation>
+    </message>
+    <message>
+        <source>&amp;Font size</source>
+        <translation>字号(&amp;F)</translation>
+    </message>
+    <message>
+        <source>&amp;Language</source>
+        <translation>语言(&amp;L)</translation>
+    </message>
+</context>
+<context>
+    <name>Banner</name>
+    <message>
+        <source>Dismiss</source>
+        <translation>关闭</translation>
+    </message>
+</context>
+<context>
+    <name>ChatController</name>
+    <message>
+        <source>This chat is no longer there.</source>
+        <translation>此对话已不存在。</translation>
+    </message>
+    <message>
+        <source>Deleted “%1”.</source>
+        <translation>已删除“%1”。</translation>
+    </message>
+    <message>
+        <source>New chat</source>
+        <translation>新对话</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>撤销</translation>
+    </message>
+    <message>
+        <source>Deleted the message.</source>
+        <translation>已删除该消息。</translation>
+    </message>
+    <message>
+        <source>Deleted %1 messages.</source>
+        <translation>已删除 %1 条消息。</translation>
+    </message>
+</context>
+<context>
+    <name>ChatPage</name>
+    <message>
+        <source>To the end</source>
+        <translation>到末尾</translation>
+    </message>
+    <message>
+        <source>Show or hide the chats</source>
+        <translation>显示或隐藏对话列表</translation>
+    </message>
+    <message>
+        <source>Export this chat</source>
+        <translation>导出此对话</translation>
+    </message>
+    <message>
+        <source>Show or hide this chat&apos;s settings</source>
+        <translation>显示或隐藏此对话的设置</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+    <message>
+        <source>Model: %1</source>
+        <translation>模型：%1</translation>
+    </message>
+    <message>
+        <source>Starting the service…</source>
+        <translation>正在启动服务…</translation>
+    </message>
+    <message>
+        <source>The service ended; starting it again…</source>
+        <translation>服务已结束；正在重新启动…</translation>
+    </message>
+    <message>
+        <source>The service does not start</source>
+        <translation>服务无法启动</translation>
+    </message>
+    <message>
+        <source>Copied.</source>
+        <translation>已复制。</translation>
+    </message>
+</context>
+<context>
+    <name>ChunkStrip</name>
+    <message>
+        <source>Parts of the documents</source>
+        <translation>文档的各个部分</translation>
+    </message>
+    <message>
+        <source>{done} of {total} read, {flying} at the same time</source>
+        <translation>已读 {done}/{total}，同时进行 {flying} 个</translation>
+    </message>
+</context>
+<context>
+    <name>CodeView</name>
+    <message>
+        <source>Copy code</source>
+        <translation>复制代码</translation>
+    </message>
+    <message>
+        <source>Code</source>
+        <translation>代码</translation>
+    </message>
+    <message>
+        <source>code</source>
+        <translation>代码</translation>
+    </message>
+</context>
+<context>
+    <name>Composer</name>
+    <message>
+        <source>Editing a message: the version before stays.</source>
+        <translation>正在编辑消息：之前的版本会保留。</translation>
+    </message>
+    <message>
+        <source>Give up the edit</source>
+        <translation>放弃编辑</translation>
+    </message>
+    <message>
+        <source>Write a message</source>
+        <translation>输入消息</translation>
+    </message>
+    <message>
+        <source>Message</source>
+        <translation>消息</translation>
+    </message>
+    <message>
+        <source>Attach files</source>
+        <translation>添加文件</translation>
+    </message>
+    <message>
+        <source>A message takes at most %1 files.</source>
+        <translation>一条消息最多可带 %1 个文件。</translation>
+    </message>
+    <message>
+        <source>Remove %1</source>
+        <translation>移除 %1</translation>
+    </message>
+    <message>
+        <source>Stop the answer</source>
+        <translation>停止回答</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>发送</translation>
+    </message>
+</context>
+<context>
+    <name>DocumentForm</name>
+    <message>
+        <source>New summary</source>
+        <translation>新建摘要</translation>
+    </message>
+    <message>
+        <source>Drop files or folders anywhere on this page: PDF, Word, HTML, Markdown, text.</source>
+        <translation>将文件或文件夹拖到此页任意位置：PDF、Word、HTML、Markdown、文本。</translation>
+    </message>
+    <message>
+        <source>Add files…</source>
+        <translation>添加文件…</translation>
+    </message>
+    <message>
+        <source>Add a folder…</source>
+        <translation>添加文件夹…</translation>
+    </message>
+    <message>
+        <source>Length</source>
+        <translation>长度</translation>
+    </message>
+    <message>
+        <source>Short</source>
+        <translation>短</translation>
+    </message>
+    <message>
+        <source>Medium</source>
+        <translation>中</translation>
+    </message>
+    <message>
+        <source>Long</source>
+        <translation>长</translation>
+    </message>
+    <message>
+        <source>Style</source>
+        <translation>风格</translation>
+    </message>
+    <message>
+        <source>Running text</source>
+        <translation>连贯文字</translation>
+    </message>
+    <message>
+        <source>Bullet points</source>
+        <translation>要点</translation>
+    </message>
+    <message>
+        <source>Outline</source>
+        <translation>提纲</translation>
+    </message>
+    <message>
+        <source>Simple words</source>
+        <translation>浅显的语言</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>语言</translation>
+    </message>
+    <message>
+        <source>As the document</source>
+        <translation>与文档相同</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>everything</source>
+        <translation>全部内容</translation>
+    </message>
+    <message>
+        <source>Focus on</source>
+        <translation>侧重于</translation>
+    </message>
+    <message>
+        <source>&amp;Length</source>
+        <translation>长度(&amp;L)</translation>
+    </message>
+    <message>
+        <source>&amp;Style</source>
+        <translation>风格(&amp;S)</translation>
+    </message>
+    <message>
+        <source>L&amp;anguage</source>
+        <translation>语言(&amp;A)</translation>
+    </message>
+    <message>
+        <source>&amp;Model</source>
+        <translation>模型(&amp;M)</translation>
+    </message>
+    <message>
+        <source>&amp;Focus on</source>
+        <translation>侧重于(&amp;F)</translation>
+    </message>
+    <message>
+        <source>Summarize</source>
+        <translation>生成摘要</translation>
+    </message>
+    <message>
+        <source>Or ask the documents a question</source>
+        <translation>或者向文档提问</translation>
+    </message>
+    <message>
+        <source>Question to the documents</source>
+        <translation>向文档提的问题</translation>
+    </message>
+    <message>
+        <source>Ask</source>
+        <translation>提问</translation>
+    </message>
+    <message>
+        <source>Leave out {name}</source>
+        <translation>去掉 {name}</translation>
+    </message>
+    <message>
+        <source>Documents</source>
+        <translation>文档</translation>
+    </message>
+    <message>
+        <source>All files</source>
+        <translation>所有文件</translation>
+    </message>
+    <message>
+        <source>Add files</source>
+        <translation>添加文件</translation>
+    </message>
+    <message>
+        <source>Add a folder</source>
+        <translation>添加文件夹</translation>
+    </message>
+</context>
+<context>
+    <name>Documents</name>
+    <message>
+        <source>Reading the documents</source>
+        <translation>正在读取文档</translation>
+    </message>
+    <message>
+        <source>Reading every part</source>
+        <translation>正在阅读每个部分</translation>
+    </message>
+    <message>
+        <source>Finding the passages</source>
+        <translation>正在查找段落</translation>
+    </message>
+    <message>
+        <source>Putting the parts together</source>
+        <translation>正在合并各部分</translation>
+    </message>
+    <message>
+        <source>Writing</source>
+        <translation>正在撰写</translation>
+    </message>
+    <message>
+        <source>Waiting for its turn</source>
+        <translation>等待轮到它</translation>
+    </message>
+    <message>
+        <source>Paused</source>
+        <translation>已暂停</translation>
+    </message>
+    <message>
+        <source>Done</source>
+        <translation>完成</translation>
+    </message>
+    <message>
+        <source>Failed</source>
+        <translation>失败</translation>
+    </message>
+    <message>
+        <source>page {page}</source>
+        <translation>第 {page} 页</translation>
+    </message>
+    <message>
+        <source>slide {page}</source>
+        <translation>第 {page} 张幻灯片</translation>
+    </message>
+    <message>
+        <source>chapter {page}</source>
+        <translation>第 {page} 章</translation>
+    </message>
+    <message>
+        <source>part {page}</source>
+        <translation>第 {page} 部分</translation>
+    </message>
+    <message>
+        <source>Question</source>
+        <translation>问题</translation>
+    </message>
+    <message>
+        <source>Summary</source>
+        <translation>摘要</translation>
+    </message>
+    <message>
+        <source>{done} of {total} parts read</source>
+        <translation>已读 {done}/{total} 个部分</translation>
+    </message>
+    <message>
+        <source>Coverage {percent} of {chunks} parts</source>
+        <translation>覆盖率 {percent}，共 {chunks} 个部分</translation>
+    </message>
+    <message>
+        <source>Sources</source>
+        <translation>来源</translation>
+    </message>
+    <message>
+        <source>Coverage: {percent} %</source>
+        <translation>覆盖率：{percent} %</translation>
+    </message>
+</context>
+<context>
+    <name>DocumentsPage</name>
+    <message>
+        <source>Documents</source>
+        <translation>文档</translation>
+    </message>
+    <message>
+        <source>Earlier</source>
+        <translation>以前的</translation>
+    </message>
+    <message>
+        <source>Summaries and answers</source>
+        <translation>摘要和回答</translation>
+    </message>
+    <message>
+        <source>A summary reads all of a document, says how much it has read, and shows where each sentence stands.</source>
+        <translation>摘要会读完整个文档，说明读了多少，并指出每句话的出处。</translation>
+    </message>
+</context>
+<context>
+    <name>EngineCard</name>
+    <message>
+        <source>loaded</source>
+        <translation>已加载</translation>
+    </message>
+    <message>
+        <source>Unload</source>
+        <translation>卸载</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>加载</translation>
+    </message>
+    <message>
+        <source>Unload {name}</source>
+        <translation>卸载 {name}</translation>
+    </message>
+    <message>
+        <source>Load {name}</source>
+        <translation>加载 {name}</translation>
+    </message>
+    <message>
+        <source>Report card</source>
+        <translation>成绩单</translation>
+    </message>
+    <message>
+        <source>Report card of {name}</source>
+        <translation>{name} 的成绩单</translation>
+    </message>
+</context>
+<context>
+    <name>Export</name>
+    <message>
+        <source>Export this chat</source>
+        <translation>导出此对话</translation>
+    </message>
+    <message>
+        <source>Exported to %1.</source>
+        <translation>已导出到 %1。</translation>
+    </message>
+    <message>
+        <source>Import chats</source>
+        <translation>导入对话</translation>
+    </message>
+    <message>
+        <source>Imported a chat.</source>
+        <translation>已导入一个对话。</translation>
+    </message>
+    <message>
+        <source>Imported %1 chats.</source>
+        <translation>已导入 %1 个对话。</translation>
+    </message>
+</context>
+<context>
+    <name>FindBar</name>
+    <message>
+        <source>Find in this chat</source>
+        <translation>在此对话中查找</translation>
+    </message>
+    <message>
+        <source>Match before</source>
+        <translation>上一个匹配</translation>
+    </message>
+    <message>
+        <source>Match after</source>
+        <translation>下一个匹配</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>关闭</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>无</translation>
+    </message>
+</context>
+<context>
+    <name>FitBar</name>
+    <message>
+        <source>GPU memory</source>
+        <translation>GPU 显存</translation>
+    </message>
+    <message>
+        <source>weights {weights}, chats {kv}, working space {work}, other programs {others}</source>
+        <translation>权重 {weights}，对话 {kv}，工作空间 {work}，其他程序 {others}</translation>
+    </message>
+</context>
+<context>
+    <name>FitCard</name>
+    <message>
+        <source>Make it fit</source>
+        <translation>让它放得下</translation>
+    </message>
+    <message>
+        <source>Looking whether it fits…</source>
+        <translation>正在查看是否放得下…</translation>
+    </message>
+    <message>
+        <source>Graphics card</source>
+        <translation>显卡</translation>
+    </message>
+    <message>
+        <source>The card in this computer</source>
+        <translation>这台电脑的显卡</translation>
+    </message>
+    <message>
+        <source>For</source>
+        <translation>用于</translation>
+    </message>
+    <message>
+        <source>Other programs</source>
+        <translation>其他程序</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>Chats (KV pages)</source>
+        <translation>对话（KV 页）</translation>
+    </message>
+    <message>
+        <source>Working space</source>
+        <translation>工作空间</translation>
+    </message>
+    <message>
+        <source>Download and build</source>
+        <translation>下载并构建</translation>
+    </message>
+    <message>
+        <source>Build the engine</source>
+        <translation>构建引擎</translation>
+    </message>
+    <message>
+        <source>Download {size} and build</source>
+        <translation>下载 {size} 并构建</translation>
+    </message>
+    <message>
+        <source>{precision} – recommended</source>
+        <translation>{precision} – 推荐</translation>
+    </message>
+</context>
+<context>
+    <name>Footer</name>
+    <message>
+        <source>Edit</source>
+        <translation>编辑</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Regenerate</source>
+        <translation>重新生成</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>New chat from here</source>
+        <translation>从这里开始新对话</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+    <message>
+        <source>Version before</source>
+        <translation>上一个版本</translation>
+    </message>
+    <message>
+        <source>Version %1 of %2</source>
+        <translation>版本 %1 / %2</translation>
+    </message>
+    <message>
+        <source>Version after</source>
+        <translation>下一个版本</translation>
+    </message>
+    <message>
+        <source>1 token</source>
+        <translation>1 个词元</translation>
+    </message>
+    <message>
+        <source>%1 tokens</source>
+        <translation>%1 个词元</translation>
+    </message>
+    <message>
+        <source>%1 tokens/s</source>
+        <translation>%1 词元/秒</translation>
+    </message>
+    <message>
+        <source>%1 of %2 tokens from cache</source>
+        <translation>%1 / %2 个词元来自缓存</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>已停止</translation>
+    </message>
+</context>
+<context>
+    <name>Formats</name>
+    <message>
+        <source>{number} GiB</source>
+        <translation>{number} GiB</translation>
+    </message>
+    <message>
+        <source>{number} %</source>
+        <translation>{number}%</translation>
+    </message>
+    <message>
+        <source>{number} tokens/s</source>
+        <translation>{number} 词元/秒</translation>
+    </message>
+    <message>
+        <source>{number} B parameters</source>
+        <translation>{number}B 参数</translation>
+    </message>
+    <message>
+        <source>{number} M parameters</source>
+        <translation>{number}M 参数</translation>
+    </message>
+    <message>
+        <source>{s} s</source>
+        <translation>{s} 秒</translation>
+    </message>
+    <message>
+        <source>{m} min</source>
+        <translation>{m} 分</translation>
+    </message>
+    <message>
+        <source>{m} min {s} s</source>
+        <translation>{m} 分 {s} 秒</translation>
+    </message>
+    <message>
+        <source>{h} h {m} min</source>
+        <translation>{h} 小时 {m} 分</translation>
+    </message>
+</context>
+<context>
+    <name>GpuCard</name>
+    <message>
+        <source>GPU memory in use</source>
+        <translation>已用 GPU 显存</translation>
+    </message>
+    <message>
+        <source>GPU load</source>
+        <translation>GPU 负载</translation>
+    </message>
+    <message>
+        <source>Memory: {used} of {total} in use</source>
+        <translation>显存：已用 {used}，共 {total}</translation>
+    </message>
+    <message>
+        <source>Load: {percent}</source>
+        <translation>负载：{percent}</translation>
+    </message>
+    <message>
+        <source>Load: this driver does not tell</source>
+        <translation>负载：此驱动不提供</translation>
+    </message>
+</context>
+<context>
+    <name>JobCard</name>
+    <message>
+        <source>Progress of {name}</source>
+        <translation>{name} 的进度</translation>
+    </message>
+</context>
+<context>
+    <name>Library</name>
+    <message>
+        <source>On this computer</source>
+        <translation>在这台电脑上</translation>
+    </message>
+    <message>
+        <source>On Hugging Face</source>
+        <translation>在 Hugging Face 上</translation>
+    </message>
+    <message>
+        <source>Look up</source>
+        <translation>查询</translation>
+    </message>
+    <message>
+        <source>Check</source>
+        <translation>检查</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation>下载</translation>
+    </message>
+    <message>
+        <source>Install</source>
+        <translation>安装</translation>
+    </message>
+    <message>
+        <source>Calibrate</source>
+        <translation>校准</translation>
+    </message>
+    <message>
+        <source>Quantize</source>
+        <translation>量化</translation>
+    </message>
+    <message>
+        <source>Build</source>
+        <translation>构建</translation>
+    </message>
+    <message>
+        <source>Verify</source>
+        <translation>验证</translation>
+    </message>
+    <message>
+        <source>Tune</source>
+        <translation>调优</translation>
+    </message>
+    <message>
+        <source>Measure</source>
+        <translation>测量</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>加载</translation>
+    </message>
+    <message>
+        <source>Waiting for its turn</source>
+        <translation>等待轮到它</translation>
+    </message>
+    <message>
+        <source>Under way</source>
+        <translation>进行中</translation>
+    </message>
+    <message>
+        <source>Paused</source>
+        <translation>已暂停</translation>
+    </message>
+    <message>
+        <source>Done</source>
+        <translation>完成</translation>
+    </message>
+    <message>
+        <source>Failed</source>
+        <translation>失败</translation>
+    </message>
+    <message>
+        <source>Cancelled</source>
+        <translation>已取消</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>重试</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Dismiss</source>
+        <translation>关闭</translation>
+    </message>
+    <message>
+        <source>16 bits, as published</source>
+        <translation>16 位，与发布时相同</translation>
+    </message>
+    <message>
+        <source>16 bits</source>
+        <translation>16 位</translation>
+    </message>
+    <message>
+        <source>8 bits, floating point</source>
+        <translation>8 位，浮点</translation>
+    </message>
+    <message>
+        <source>8 bits</source>
+        <translation>8 位</translation>
+    </message>
+    <message>
+        <source>8 bits, activations too</source>
+        <translation>8 位，激活值也是</translation>
+    </message>
+    <message>
+        <source>4 bits, floating point</source>
+        <translation>4 位，浮点</translation>
+    </message>
+    <message>
+        <source>4 bits</source>
+        <translation>4 位</translation>
+    </message>
+    <message>
+        <source>4 bits, calibrated</source>
+        <translation>4 位，经校准</translation>
+    </message>
+    <message>
+        <source>quantized by its authors</source>
+        <translation>由作者量化</translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} / {total}</translation>
+    </message>
+    <message>
+        <source>{size}/s</source>
+        <translation>{size}/秒</translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>剩余 {time}</translation>
+    </message>
+    <message>
+        <source>Download not finished</source>
+        <translation>下载未完成</translation>
+    </message>
+    <message>
+        <source>Cannot be used</source>
+        <translation>无法使用</translation>
+    </message>
+    <message>
+        <source>loaded</source>
+        <translation>已加载</translation>
+    </message>
+    <message>
+        <source>downloads: {number}</source>
+        <translation>下载次数：{number}</translation>
+    </message>
+    <message>
+        <source>asks for an accepted licence</source>
+        <translation>需要接受许可协议</translation>
+    </message>
+    <message>
+        <source>Does not fit: {reason}</source>
+        <translation>放不下：{reason}</translation>
+    </message>
+    <message>
+        <source>{needed} of {available} free</source>
+        <translation>需要 {needed}，可用 {available}</translation>
+    </message>
+    <message>
+        <source>up to {tokens} tokens per chat</source>
+        <translation>每个对话最多 {tokens} 个词元</translation>
+    </message>
+    <message>
+        <source>at most {rate}</source>
+        <translation>最多 {rate}</translation>
+    </message>
+    <message>
+        <source>Size on disk</source>
+        <translation>磁盘占用</translation>
+    </message>
+    <message>
+        <source>{actual} (predicted {predicted})</source>
+        <translation>{actual}（预计 {predicted}）</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>内存</translation>
+    </message>
+    <message>
+        <source>Memory, predicted</source>
+        <translation>内存（预计）</translation>
+    </message>
+    <message>
+        <source>{ms} ms for a prompt of {tokens} tokens</source>
+        <translation>{ms} 毫秒（提示词 {tokens} 个词元）</translation>
+    </message>
+    <message>
+        <source>First token</source>
+        <translation>首个词元</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>速度</translation>
+    </message>
+    <message>
+        <source>{now} (unquantized {before})</source>
+        <translation>{now}（未量化 {before}）</translation>
+    </message>
+    <message>
+        <source>Perplexity</source>
+        <translation>困惑度</translation>
+    </message>
+    <message>
+        <source>Same next token</source>
+        <translation>下一词元相同</translation>
+    </message>
+    <message>
+        <source>{tokens} tokens compared with the reference</source>
+        <translation>与参考后端比对了 {tokens} 个词元</translation>
+    </message>
+    <message>
+        <source>Checked</source>
+        <translation>已检查</translation>
+    </message>
+    <message>
+        <source>Built in</source>
+        <translation>构建用时</translation>
+    </message>
+</context>
+<context>
+    <name>LibraryController</name>
+    <message>
+        <source>{model} is loaded and answers.</source>
+        <translation>{model} 已加载，可以回答。</translation>
+    </message>
+    <message>
+        <source>Loading {model}…</source>
+        <translation>正在加载 {model}…</translation>
+    </message>
+    <message>
+        <source>{name} is installed. Its files stay in {folder}.</source>
+        <translation>{name} 已安装。文件仍在 {folder}。</translation>
+    </message>
+    <message>
+        <source>The access token is kept: {where}.</source>
+        <translation>访问令牌已保存：{where}。</translation>
+    </message>
+    <message>
+        <source>{name} is gone from the list. Its files are where they were.</source>
+        <translation>{name} 已从列表中移除。文件仍在原处。</translation>
+    </message>
+    <message>
+        <source>{name} is removed; {size} came free.</source>
+        <translation>{name} 已删除；释放了 {size}。</translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message>
+        <source>Chats</source>
+        <translation>对话</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Documents</source>
+        <translation>文档</translation>
+    </message>
+    <message>
+        <source>Runtime</source>
+        <translation>运行状态</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>设置</translation>
+    </message>
+</context>
+<context>
+    <name>Markdown</name>
+    <message>
+        <source>image</source>
+        <translation>图片</translation>
+    </message>
+</context>
+<context>
+    <name>Messages</name>
+    <message>
+        <source>Something went wrong inside Deskside; the log in the state folder says more.</source>
+        <translation>Deskside 内部出了问题；状态文件夹中的日志有更多说明。</translation>
+    </message>
+</context>
+<context>
+    <name>Meter</name>
+    <message>
+        <source>%1 of %2 tokens</source>
+        <translation>%1 / %2 个词元</translation>
+    </message>
+    <message>
+        <source>%1 tokens</source>
+        <translation>%1 个词元</translation>
+    </message>
+    <message>
+        <source>Context used: %1</source>
+        <translation>已用上下文：%1</translation>
+    </message>
+    <message>
+        <source>reading %1 %</source>
+        <translation>已读 %1%</translation>
+    </message>
+    <message>
+        <source>%1 of %2 tokens from cache</source>
+        <translation>%1 / %2 个词元来自缓存</translation>
+    </message>
+    <message>
+        <source>%1 tokens/s</source>
+        <translation>%1 词元/秒</translation>
+    </message>
+</context>
+<context>
+    <name>ModelCard</name>
+    <message>
+        <source>Sequences in flight</source>
+        <translation>进行中的序列</translation>
+    </message>
+    <message>
+        <source>In the queue</source>
+        <translation>排队中</translation>
+    </message>
+    <message>
+        <source>Answers</source>
+        <translation>回答</translation>
+    </message>
+    <message>
+        <source>Prompts</source>
+        <translation>提示词</translation>
+    </message>
+    <message>
+        <source>Of prompts from cache</source>
+        <translation>提示词来自缓存</translation>
+    </message>
+    <message>
+        <source>KV pages</source>
+        <translation>KV 页</translation>
+    </message>
+    <message>
+        <source>{number} used</source>
+        <translation>{number} 已用</translation>
+    </message>
+    <message>
+        <source>{number} cached</source>
+        <translation>{number} 缓存</translation>
+    </message>
+    <message>
+        <source>{number} free</source>
+        <translation>{number} 空闲</translation>
+    </message>
+</context>
+<context>
+    <name>ModelDetail</name>
+    <message>
+        <source>context of {tokens} tokens</source>
+        <translation>上下文 {tokens} 个词元</translation>
+    </message>
+    <message>
+        <source>files in {folder}</source>
+        <translation>文件在 {folder}</translation>
+    </message>
+    <message>
+        <source>Unload</source>
+        <translation>卸载</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>加载</translation>
+    </message>
+    <message>
+        <source>Unload {name}</source>
+        <translation>卸载 {name}</translation>
+    </message>
+    <message>
+        <source>Load {name}</source>
+        <translation>加载 {name}</translation>
+    </message>
+    <message>
+        <source>Continue the download</source>
+        <translation>继续下载</translation>
+    </message>
+    <message>
+        <source>Engines</source>
+        <translation>引擎</translation>
+    </message>
+    <message>
+        <source>Its authors ask for an accepted licence</source>
+        <translation>作者要求接受许可协议</translation>
+    </message>
+    <message>
+        <source>Accept it on the model&apos;s page, make an access token (read) in your Hugging Face settings, and paste it.</source>
+        <translation>在模型页面上接受许可协议，在 Hugging Face 设置中创建一个（只读）访问令牌，然后粘贴到这里。</translation>
+    </message>
+    <message>
+        <source>Access token</source>
+        <translation>访问令牌</translation>
+    </message>
+    <message>
+        <source>Keep the token</source>
+        <translation>保存令牌</translation>
+    </message>
+    <message>
+        <source>Only download</source>
+        <translation>仅下载</translation>
+    </message>
+    <message>
+        <source>Open its page in the browser</source>
+        <translation>在浏览器中打开其页面</translation>
+    </message>
+    <message>
+        <source>quantized by its authors</source>
+        <translation>由作者量化</translation>
+    </message>
+</context>
+<context>
+    <name>ModelsPage</name>
+    <message>
+        <source>Import a folder…</source>
+        <translation>导入文件夹…</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Search Hugging Face, or paste a model&apos;s id or a folder</source>
+        <translation>搜索 Hugging Face，或粘贴模型名称或文件夹</translation>
+    </message>
+    <message>
+        <source>Search models</source>
+        <translation>搜索模型</translation>
+    </message>
+    <message>
+        <source>Search</source>
+        <translation>搜索</translation>
+    </message>
+    <message>
+        <source>Waiting for the service…</source>
+        <translation>正在等待服务…</translation>
+    </message>
+    <message>
+        <source>Searching…</source>
+        <translation>正在搜索…</translation>
+    </message>
+    <message>
+        <source>Nothing new was found. Only models with safetensors weights are shown.</source>
+        <translation>没有找到新的模型。只显示带 safetensors 权重的模型。</translation>
+    </message>
+    <message>
+        <source>{free} of {total} free in {folder}</source>
+        <translation>{folder} 可用 {free}，共 {total}</translation>
+    </message>
+    <message>
+        <source>The folder of a Hugging Face checkpoint</source>
+        <translation>Hugging Face 检查点所在的文件夹</translation>
+    </message>
+</context>
+<context>
+    <name>NetworkCard</name>
+    <message>
+        <source>Network</source>
+        <translation>网络</translation>
+    </message>
+    <message>
+        <source>Offline: never contact the internet</source>
+        <translation>离线：从不连接互联网</translation>
+    </message>
+    <message>
+        <source>Let other computers on the local network use the models</source>
+        <translation>允许局域网中的其他电脑使用模型</translation>
+    </message>
+    <message>
+        <source>Warning: whoever has the token can use your models, and the connection is not encrypted. Turn this on only in a network you trust.</source>
+        <translation>警告：持有令牌的人都可以使用您的模型，且连接未加密。请只在您信任的网络中开启。</translation>
+    </message>
+    <message>
+        <source>Copy the token</source>
+        <translation>复制令牌</translation>
+    </message>
+    <message>
+        <source>Every network call that Deskside can make</source>
+        <translation>Deskside 可能发出的所有网络请求</translation>
+    </message>
+    <message>
+        <source>Updates: off. Deskside never looks for a new version and sends no statistics.</source>
+        <translation>更新：关闭。Deskside 从不查找新版本，也不发送任何统计数据。</translation>
+    </message>
+    <message>
+        <source>Other computers reach it at port {port} of this one, with the token.</source>
+        <translation>其他电脑可凭令牌通过本机的端口 {port} 访问。</translation>
+    </message>
+    <message>
+        <source>The service that runs now can only be reached from this computer.</source>
+        <translation>当前运行的服务只能从这台电脑访问。</translation>
+    </message>
+    <message>
+        <source>The token is in the clipboard. It changes when the service starts again.</source>
+        <translation>令牌已在剪贴板中。服务重新启动后令牌会改变。</translation>
+    </message>
+</context>
+<context>
+    <name>Note</name>
+    <message>
+        <source>Continue</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>重试</translation>
+    </message>
+    <message>
+        <source>The answer reached its longest length; it can go on from here.</source>
+        <translation>回答已达到最大长度；可以从这里继续。</translation>
+    </message>
+    <message>
+        <source>This answer was interrupted; what had been written is kept.</source>
+        <translation>此回答被中断；已写的内容已保留。</translation>
+    </message>
+    <message>
+        <source>The answer failed.</source>
+        <translation>回答失败。</translation>
+    </message>
+</context>
+<context>
+    <name>PagesBar</name>
+    <message>
+        <source>KV pages</source>
+        <translation>KV 页</translation>
+    </message>
+    <message>
+        <source>{used} used, {cached} cached, {free} free</source>
+        <translation>{used} 已用，{cached} 缓存，{free} 空闲</translation>
+    </message>
+</context>
+<context>
+    <name>Panel</name>
+    <message>
+        <source>How the model should behave in this chat</source>
+        <translation>模型在此对话中应如何表现</translation>
+    </message>
+    <message>
+        <source>System prompt</source>
+        <translation>系统提示词</translation>
+    </message>
+    <message>
+        <source>Preset</source>
+        <translation>预设</translation>
+    </message>
+    <message>
+        <source>Save as preset…</source>
+        <translation>保存为预设…</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>移除</translation>
+    </message>
+    <message>
+        <source>Sampling</source>
+        <translation>采样</translation>
+    </message>
+    <message>
+        <source>Own values</source>
+        <translation>自定义值</translation>
+    </message>
+    <message>
+        <source>random</source>
+        <translation>随机</translation>
+    </message>
+    <message>
+        <source>all</source>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>no limit</source>
+        <translation>不限</translation>
+    </message>
+    <message>
+        <source>Save as preset</source>
+        <translation>保存为预设</translation>
+    </message>
+    <message>
+        <source>Name:</source>
+        <translation>名称：</translation>
+    </message>
+    <message>
+        <source>This name is taken; choose another one.</source>
+        <translation>此名称已被使用；请换一个。</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>Top p</source>
+        <translation>Top p</translation>
+    </message>
+    <message>
+        <source>Top k</source>
+        <translation>Top k</translation>
+    </message>
+    <message>
+        <source>Min p</source>
+        <translation>Min p</translation>
+    </message>
+    <message>
+        <source>Repetition penalty</source>
+        <translation>重复惩罚</translation>
+    </message>
+    <message>
+        <source>Longest answer (tokens)</source>
+        <translation>最长回答（词元）</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>种子</translation>
+    </message>
+    <message>
+        <source>Model&apos;s own</source>
+        <translation>模型自带</translation>
+    </message>
+    <message>
+        <source>Precise</source>
+        <translation>精确</translation>
+    </message>
+    <message>
+        <source>Creative</source>
+        <translation>有创意</translation>
+    </message>
+    <message>
+        <source>Same answer every time</source>
+        <translation>每次回答相同</translation>
+    </message>
+</context>
+<context>
+    <name>PassageCard</name>
+    <message>
+        <source>Source passage</source>
+        <translation>来源段落</translation>
+    </message>
+    <message>
+        <source>Close the source passage</source>
+        <translation>关闭来源段落</translation>
+    </message>
+    <message>
+        <source>Open the document</source>
+        <translation>打开文档</translation>
+    </message>
+    <message>
+        <source>The passages come with the finished text.</source>
+        <translation>段落将随完成的文本一起提供。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be opened; was it moved?</source>
+        <translation>无法打开 {file}；它被移动了吗？</translation>
+    </message>
+</context>
+<context>
+    <name>PickerPopup</name>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+    <message>
+        <source>Find a model</source>
+        <translation>查找模型</translation>
+    </message>
+    <message>
+        <source>The models are listed once the service has started.</source>
+        <translation>服务启动后会列出模型。</translation>
+    </message>
+    <message>
+        <source>Get more models</source>
+        <translation>获取更多模型</translation>
+    </message>
+</context>
+<context>
+    <name>RateChart</name>
+    <message>
+        <source>Tokens per second over the last two minutes</source>
+        <translation>最近两分钟的每秒词元数</translation>
+    </message>
+    <message>
+        <source>Answers {output}, prompts {prompt}, peak {peak}</source>
+        <translation>回答 {output}，提示词 {prompt}，峰值 {peak}</translation>
+    </message>
+    <message>
+        <source>{time} ago</source>
+        <translation>{time}前</translation>
+    </message>
+    <message>
+        <source>now</source>
+        <translation>现在</translation>
+    </message>
+</context>
+<context>
+    <name>Reader</name>
+    <message>
+        <source>Text with citations</source>
+        <translation>带引用的文本</translation>
+    </message>
+</context>
+<context>
+    <name>Reasoning</name>
+    <message>
+        <source>Thinking…</source>
+        <translation>正在思考…</translation>
+    </message>
+    <message>
+        <source>Thoughts</source>
+        <translation>思考过程</translation>
+    </message>
+    <message>
+        <source>Show what the model thought</source>
+        <translation>显示模型的思考过程</translation>
+    </message>
+</context>
+<context>
+    <name>RemoveBar</name>
+    <message>
+        <source>Remove…</source>
+        <translation>删除…</translation>
+    </message>
+    <message>
+        <source>Remove {name}</source>
+        <translation>删除 {name}</translation>
+    </message>
+    <message>
+        <source>Remove {name} from the list? Its files stay where they are.</source>
+        <translation>从列表中移除 {name}？文件仍留在原处。</translation>
+    </message>
+    <message>
+        <source>Remove {name}? {size} come free; it can be downloaded or built again.</source>
+        <translation>删除 {name}？将释放 {size}；以后可以重新下载或构建。</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>移除</translation>
+    </message>
+    <message>
+        <source>Remove {name} now</source>
+        <translation>立即删除 {name}</translation>
+    </message>
+    <message>
+        <source>Keep it</source>
+        <translation>保留</translation>
+    </message>
+</context>
+<context>
+    <name>ResultView</name>
+    <message>
+        <source>Progress</source>
+        <translation>进度</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>导出…</translation>
+    </message>
+    <message>
+        <source>Remove from the list</source>
+        <translation>从列表中移除</translation>
+    </message>
+    <message>
+        <source>{number} at the same time</source>
+        <translation>同时进行 {number} 个</translation>
+    </message>
+    <message>
+        <source>Copied.</source>
+        <translation>已复制。</translation>
+    </message>
+    <message>
+        <source>Markdown</source>
+        <translation>Markdown</translation>
+    </message>
+    <message>
+        <source>Web page</source>
+        <translation>网页</translation>
+    </message>
+    <message>
+        <source>Text</source>
+        <translation>文本</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>导出</translation>
+    </message>
+    <message>
+        <source>{file} cannot be written ({reason}); choose another folder.</source>
+        <translation>无法写入 {file}（{reason}）；请选择其他文件夹。</translation>
+    </message>
+    <message>
+        <source>Saved as {file}.</source>
+        <translation>已保存为 {file}。</translation>
+    </message>
+</context>
+<context>
+    <name>Runtime</name>
+    <message>
+        <source>loading</source>
+        <translation>加载中</translation>
+    </message>
+    <message>
+        <source>ready</source>
+        <translation>就绪</translation>
+    </message>
+    <message>
+        <source>restarting</source>
+        <translation>正在重新启动</translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>失败</translation>
+    </message>
+    <message>
+        <source>stopping</source>
+        <translation>正在停止</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>已停止</translation>
+    </message>
+    <message>
+        <source>safe mode</source>
+        <translation>安全模式</translation>
+    </message>
+    <message>
+        <source>GPUs cannot be asked: the package nvidia-ml-py is not installed (it comes with the extra “gpu”).</source>
+        <translation>无法查询 GPU：未安装软件包 nvidia-ml-py（随附加组件“gpu”提供）。</translation>
+    </message>
+    <message>
+        <source>No NVIDIA driver was found. Models run on the processor; with an NVIDIA GPU, install its driver.</source>
+        <translation>未找到 NVIDIA 驱动。模型在处理器上运行；如有 NVIDIA GPU，请安装其驱动。</translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver finds no GPU. Models run on the processor. After a driver update, restart.</source>
+        <translation>NVIDIA 驱动未找到 GPU。模型在处理器上运行。更新驱动后请重新启动。</translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver does not answer. Models run on the processor until it does: restart the machine.</source>
+        <translation>NVIDIA 驱动没有响应。在其恢复之前模型在处理器上运行：请重新启动电脑。</translation>
+    </message>
+</context>
+<context>
+    <name>RuntimePage</name>
+    <message>
+        <source>Runtime</source>
+        <translation>运行状态</translation>
+    </message>
+    <message>
+        <source>Tokens per second</source>
+        <translation>每秒词元数</translation>
+    </message>
+    <message>
+        <source>Answers, now</source>
+        <translation>回答，当前</translation>
+    </message>
+    <message>
+        <source>Prompts, now (dashed line)</source>
+        <translation>提示词，当前（虚线）</translation>
+    </message>
+    <message>
+        <source>Peak</source>
+        <translation>峰值</translation>
+    </message>
+    <message>
+        <source>Graphics cards</source>
+        <translation>显卡</translation>
+    </message>
+    <message>
+        <source>Waiting for the service…</source>
+        <translation>正在等待服务…</translation>
+    </message>
+    <message>
+        <source>No model is loaded. The first question loads one.</source>
+        <translation>没有加载模型。第一个问题会加载一个。</translation>
+    </message>
+</context>
+<context>
+    <name>RuntimeSettingsCard</name>
+    <message>
+        <source>In force once the background service starts again.</source>
+        <translation>后台服务重新启动后生效。</translation>
+    </message>
+    <message>
+        <source>Restart the service now</source>
+        <translation>立即重新启动服务</translation>
+    </message>
+    <message>
+        <source>Set by the environment variable {name}.</source>
+        <translation>由环境变量 {name} 设定。</translation>
+    </message>
+    <message>
+        <source>The background service starts again; loaded models load when next used.</source>
+        <translation>后台服务正在重新启动；已加载的模型将在下次使用时加载。</translation>
+    </message>
+</context>
+<context>
+    <name>Settings</name>
+    <message>
+        <source>This computer only</source>
+        <translation>仅限这台电脑</translation>
+    </message>
+    <message>
+        <source>The window speaks to its own background service, at all times. It never leaves this computer.</source>
+        <translation>窗口始终与自己的后台服务通信。数据从不离开这台电脑。</translation>
+    </message>
+    <message>
+        <source>Internet: huggingface.co</source>
+        <translation>互联网：huggingface.co</translation>
+    </message>
+    <message>
+        <source>Only when you search for a model, look at one, or download it. Sends the search words or the model&apos;s name, and your access token if you gave one. Never prompts, documents or answers.</source>
+        <translation>仅当您搜索、查看或下载模型时。发送搜索词或模型名称，以及您提供的访问令牌（如有）。从不发送提示词、文档或回答。</translation>
+    </message>
+    <message>
+        <source>Local network: other computers, port 8421</source>
+        <translation>局域网：其他电脑，端口 8421</translation>
+    </message>
+    <message>
+        <source>Only while the switch above is on: programs on other computers that have the token can ask.</source>
+        <translation>仅当上面的开关打开时：其他电脑上持有令牌的程序可以提问。</translation>
+    </message>
+    <message>
+        <source>Automatic: the fastest that works here</source>
+        <translation>自动：此处可用的最快后端</translation>
+    </message>
+    <message>
+        <source>CUDA: NVIDIA GPU</source>
+        <translation>CUDA：NVIDIA GPU</translation>
+    </message>
+    <message>
+        <source>TensorRT: NVIDIA GPU</source>
+        <translation>TensorRT：NVIDIA GPU</translation>
+    </message>
+    <message>
+        <source>Reference: the processor</source>
+        <translation>参考：处理器</translation>
+    </message>
+</context>
+<context>
+    <name>SettingsPage</name>
+    <message>
+        <source>Settings</source>
+        <translation>设置</translation>
+    </message>
+</context>
+<context>
+    <name>ShortcutsCard</name>
+    <message>
+        <source>Keyboard shortcuts</source>
+        <translation>键盘快捷键</translation>
+    </message>
+    <message>
+        <source>Click a field and press the new keys; Backspace in it leaves the action without any.</source>
+        <translation>点击输入框并按下新的按键；按退格键则不为该操作设置按键。</translation>
+    </message>
+    <message>
+        <source>Keys for: {action}</source>
+        <translation>按键：{action}</translation>
+    </message>
+    <message>
+        <source>Back to the default keys: {action}</source>
+        <translation>恢复默认按键：{action}</translation>
+    </message>
+    <message>
+        <source>All back to the defaults</source>
+        <translation>全部恢复默认</translation>
+    </message>
+    <message>
+        <source>{keys} types text or sends a message; choose keys with Ctrl or Alt.</source>
+        <translation>{keys} 会输入文字或发送消息；请选择带 Ctrl 或 Alt 的按键。</translation>
+    </message>
+    <message>
+        <source>{keys} is taken by “{action}”; change that one first.</source>
+        <translation>{keys} 已用于“{action}”；请先更改它。</translation>
+    </message>
+</context>
+<context>
+    <name>Sidebar</name>
+    <message>
+        <source>New chat</source>
+        <translation>新对话</translation>
+    </message>
+    <message>
+        <source>More</source>
+        <translation>更多</translation>
+    </message>
+    <message>
+        <source>Search</source>
+        <translation>搜索</translation>
+    </message>
+    <message>
+        <source>Search all chats</source>
+        <translation>搜索所有对话</translation>
+    </message>
+    <message>
+        <source>Chats</source>
+        <translation>对话</translation>
+    </message>
+    <message>
+        <source>Pinned</source>
+        <translation>已置顶</translation>
+    </message>
+    <message>
+        <source>Today</source>
+        <translation>今天</translation>
+    </message>
+    <message>
+        <source>Yesterday</source>
+        <translation>昨天</translation>
+    </message>
+    <message>
+        <source>Last 7 days</source>
+        <translation>最近 7 天</translation>
+    </message>
+    <message>
+        <source>Older</source>
+        <translation>更早</translation>
+    </message>
+    <message>
+        <source>Nothing was found.</source>
+        <translation>没有找到。</translation>
+    </message>
+    <message>
+        <source>Your chats will be listed here.</source>
+        <translation>您的对话将列在这里。</translation>
+    </message>
+    <message>
+        <source>Rename</source>
+        <translation>重命名</translation>
+    </message>
+    <message>
+        <source>Name:</source>
+        <translation>名称：</translation>
+    </message>
+    <message>
+        <source>New folder</source>
+        <translation>新建文件夹</translation>
+    </message>
+    <message>
+        <source>New folder…</source>
+        <translation>新建文件夹…</translation>
+    </message>
+    <message>
+        <source>Import chats…</source>
+        <translation>导入对话…</translation>
+    </message>
+    <message>
+        <source>Rename…</source>
+        <translation>重命名…</translation>
+    </message>
+    <message>
+        <source>Unpin</source>
+        <translation>取消置顶</translation>
+    </message>
+    <message>
+        <source>Pin</source>
+        <translation>置顶</translation>
+    </message>
+    <message>
+        <source>Move to folder</source>
+        <translation>移到文件夹</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>导出…</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+</context>
+<context>
+    <name>StorageCard</name>
+    <message>
+        <source>Storage</source>
+        <translation>存储</translation>
+    </message>
+    <message>
+        <source>Models, engines and chats: {folder}</source>
+        <translation>模型、引擎和对话：{folder}</translation>
+    </message>
+    <message>
+        <source>Settings: {folder}</source>
+        <translation>设置：{folder}</translation>
+    </message>
+    <message>
+        <source>Logs: {folder}</source>
+        <translation>日志：{folder}</translation>
+    </message>
+    <message>
+        <source>To keep everything elsewhere, move the folders and set the environment variable DESKSIDE_HOME. A model that lies elsewhere already can be imported in place, without a copy (Models, Import a folder).</source>
+        <translation>要将所有内容放在别处，请移动文件夹并设置环境变量 DESKSIDE_HOME。已在别处的模型可以原地导入，无需复制（“模型”页，“导入文件夹”）。</translation>
+    </message>
+    <message>
+        <source>Open the folder</source>
+        <translation>打开文件夹</translation>
+    </message>
+    <message>
+        <source>Open the logs</source>
+        <translation>打开日志</translation>
+    </message>
+    <message>
+        <source>{free} of {total} are free on its volume.</source>
+        <translation>其所在卷可用 {free}，共 {total}。</translation>
+    </message>
+    <message>
+        <source>{folder} cannot be opened here.</source>
+        <translation>无法在此打开 {folder}。</translation>
+    </message>
+</context>
+<context>
+    <name>Transcript</name>
+    <message>
+        <source>Conversation</source>
+        <translation>对话</translation>
+    </message>
+    <message>
+        <source>You wrote</source>
+        <translation>您写道</translation>
+    </message>
+    <message>
+        <source>Answer</source>
+        <translation>回答</translation>
+    </message>
+</context>
+<context>
+    <name>Waiting</name>
+    <message>
+        <source>How far the prompt is read</source>
+        <translation>提示词的读取进度</translation>
+    </message>
+    <message>
+        <source>Waiting for the model…</source>
+        <translation>正在等待模型…</translation>
+    </message>
+    <message>
+        <source>Reading… %1 %</source>
+        <translation>正在读取… %1%</translation>
+    </message>
+</context>
+<context>
+    <name>Welcome</name>
+    <message>
+        <source>What shall we talk about?</source>
+        <translation>我们聊些什么？</translation>
+    </message>
+    <message>
+        <source>Everything stays on this computer.</source>
+        <translation>一切都留在这台电脑上。</translation>
+    </message>
+    <message>
+        <source>What can Deskside do?</source>
+        <translation>Deskside 能做什么？</translation>
+    </message>
+    <message>
+        <source>How do I count to nine in French?</source>
+        <translation>法语里怎么从一数到九？</translation>
+    </message>
+    <message>
+        <source>What is paging?</source>
+        <translation>什么是分页？</translation>
+    </message>
+</context>
+<context>
+    <name>WelcomeCard</name>
+    <message>
+        <source>Welcome to Deskside</source>
+        <translation>欢迎使用 Deskside</translation>
+    </message>
+    <message>
+        <source>Find a model that fits</source>
+        <translation>查找合适的模型</translation>
+    </message>
+    <message>
+        <source>Start with the demo model</source>
+        <translation>从演示模型开始</translation>
+    </message>
+    <message>
+        <source>Looking at this computer…</source>
+        <translation>正在查看这台电脑…</translation>
+    </message>
+    <message>
+        <source>{name}: {free} of {total} of its memory are free.</source>
+        <translation>{name}：显存可用 {free}，共 {total}。</translation>
+    </message>
+    <message>
+        <source>{name} is too old for this program (it needs compute capability 7.5).</source>
+        <translation>{name} 对本程序来说太旧（需要计算能力 7.5）。</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n more graphics card(s).</source>
+        <translation>
+            <numerusform>另有 %n 块显卡。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Other programs use most of it: close some to run larger models.</source>
+        <translation>其他程序占用了大部分显存：关闭一些以运行更大的模型。</translation>
+    </message>
+    <message>
+        <source>{size} B at {bits} bits</source>
+        <translation>{bits} 位 {size}B</translation>
+    </message>
+    <message>
+        <source>It takes models of up to about {sizes} (billions of parameters).</source>
+        <translation>可运行的模型大约最大为 {sizes}（十亿参数）。</translation>
+    </message>
+    <message>
+        <source>The background service is starting…</source>
+        <translation>后台服务正在启动…</translation>
+    </message>
+    <message>
+        <source>The demo model is missing; install Deskside again.</source>
+        <translation>缺少演示模型；请重新安装 Deskside。</translation>
+    </message>
+    <message>
+        <source>The demo model is ready: it is small, answers at once and needs no network. Ask it something below.</source>
+        <translation>演示模型已就绪：它很小，立即回答，无需网络。请在下面提问。</translation>
+    </message>
+</context>
+<context>
+    <name>session</name>
+    <message>
+        <source>loaded</source>
+        <translation>已加载</translation>
+    </message>
+    <message>
+        <source>loading…</source>
+        <translation>正在加载…</translation>
+    </message>
+    <message>
+        <source>restarting…</source>
+        <translation>正在重新启动…</translation>
+    </message>
+    <message>
+        <source>safe mode</source>
+        <translation>安全模式</translation>
+    </message>
+</context>
+</TS>
