@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QRadioButton, QVBoxLayout
 from app import formats
 from app.flow import FlowLayout
 from app.library.fit_bar import FitBar
-from app.library.words import fit_text, precision_text
+from app.library.words import advice_text, fit_text, precision_text
 from app.parts import Card, beside, button, label
 from app.swatch import Legend
 from app.theme import XS, L, S
@@ -72,7 +72,8 @@ class FitCard(Card):
         return next((name for name, made in self.buttons.items() if made.isChecked()), None)
 
     def show_fit(self, reply: FitReply) -> None:
-        self.advice.setText(reply.reason)
+        self.advice.setText(advice_text(reply))
+        self.advice.setToolTip(reply.reason)
         self._clear()
         for fit in reply.precisions:
             recommended = fit.precision == reply.recommended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
@@ -11,7 +12,7 @@ from app.texts import QT_TRANSLATE_NOOP
 
 if TYPE_CHECKING:
     from app.library.jobs import JobView
-    from core.schemas import FitPrecision, HubModel, InstalledStatus, ReportCard
+    from core.schemas import FitPrecision, FitReply, HubModel, InstalledStatus, ReportCard
 
 CONTEXT = "Library"
 
@@ -125,7 +126,7 @@ def found_text(model: HubModel) -> str:
 def fit_text(fit: FitPrecision) -> str:
     """Whether a precision fits, and why not."""
     if not fit.fits:
-        return QCoreApplication.translate("Library", "Does not fit: {reason}").format(reason=fit.reason)
+        return QCoreApplication.translate("Library", "Does not fit: {reason}").format(reason=_reason(fit))
     sizes = QCoreApplication.translate("Library", "{needed} of {available} free").format(
         needed=formats.memory(fit.needed_bytes), available=formats.memory(fit.available_bytes)
     )
@@ -140,6 +141,43 @@ def fit_text(fit: FitPrecision) -> str:
             QCoreApplication.translate("Library", "at most {rate}").format(rate=formats.rate(fit.max_tokens_per_s))
         )
     return " · ".join(parts)
+
+
+def _reason(fit: FitPrecision) -> str:
+    """The service's reason in the user's language; one that this version does not know as it is."""
+    capability = re.match(r"needs compute capability ([\d.]+)", fit.reason or "")
+    if capability is not None:
+        return QCoreApplication.translate(
+            "Library", "this card lacks it (compute capability {number} is needed)"
+        ).format(number=capability[1])
+    if fit.needed_bytes > fit.available_bytes:
+        return QCoreApplication.translate("Library", "it needs {needed}, {available} are free").format(
+            needed=formats.memory(fit.needed_bytes), available=formats.memory(fit.available_bytes)
+        )
+    return fit.reason or ""
+
+
+def advice_text(reply: FitReply) -> str:
+    """What the figures of a fit come to, in one sentence."""
+    context = formats.number(reply.context)
+    if reply.recommended == "as stored":
+        text = QCoreApplication.translate(
+            "Library", "It fits as its authors quantized it, with {context} tokens of context."
+        )
+        return text.format(context=context)
+    if reply.recommended:
+        text = QCoreApplication.translate(
+            "Library", "{precision} is the most faithful that fits on {gpu} with {context} tokens of context."
+        )
+        return text.format(precision=reply.recommended, gpu=reply.gpu.name, context=context)
+    shorter = max((fit.max_context for fit in reply.precisions), default=0)
+    if shorter:
+        text = QCoreApplication.translate(
+            "Library", "Nothing fits on {gpu} with {context} tokens of context; {shorter} tokens would."
+        )
+        return text.format(gpu=reply.gpu.name, context=context, shorter=formats.number(shorter))
+    text = QCoreApplication.translate("Library", "Nothing fits on {gpu}; choose a smaller model.")
+    return text.format(gpu=reply.gpu.name)
 
 
 def report_lines(report: ReportCard) -> list[tuple[str, str]]:

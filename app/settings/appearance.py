@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QSpinBox
 from app.languages import LANGUAGES, SYSTEM
 from app.parts import Card, form
 from app.preferences import Preferences
+from app.theme import S
 
 
 class AppearanceCard(Card):
@@ -25,6 +26,7 @@ class AppearanceCard(Card):
         self.font_size = QSpinBox()
         self.font_size.setRange(8, 24)
         self.font_size.setSuffix(self.tr(" pt"))
+        self.font_size.lineEdit().setTextMargins(S, 0, 0, 0)  # which a style sheet cannot
         self.font_size.setAccessibleName(self.tr("Font size"))
         self.language = QComboBox()
         self.language.addItem(self.tr("As the system"), SYSTEM)

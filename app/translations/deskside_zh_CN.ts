@@ -967,6 +967,30 @@
         <translation>最多 {rate}</translation>
     </message>
     <message>
+        <source>this card lacks it (compute capability {number} is needed)</source>
+        <translation>此显卡不支持（需要计算能力 {number}）</translation>
+    </message>
+    <message>
+        <source>it needs {needed}, {available} are free</source>
+        <translation>需要 {needed}，可用 {available}</translation>
+    </message>
+    <message>
+        <source>It fits as its authors quantized it, with {context} tokens of context.</source>
+        <translation>按作者的量化方式放得下，上下文 {context} 个词元。</translation>
+    </message>
+    <message>
+        <source>{precision} is the most faithful that fits on {gpu} with {context} tokens of context.</source>
+        <translation>在 {gpu} 上、上下文 {context} 个词元时，{precision} 是放得下的最忠实的精度。</translation>
+    </message>
+    <message>
+        <source>Nothing fits on {gpu} with {context} tokens of context; {shorter} tokens would.</source>
+        <translation>上下文 {context} 个词元时，{gpu} 上什么都放不下；{shorter} 个词元则可以。</translation>
+    </message>
+    <message>
+        <source>Nothing fits on {gpu}; choose a smaller model.</source>
+        <translation>{gpu} 上什么都放不下；请选择更小的模型。</translation>
+    </message>
+    <message>
         <source>Size on disk</source>
         <translation>磁盘占用</translation>
     </message>

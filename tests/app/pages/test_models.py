@@ -67,10 +67,10 @@ HUB = HubModelReply(
 )  # fmt: skip
 
 
-def precision(name: str, fits: bool, reason: str | None = None) -> FitPrecision:
+def precision(name: str, fits: bool, reason: str | None = None, needed: int = 6 * GIB) -> FitPrecision:
     return FitPrecision(
         precision=name, weights_bytes=5 * GIB, kv_bytes=GIB, workspace_bytes=0, runtime_bytes=0, others_bytes=0,
-        needed_bytes=6 * GIB, available_bytes=7 * GIB, fits=fits, reason=reason, max_context=12288, max_tokens_per_s=60.0,
+        needed_bytes=needed, available_bytes=7 * GIB, fits=fits, reason=reason, max_context=12288, max_tokens_per_s=60.0,
     )  # fmt: skip
 
 
@@ -78,7 +78,8 @@ def fit(model: str, gpu: str | None = None) -> FitReply:
     return FitReply(
         model=model, on_hub=model == "org/new", download_bytes=16 * 10**9, parameters=8 * 10**9,
         gpu=FitGpu(name=gpu or "here", bytes=8 * GIB, compute_capability=[8, 9], others_bytes=0, others_measured=True),
-        context=8192, chats=1, precisions=[precision("bf16", False, "would need 16 GiB"), precision("int4", True)],
+        context=8192, chats=1, precisions=[precision("bf16", False, "would need 16 GiB", 16 * GIB),
+                    precision("nvfp4", False, "needs compute capability 10.0, this GPU has 8.9"), precision("int4", True)],
         recommended="int4", reason="int4 is the most faithful that fits.",
     )  # fmt: skip
 
@@ -139,8 +140,9 @@ def test_what_is_here_with_disk_and_fit(page: ModelsPage, qtbot: QtBot) -> None:
     shown = detail(page, "here:org/a", qtbot)
     qtbot.waitUntil(lambda: page.disk.text() == "42.0 GB of 500.0 GB free in /data")
     text = texts(shown)
-    assert "int4 is the most faithful that fits." in text
-    assert "Does not fit: would need 16 GiB" in text
+    assert "int4 is the most faithful that fits on here with 8,192 tokens of context." in text
+    assert "Does not fit: it needs 16.0 GiB, 7.0 GiB are free" in text
+    assert "Does not fit: this card lacks it (compute capability 10.0 is needed)" in text
     assert "6.0 GiB of 7.0 GiB free · up to 12,288 tokens per chat · at most 60 tokens/s" in text
     assert shown.fit.precision == "int4"
     assert "recommended" in shown.fit.buttons["int4"].text()
