@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -40,10 +40,10 @@ def _of_loaded(session: Session, model: ModelStatus | None) -> list[str]:
     if model is None:
         return []
     state = {
-        "ready": session.tr("loaded"),
-        "loading": session.tr("loading…"),
-        "restarting": session.tr("restarting…"),
-        "safe_mode": session.tr("safe mode"),
+        "ready": QCoreApplication.translate("PickerPopup", "loaded"),
+        "loading": QCoreApplication.translate("PickerPopup", "loading…"),
+        "restarting": QCoreApplication.translate("PickerPopup", "restarting…"),
+        "safe_mode": QCoreApplication.translate("PickerPopup", "safe mode"),
     }.get(model.state, model.state)
     return [part for part in (model.precision or "", model.backend or "", state) if part]
 

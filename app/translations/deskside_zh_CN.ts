@@ -1481,6 +1481,22 @@
 <context>
     <name>PickerPopup</name>
     <message>
+        <source>loaded</source>
+        <translation>已加载</translation>
+    </message>
+    <message>
+        <source>loading…</source>
+        <translation>正在加载…</translation>
+    </message>
+    <message>
+        <source>restarting…</source>
+        <translation>正在重新启动…</translation>
+    </message>
+    <message>
+        <source>safe mode</source>
+        <translation>安全模式</translation>
+    </message>
+    <message>
         <source>Choose a model</source>
         <translation>选择模型</translation>
     </message>
@@ -2060,25 +2076,6 @@
     <message>
         <source>The demo model is ready: it is small, answers at once and needs no network. Ask it something below.</source>
         <translation>演示模型已就绪：它很小，立即回答，无需网络。请在下面提问。</translation>
-    </message>
-</context>
-<context>
-    <name>session</name>
-    <message>
-        <source>loaded</source>
-        <translation>已加载</translation>
-    </message>
-    <message>
-        <source>loading…</source>
-        <translation>正在加载…</translation>
-    </message>
-    <message>
-        <source>restarting…</source>
-        <translation>正在重新启动…</translation>
-    </message>
-    <message>
-        <source>safe mode</source>
-        <translation>安全模式</translation>
     </message>
 </context>
 </TS>
