@@ -32,7 +32,7 @@ class WelcomeCard(QFrame):
         self._session = session
         self._machine = Machine("waiting")
         self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(M, M, M, 0)
+        self._layout.setContentsMargins(M, M, M, S)
         self._card: Card | None = None
         session.service_changed.connect(self._ask)
         session.models_changed.connect(self._models_changed)

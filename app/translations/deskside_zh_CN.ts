@@ -482,8 +482,8 @@
         <translation>已读 {done}/{total} 个部分</translation>
     </message>
     <message>
-        <source>Coverage {percent} of {chunks} parts</source>
-        <translation>覆盖率 {percent}，共 {chunks} 个部分</translation>
+        <source>Coverage {percent} of %n part(s)</source>
+        <translation>覆盖率 {percent}，共 %n 个部分</translation>
     </message>
     <message>
         <source>Sources</source>

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import importlib
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,7 +45,7 @@ def read_gpus() -> Gpus:
     try:
         nvml: Any = importlib.import_module("pynvml")
     except ImportError:
-        return Gpus(reason="no_package")
+        return Gpus(reason="no_package" if _has_driver() else "no_driver")
     try:
         nvml.nvmlInit()
     except Exception as error:  # its library is not there (no driver), or does not fit the kernel's part
@@ -60,6 +62,15 @@ def read_gpus() -> Gpus:
         with suppress(Exception):
             nvml.nvmlShutdown()
     return Gpus(tuple(found), "" if found else "no_device")
+
+
+def _has_driver() -> bool:
+    """Whether the driver's own library is there."""
+    try:
+        ctypes.CDLL("nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _status(nvml: Any, index: int) -> GpuStatus:

@@ -12,6 +12,7 @@ import pytest
 
 from core.client import Client
 from core.schemas import Status
+from core.service import gpus
 from core.service.gpus import read_gpus
 
 
@@ -65,11 +66,11 @@ def fake_nvml(**replaced: Any) -> SimpleNamespace:
 
 def test_the_gpu_that_answers_is_shown_and_the_lost_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", fake_nvml())
-    gpus = read_gpus()
-    assert [(gpu.index, gpu.name, gpu.used, gpu.load, gpu.capability) for gpu in gpus.found] == [
+    read = read_gpus()
+    assert [(gpu.index, gpu.name, gpu.used, gpu.load, gpu.capability) for gpu in read.found] == [
         (0, "NVIDIA GeForce RTX 4060", 1 << 30, 37, (8, 9))
     ]
-    assert gpus.reason == ""
+    assert read.reason == ""
 
 
 def _raise(error: Exception) -> Callable[..., Any]:
@@ -82,7 +83,6 @@ def _raise(error: Exception) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("module", "reason"),
     [
-        (None, "no_package"),
         (fake_nvml(nvmlInit=_raise(NVMLError_LibraryNotFound())), "no_driver"),
         (fake_nvml(nvmlInit=_raise(RuntimeError("version mismatch"))), "driver_fault"),
         (fake_nvml(nvmlDeviceGetCount=_raise(RuntimeError("?"))), "driver_fault"),
@@ -91,6 +91,15 @@ def _raise(error: Exception) -> Callable[..., Any]:
 )
 def test_why_there_is_no_gpu(module: SimpleNamespace | None, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", module)
+    assert read_gpus().reason == reason
+
+
+@pytest.mark.parametrize(("driver", "reason"), [(True, "no_package"), (False, "no_driver")])
+def test_without_the_package_it_is_still_known_whether_there_is_a_driver(
+    driver: bool, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    monkeypatch.setattr(gpus, "_has_driver", lambda: driver)
     assert read_gpus().reason == reason
 
 
