@@ -30,5 +30,6 @@ CALLS = (
         ("core.client", "core.lifecycle", "core.service.server", "core.service.protocol", "core.service.auth"),
     ),
     NetworkCall("hub", "internet", "huggingface.co", ("core.library.hub", "core.library.fetch"), offline=True),
+    NetworkCall("packs", "internet", "pypi.org", ("core.packs.install",), offline=True),
     NetworkCall("lan", "lan", "0.0.0.0:8421", ("core.service.server",)),
 )

@@ -25,6 +25,14 @@ _CALLS = {
             "name, and your access token if you gave one. Never prompts, documents or answers.",
         ),
     ),
+    "packs": (
+        QT_TRANSLATE_NOOP("Settings", "Internet: pypi.org"),
+        QT_TRANSLATE_NOOP(
+            "Settings",
+            "Only when you install the RTX pack (NVIDIA TensorRT for RTX), after its licence was shown. Sends the names of "
+            "its files, nothing else.",
+        ),
+    ),
     "lan": (
         QT_TRANSLATE_NOOP("Settings", "Local network: other computers, port 8421"),
         QT_TRANSLATE_NOOP(

@@ -1768,6 +1768,14 @@
         <translation>仅当您搜索、查看或下载模型时。发送搜索词或模型名称，以及您提供的访问令牌（如有）。从不发送提示词、文档或回答。</translation>
     </message>
     <message>
+        <source>Internet: pypi.org</source>
+        <translation>互联网：pypi.org</translation>
+    </message>
+    <message>
+        <source>Only when you install the RTX pack (NVIDIA TensorRT for RTX), after its licence was shown. Sends the names of its files, nothing else.</source>
+        <translation>仅当您在看过许可协议之后安装 RTX 包（NVIDIA TensorRT for RTX）时。只发送其文件名称，别无其他。</translation>
+    </message>
+    <message>
         <source>Local network: other computers, port 8421</source>
         <translation>局域网：其他电脑，端口 8421</translation>
     </message>
