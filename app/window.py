@@ -169,9 +169,28 @@ class MainWindow(QMainWindow):
     def _preference_changed(self, name: str) -> None:
         if name == "language":
             install_language(self.session.preferences.get(name))
+            self._remake_chat()
         elif name in ("theme", "font_size"):
             preferences = self.session.preferences
             Theme.current().set(preferences.get("theme"), preferences.get("font_size"))
+
+    def _remake_chat(self) -> None:
+        """The other pages build themselves anew for another language; the chats are closed and opened again, which keeps
+        drafts, unless that would end an answer."""
+        page = self._pages.get("chat")
+        if page is None:
+            return
+        if getattr(page, "busy", False):
+            text = self.tr("The chats change their language with the next start, as an answer is being written.")
+            self.session.messages.info(text)
+            return
+        front = self._stack.currentWidget() is page
+        del self._pages["chat"]
+        page.close()
+        self._stack.removeWidget(page)
+        page.deleteLater()
+        if front:
+            self.show_page("chat")
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -115,8 +116,10 @@ class LibraryController(QObject):
         else:
             self._dismiss(job)
 
-    def load(self, model: str) -> None:
+    def load(self, model: str, then: Callable[[], None] | None = None) -> None:
         def loaded(reply: object) -> None:
+            if then is not None:
+                then()
             self._session.messages.info(self.tr("{model} is loaded and answers.").format(model=model))
             self._session.refresh_models()
 
@@ -180,7 +183,11 @@ class LibraryController(QObject):
             if job.id in self._ours:
                 self._ours.discard(job.id)
                 model, precision = str(job.params.get("model", "")), str(job.params.get("precision", ""))
-                self.load(f"{model.partition('@')[0]}:{precision}")
+                self._load_built(job.id, f"{model.partition('@')[0]}:{precision}")
+
+    def _load_built(self, job: str, engine: str) -> None:
+        """The last stage; the job is not worth a line once its engine answers."""
+        self.load(engine, lambda: self._dismiss(job))
 
     def _take_jobs(self, reply: object) -> None:
         self._jobs.replace(reply.jobs)  # type: ignore[attr-defined]

@@ -89,6 +89,13 @@ class FitCard(Card):
         self.advice.setText(error.message)
         self._clear()
         if error.code == "device_unusable":
+            self.advice.setText(
+                self.tr(
+                    "No NVIDIA GPU was found in this computer. Choose a card to see what would fit it, or build an engine for "
+                    "the processor: good for trying small models."
+                )
+            )
+            self.advice.setToolTip(error.message)
             for name in ALWAYS:
                 self._add(name, False, None, 0)
             self._select(ALWAYS[0])

@@ -41,6 +41,7 @@ class Page(QWidget):
             self.body.deleteLater()
         self.body = self.build()
         self._layout.addWidget(self.body)
+        self.body.show()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange and self.body is not None:

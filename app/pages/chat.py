@@ -487,6 +487,11 @@ class ChatPage(QWidget):
         self.end_button.move(x, transcript.height() - self.end_button.height() - M)
         self.end_button.raise_()
 
+    @property
+    def busy(self) -> bool:
+        """An answer is being written."""
+        return bool(self.controller.answers.running)
+
     def closeEvent(self, event: QCloseEvent) -> None:
         self.composer.flush_draft()
         self.panel.flush()

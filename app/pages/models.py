@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Slot
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -166,12 +166,13 @@ class ModelsPage(Page):
     def _show_jobs(self) -> None:
         self.jobs.show_jobs(self.controller.jobs)
         self._jobs_area.setVisible(bool(self.jobs.cards))
-        self._fit_jobs()
+        QTimer.singleShot(0, self._fit_jobs)  # once the cards know their new heights
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_jobs()
 
+    @Slot()
     def _fit_jobs(self) -> None:
         """As high as they are, and at most a third of the page: the list stays in sight."""
         if self.jobs.cards:

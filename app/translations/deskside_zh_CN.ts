@@ -652,6 +652,10 @@
         <translation>下载 {size} 并构建</translation>
     </message>
     <message>
+        <source>No NVIDIA GPU was found in this computer. Choose a card to see what would fit it, or build an engine for the processor: good for trying small models.</source>
+        <translation>这台电脑中没有找到 NVIDIA GPU。选择一块显卡可查看它放得下什么，或者为处理器构建引擎：适合试用小模型。</translation>
+    </message>
+    <message>
         <source>{precision} – recommended</source>
         <translation>{precision} – 推荐</translation>
     </message>
@@ -1091,6 +1095,10 @@
     <message>
         <source>Settings</source>
         <translation>设置</translation>
+    </message>
+    <message>
+        <source>The chats change their language with the next start, as an answer is being written.</source>
+        <translation>由于正在撰写回答，对话页面将在下次启动时更改语言。</translation>
     </message>
 </context>
 <context>
