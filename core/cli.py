@@ -30,6 +30,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "list": ("core.commands.list", "installed models"),
     "remove": ("core.commands.remove", "delete an installed model with its engines, or one engine, and free the space"),
     "fit": ("core.commands.fit", "will a model fit on a GPU, per precision"),
+    "inspect": ("core.commands.inspect", "what a TensorRT engine is made of"),
+    "selftest": ("core.commands.selftest", "check the GPU backends on this machine, for a bug report"),
     "pack": ("core.commands.pack", "install a library that is not bundled: rtx (TensorRT for RTX)"),
     "doctor": ("core.commands.doctor", "check this installation and this machine"),
 }

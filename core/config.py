@@ -38,11 +38,12 @@ class Config:
     since config.toml is found through it."""
 
     places: Places
-    backend: Literal["auto", "cuda", "reference"] = _setting(
+    backend: Literal["auto", "cuda", "reference", "tensorrt"] = _setting(
         "auto",
         env="BACKEND",
         help="What runs a model. `reference` is NumPy on the processor and runs everywhere; `cuda` needs an NVIDIA GPU and "
-        "the extra `gpu`; `auto` takes the fastest backend that works on this machine.",
+        "the extra `gpu`; `tensorrt` also an engine that was built for it (docs/tensorrt.md); `auto` takes the fastest backend "
+        "that works on this machine.",
     )
     deterministic: bool = _setting(
         False,

@@ -62,6 +62,8 @@ class LLM:
         `kv_tokens`: size of the KV cache.
 
         Raises NotFound, ModelUnusable, DeviceUnusable, InvalidRequest."""
+        from core.packs.install import pack_folder
+        from core.packs.pinned import RTX
         from core.worker.selfcheck import settle
         from engines.factory import open_engine
 
@@ -89,6 +91,8 @@ class LLM:
                     threads=threads,
                     cache=config.places.kernels,
                     deterministic=config.deterministic,
+                    key_file=config.places.engine_key,
+                    pack=pack_folder(RTX, config.places),
                 )
         except BaseException:
             self._release()

@@ -2,7 +2,7 @@
 
     data/    models/<org>/<name>/  engines/<key>/  jobs/<id>/  chats.db  jobs.db     what the user would miss
     cache/   kernels/  trt-runtime/                                     may be deleted at any time
-    state/   service.lock  logs/                                        of this machine and this user
+    state/   service.lock  engines.key  logs/                                        of this machine and this user
     config/  config.toml                                                see core.config
 
 By default these are the platform's own folders (platformdirs). One folder instead of four, for a portable installation or
@@ -86,6 +86,11 @@ class Places:
     @property
     def service_lock(self) -> Path:
         return self.state / "service.lock"
+
+    @property
+    def engine_key(self) -> Path:
+        """What the manifests of compiled plans are sealed with: plans from elsewhere are not loaded."""
+        return self.state / "engines.key"
 
     @property
     def logs(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,23 @@ BACKENDS = ("auto", "reference", "cuda", "tensorrt")
 _LIBRARIES: dict[str, tuple[str, ...]] = {"reference": (), "cuda": (), "tensorrt": ("tensorrt_rtx_cu13_bindings",)}
 
 
-def check(backend: str, precision: str, device: DeviceInfo | str) -> None:
-    """Raises UnsupportedError or DeviceError if `backend` cannot run here at all."""
+def check(
+    backend: str, precision: str, device: DeviceInfo | str, gpus: Sequence[str] = (), pack: Path | None = None
+) -> None:
+    """Raises UnsupportedError or DeviceError if `backend` cannot be built for: here, or for TensorRT on `gpus` (sm89, ...)."""
     if backend not in BACKENDS:
         raise UnsupportedError(f"There is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
     if backend == "tensorrt":
-        raise UnsupportedError(
-            "Engines for TensorRT cannot be built by this version; take --backend cuda on an NVIDIA GPU, or --backend reference."
-        )
+        from engines.tensorrt import pipeline
+
+        pipeline.check(precision, gpus, device, pack)
     if backend == "cuda" and isinstance(device, str):
         raise DeviceError(device)
 
 
-def candidates(wanted: str, precision: str, device: DeviceInfo | str, reasons: list[str]) -> list[str]:
+def candidates(wanted: str, device: DeviceInfo | str, reasons: list[str]) -> list[str]:
     """Backends to try, the preferred first. `reasons` takes why one was left out."""
     if wanted != "auto":
-        check(wanted, precision, device)
         return [wanted]
     if isinstance(device, str):
         reasons.append(device)
@@ -38,8 +39,10 @@ def candidates(wanted: str, precision: str, device: DeviceInfo | str, reasons: l
     return ["cuda", "reference"]
 
 
-def reason(backend: str, wanted: str, reasons: list[str]) -> str:
-    """Why `backend` was taken, as a sentence."""
+def reason(backend: str, wanted: str, reasons: list[str], tried: bool = True) -> str:
+    """Why `backend` was taken, as a sentence. `tried`: it ran here, and agreed."""
+    if not tried:
+        return f"{backend} was asked for; its plans were built, and run on no GPU yet, for this machine has none of that kind."
     if wanted != "auto":
         return f"{backend} was asked for."
     if not reasons:
@@ -62,5 +65,24 @@ def library_version(name: str) -> str | None:
 def build_tensorrt_plans(
     engine: Path, spec: Any, on_progress: Callable[[str, int, int], None], cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
-    """The one place where plans are made: `engines.tensorrt` writes them into `engine`."""
-    raise UnsupportedError("Engines for TensorRT cannot be built by this version; take --backend cuda.")
+    """The one place where plans are made: `engines.tensorrt` writes them into `engine`. `spec`: an `engines.build.BuildSpec`."""
+    from engines.tensorrt import pipeline
+
+    return pipeline.build(
+        engine,
+        spec.gpus,
+        spec.device,
+        key_file=spec.key_file,
+        pack=spec.pack,
+        on_progress=on_progress,
+        cancelled=cancelled,
+    )
+
+
+def tried_here(backend: str, device: DeviceInfo | str, gpus: Sequence[str]) -> bool:
+    """Whether what was built for `backend` can run on this machine."""
+    if backend != "tensorrt":
+        return True
+    from engines.tensorrt import pipeline
+
+    return pipeline.runs_here(gpus, device)

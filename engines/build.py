@@ -51,7 +51,9 @@ class BuildSpec:
     """`name`, `model`, `key`: for the manifest. `precision`: see `engines.precisions`. `backend`: auto, reference, cuda, tensorrt.
     `device`: the GPU here, or a sentence why there is none. `share`: unchanged files of the checkpoint may be hard links.
     `extra_files`: names to take along where they exist (tokenizer, templates). `kv_tokens`: of the KV pool while it is verified;
-    `predicted[backend]`: bytes that were said to be taken with that. `evaluated`: at most so many tokens are scored."""
+    `predicted[backend]`: bytes that were said to be taken with that. `evaluated`: at most so many tokens are scored.
+    For TensorRT: `gpus` to build for, such as sm89 (none: the GPU here), the file of the key that plans are sealed with, and the
+    folder of the RTX pack."""
 
     name: str
     model: str
@@ -66,6 +68,9 @@ class BuildSpec:
     predicted: Mapping[str, int] = field(default_factory=dict)
     calibration: str = ""
     evaluated: int = 512
+    gpus: tuple[str, ...] = ()
+    key_file: Path | None = None
+    pack: Path | None = None
 
 
 def isolated_here(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +122,9 @@ def build(
         precision=spec.precision,
         backend=run.backend,
         key=spec.key,
-        device=spec.device if run.backend != "reference" and isinstance(spec.device, DeviceInfo) else None,
+        device=spec.device
+        if run.backend != "reference" and isinstance(spec.device, DeviceInfo) and run.tried(run.backend)
+        else None,
         versions=backends.versions_of(run.backend),
         calibration=spec.calibration,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -212,7 +219,8 @@ class _Build:
         """Whether it can become what is asked for, before hours are spent."""
         self._precision.check(model)
         if self.spec.backend != "auto":
-            backends.check(self.spec.backend, self.spec.precision, self.spec.device)
+            spec = self.spec
+            backends.check(spec.backend, spec.precision, spec.device, spec.gpus, spec.pack)
         return {}
 
     def quantize(self, model: Model, calibration_ids: Sequence[Int32]) -> dict[str, Any]:
@@ -236,7 +244,7 @@ class _Build:
     def finish(self, model: Model, evaluation_ids: Int32) -> Report:
         """Compile for the first backend that passes, score the weights, verify."""
         reasons: list[str] = []
-        candidates = backends.candidates(self.spec.backend, self.spec.precision, self.spec.device, reasons)
+        candidates = backends.candidates(self.spec.backend, self.spec.device, reasons)
         for backend in candidates:
             self.backend = backend
             try:
@@ -254,7 +262,7 @@ class _Build:
                 size_bytes=0,
                 predicted_bytes=self.spec.predicted.get(backend),
                 quality=quality,
-                backend_reason=backends.reason(backend, self.spec.backend, reasons),
+                backend_reason=backends.reason(backend, self.spec.backend, reasons, self.tried(backend)),
                 stages=_public(self._state.seconds),
                 **found,
             )
@@ -305,7 +313,13 @@ class _Build:
             self._progress("compile", 0, 0)
             return self._isolate("warm", self._request(backend))
 
+    def tried(self, backend: str) -> bool:
+        """Whether the engine can be run here at all."""
+        return backends.tried_here(backend, self.spec.device, self.spec.gpus)
+
     def verify(self, backend: str, ids: Int32) -> dict[str, Any]:
+        if not self.tried(backend):
+            return {}
         request = self._request(backend) | {
             "ids": self._state.stages["expected"]["ids"],
             "expected": str(self.work / "expected.npy"),
@@ -313,7 +327,22 @@ class _Build:
         }
         with self._lease(self.spec.predicted.get(backend, 0)) if backend != "reference" else nullcontext():
             self._progress("verify", 0, 0)
-            return self._isolate("check", request)
+            found = self._isolate("check", request)
+            if backend == "tensorrt":
+                self._choose(request, found.get("tokens_per_s"))
+            return found
+
+    def _choose(self, request: dict[str, Any], speed: float | None) -> None:
+        """TensorRT agreed with the reference: measure CUDA too, and keep which one `auto` shall take."""
+        from engines.tensorrt import choice
+
+        try:
+            beside = self._isolate("check", request | {"backend": "cuda"}).get("tokens_per_s")
+        except Cancelled:
+            raise
+        except EngineError as error:
+            beside = str(error)
+        choice.keep(self.engine, choice.decide(speed, beside))
 
     def _request(self, backend: str) -> dict[str, Any]:
         return {
@@ -321,6 +350,8 @@ class _Build:
             "backend": backend,
             "cache": str(self.cache),
             "kv_tokens": self.spec.kv_tokens,
+            "key_file": None if self.spec.key_file is None else str(self.spec.key_file),
+            "pack": None if self.spec.pack is None else str(self.spec.pack),
         }
 
     def _evaluated(self, model: Model, ids: Int32) -> Int32:
@@ -361,6 +392,7 @@ def _inputs(checkpoint: Path, spec: BuildSpec, calibration_ids: Sequence[Int32])
         "backend": spec.backend,
         "device": msgspec.to_builtins(device) if isinstance(device, DeviceInfo) else None,
         "kv_tokens": spec.kv_tokens,
+        "gpus": list(spec.gpus),
         "calibration": digest.hexdigest(),
         "key": spec.key,
     }

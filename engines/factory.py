@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from engines.api.engine import Engine
-from engines.api.errors import ContractError, DeviceError, OutOfMemory, UnsupportedError
+from engines.api.errors import ContractError, DeviceError, ModelError, OutOfMemory, UnsupportedError
 from engines.backends import library_version
 from engines.models import Model, open_model
 from engines.store import check_engine, find_manifest
 from engines.store.device import find_device
 
-BACKENDS: Final = ("auto", "cuda", "reference")
+BACKENDS: Final = ("auto", "cuda", "reference", "tensorrt")
 _LOG: Final = logging.getLogger("deskside.engines")
 
 # What `kv_tokens` is when nobody says: so many full contexts, within so many bytes.
@@ -36,14 +36,18 @@ def open_engine(
     cache: Path | None = None,
     kv_dtype: str = "auto",
     deterministic: bool = False,
+    key_file: Path | None = None,
+    pack: Path | None = None,
 ) -> Engine:
     """Load the checkpoint, or the built engine, in `folder`.
 
-    `backend`: "auto" takes CUDA where a GPU can run the model, else the reference; why is logged. `num_slots`: sequences at
+    `backend`: "auto" takes CUDA where a GPU can run the model, else the reference; why is
+    logged. An engine built for TensorRT takes that if its build found it right and faster here. `num_slots`: sequences at
     once. `max_tokens`: packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither, on
     a GPU most of what is free, else room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the
     cores this process may use. `cache`: folder for compiled kernels and measured choices of a GPU, None keeps nothing.
     `kv_dtype`: "auto" for a cache as precise as the backend computes, "fp8" for E4M3, a quarter to a half of the memory.
+    `key_file`, `pack`: for TensorRT, the file of the key that plans are sealed with and the folder of the RTX pack.
     `deterministic`: results do not depend on what else is in a step (the reference's never do).
     `on_progress(phase, done, total)` is told of what goes on: phase "load", "compile" or "capture"; total 0 if it is unknown.
 
@@ -66,6 +70,38 @@ def open_engine(
         on_progress("load", 0, 0)
     # The engine holds its own copies: the files need not stay mapped.
     with open_model(folder) as model:
+        if backend == "tensorrt" or (
+            backend == "auto" and not deterministic and kv_dtype == "auto" and tensorrt_chosen(folder)
+        ):
+            if backend == "tensorrt" and (kv_dtype != "auto" or deterministic):
+                raise UnsupportedError(
+                    "The TensorRT backend has neither a deterministic mode nor another cache than 16 bits; use --backend cuda."
+                )
+            from engines.tensorrt.engine import open_tensorrt
+
+            try:
+                trt = open_tensorrt(
+                    model,
+                    folder,
+                    key_file,
+                    pack,
+                    cache,
+                    num_pages=None if kv_tokens is None else 1 + -(-kv_tokens // page_size),
+                    kv_bytes=kv_bytes,
+                    page_size=page_size,
+                    num_slots=num_slots,
+                    max_tokens=max_tokens,
+                )
+                if on_progress is not None:
+                    on_progress("capture", 0, 0)
+                trt.warm_up()
+                return trt
+            except OutOfMemory:
+                raise
+            except (DeviceError, ModelError) as error:
+                if backend == "tensorrt":
+                    raise
+                _LOG.info("The CUDA backend runs %s: %s", folder, error)
         if backend != "reference":
             from engines.cuda.engine import CudaEngine
 
@@ -102,6 +138,16 @@ def open_engine(
             threads=threads,
             kv_dtype=kv_dtype,
         )
+
+
+def tensorrt_chosen(folder: Path) -> bool:
+    """Whether the build of the engine in `folder` found TensorRT right and faster on this machine."""
+    from engines.tensorrt.choice import recall
+
+    choice = recall(folder)
+    if choice is not None:
+        _LOG.info("%s", choice.reason)
+    return choice is not None and choice.backend == "tensorrt"
 
 
 def _num_pages(model: Model, kv_tokens: int | None, kv_bytes: int | None, page_size: int, kv_dtype: str) -> int:

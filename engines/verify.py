@@ -116,6 +116,8 @@ def _open(request: Mapping[str, Any]) -> Engine:
         backend=request["backend"],
         kv_tokens=int(request["kv_tokens"]),
         cache=Path(request["cache"]),
+        key_file=None if request.get("key_file") is None else Path(request["key_file"]),
+        pack=None if request.get("pack") is None else Path(request["pack"]),
     )
 
 

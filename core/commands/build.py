@@ -44,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what will run it (default auto: the first that agrees with the reference here)",
     )
-    parser.add_argument("--gpu", metavar="NAME", help="refuse what would not fit on this GPU, such as rtx4060")
+    parser.add_argument(
+        "--gpu",
+        metavar="NAME",
+        help="refuse what would not fit on this GPU, such as rtx4060; with --backend tensorrt the GPU to build for, "
+        "also as sm89, or several: sm89,sm120",
+    )
     parser.add_argument(
         "--calibration", type=Path, metavar="FILE", help="text to calibrate with (default: a bundled one)"
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 import threading
@@ -41,6 +42,8 @@ from core.library.select import SMALL_FILES
 from core.library.shape import ModelShape, read_shape
 from core.library.texts import Int32, calibration_ids, evaluation_ids
 from core.library.tokens import find_token
+from core.packs.install import pack_folder
+from core.packs.pinned import RTX
 from core.paths import Places
 from core.pipes import Connection
 from core.text.prompt import PromptBuilder
@@ -51,6 +54,7 @@ from engines.precisions import find_precision
 from engines.store import check_engine, find_manifest
 from engines.store.folder import checkpoint_revision
 
+_SM = re.compile(r"\s*sm_?\d+\s*(,\s*sm_?\d+\s*)*", re.IGNORECASE)
 _SPARE = 256 << 20  # bytes kept free besides the engine: caches, logs
 _KV_TOKENS = 4096
 _WORK_FLOPS = 6e12  # of judging the weights, twice: a minute or so on a desktop's cores
@@ -94,6 +98,7 @@ class _Work:
         self.context, self.params, self.config = context, params, config
         self.places: Places = config.places
         self.log = context.folder / "log.txt"
+        self.gpus = _targets(params)
 
     def run(self) -> Path:
         collect_trash(self.places)
@@ -172,6 +177,8 @@ class _Work:
             "device": msgspec.to_builtins(device) if isinstance(device, DeviceInfo) else None,
             "calibration": digest,
         }
+        if self.params.backend == "tensorrt":
+            inputs |= {"gpus": self.gpus, "tensorrt": RTX.version}
         key = engine_key(name, msgspec.json.encode(inputs, order="sorted").decode())
         target = self.places.engine(key)
         lock_file = lock_path(engine_lock_name(target), self.places, "build")
@@ -195,6 +202,9 @@ class _Work:
                 kv_tokens=min(_KV_TOKENS, shape.context),
                 predicted=_predicted(shape, precision, device),
                 calibration=digest,
+                gpus=self.gpus,
+                key_file=self.places.engine_key,
+                pack=pack_folder(RTX, self.places),
                 evaluated=int(min(_MOST, max(_LEAST, _WORK_FLOPS / (2 * shape.parameters)))),
             )
             manifest = self._run(folder, spec, target, calibration, evaluation_ids(builder))
@@ -261,6 +271,8 @@ class _Work:
     def _gpu(self, device: DeviceInfo | str) -> Gpu | None:
         """The GPU that the engine must fit: the one that was named, else the one here without what others use, for the service's
         own models make room. None: it will run on the processor."""
+        if self.params.gpu is not None and _SM.fullmatch(self.params.gpu) and self.params.backend == "tensorrt":
+            return None  # an architecture has no memory: cards of several sizes share it
         if self.params.gpu is not None:
             return find_gpu(self.params.gpu)
         if isinstance(device, str):
@@ -310,6 +322,16 @@ class _Work:
         for engine in built_engines(self.places):
             if engine.folder != target and engine.manifest and engine.manifest.name == manifest.name:
                 _remove_quietly(engine, self.places)
+
+
+def _targets(params: BuildParams) -> tuple[str, ...]:
+    """What TensorRT builds for: architectures as they were named, that of a card by name, or none for the GPU here."""
+    if params.backend != "tensorrt" or params.gpu is None:
+        return ()
+    if _SM.fullmatch(params.gpu):
+        return tuple(word.strip().lower() for word in params.gpu.split(","))
+    major, minor = find_gpu(params.gpu).capability
+    return (f"sm{10 * major + minor}",)
 
 
 def _remove_quietly(engine: BuiltEngine, places: Places) -> None:

@@ -11,6 +11,8 @@ import msgspec
 
 from core.child import resolve
 from core.errors import InternalError
+from core.packs.install import pack_folder
+from core.packs.pinned import RTX
 from core.paths import find_places
 from core.protocol import EngineOptions, Event, Ready
 from core.worker.loop import EngineLoop
@@ -25,7 +27,8 @@ def open_worker_engine(folder: Path, options: EngineOptions, on_progress: OnProg
     if not options.target:
         from engines.factory import open_engine
 
-        cache = find_places(os.environ).kernels
+        places = find_places(os.environ)
+        cache = places.kernels
         if on_progress is not None and options.backend == "auto":
             on_progress("compile", 0, 0)  # its deadline has room for the check
         return open_engine(
@@ -40,6 +43,8 @@ def open_worker_engine(folder: Path, options: EngineOptions, on_progress: OnProg
             on_progress=on_progress,
             cache=cache,
             deterministic=options.deterministic,
+            key_file=places.engine_key,
+            pack=pack_folder(RTX, places),
         )
     keywords = msgspec.json.decode(options.arguments, type=dict[str, object])
     engine: object = resolve(options.target)(**keywords)

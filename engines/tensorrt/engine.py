@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api.errors import UnsupportedError
+from engines.api.errors import ContractError, UnsupportedError
 from engines.cuda.buckets import GRAPH_TOKENS
 from engines.cuda.driver import Driver
 from engines.cuda.engine import CudaEngine
@@ -24,12 +24,11 @@ from engines.network.graph import Program
 from engines.passes import compile_program
 from engines.tensorrt.library import Library, load_library
 from engines.tensorrt.pieces import cut
-from engines.tensorrt.plans import Plan, Plans, check_fits, read_manifest, read_plan
+from engines.tensorrt.plans import MANIFEST, PLANS, Plan, Plans, check_fits, read_manifest, read_plan
 from engines.tensorrt.runner import SegmentRunner
 from engines.tensorrt.runtime import Segments
+from engines.tensorrt.seal import read_key
 from engines.tensorrt.targets import target_of
-
-PLANS: Final = "plans"  # the folder of plans in an engine's folder
 
 
 def as_program(model: LoadedModel) -> Program:
@@ -146,3 +145,19 @@ class _Device:
 
 
 _PIECE: Final = 32 << 20
+
+
+def open_tensorrt(
+    model: LoadedModel, folder: Path, key_file: Path | None, pack: Path | None, cache: Path | None, **options: Any
+) -> TensorRTEngine:
+    """The engine in `folder` (see `CudaEngine` for `options`). `cache`: folder for kernels, ours and the library's."""
+    if not (folder / PLANS / MANIFEST).exists():
+        raise UnsupportedError(
+            f"{folder} was not built for TensorRT; build it with deskside core build MODEL --backend tensorrt, or take "
+            f"--backend cuda."
+        )
+    if key_file is None:
+        raise ContractError("TensorRT plans are sealed with a key: say where it is.")
+    kernels = None if cache is None else cache / f"tensorrt-{model.revision[:16]}.kernels"
+    place = Place(folder / PLANS, read_key(key_file), pack, kernels)
+    return TensorRTEngine(model, place, cache=cache, **options)

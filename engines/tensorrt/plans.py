@@ -19,6 +19,7 @@ from engines.tensorrt.seal import PlanError, check_seal, sealed
 from engines.tensorrt.weights import Weight
 
 MANIFEST: Final = "plans.json"
+PLANS: Final = "plans"  # the folder of plans in an engine's folder
 FORMAT: Final = 1
 _CHUNK: Final = 8 << 20
 _FILE = re.compile(r"piece-\d{3}\.plan")

@@ -77,8 +77,8 @@ def test_the_pool_has_room_for_eight_contexts_by_default_and_obeys_a_limit(folde
 
 
 def test_unknown_backends_are_named(folder: Path) -> None:
-    with pytest.raises(UnsupportedError, match=r"'tensorrt'.*auto, cuda, reference"):
-        open_engine(folder, backend="tensorrt")
+    with pytest.raises(UnsupportedError, match=r"'metal'.*auto, cuda, reference, tensorrt"):
+        open_engine(folder, backend="metal")
     with pytest.raises(ContractError, match="not both"):
         open_engine(folder, kv_bytes=1, kv_tokens=1)
 

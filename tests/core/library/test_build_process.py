@@ -133,6 +133,35 @@ def test_from_a_model_to_a_chat(run, mine, places) -> None:
     assert built_engines(places) == []
 
 
+def test_an_engine_for_a_gpu_that_is_not_here(run, mine, places) -> None:
+    """Plans are built and sealed without a GPU, inspected, and not pretended to have run."""
+    code, out, err = run("build", mine, "--precision", "int8", "--backend", "tensorrt", "--gpu", "sm89", "--json")
+    assert (code, err) == (0, "")
+    built = json.loads(out)
+    assert (built["name"], built["backend"]) == ("mine:int8-tensorrt", "tensorrt")
+    assert "run on no GPU yet" in built["report"]["reason"]
+    assert not built["report"].get("tokens_per_s")
+    code, out, _ = run("inspect", "mine:int8-tensorrt", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert (found["trusted"], found["precision"], found["gpus"]) == (True, "int8", ["sm89"])
+    assert len(found["segments"]) == 4
+    text = run("inspect", "mine:int8-tensorrt", "--kernels")[1]
+    assert "CastMulCastFc" in text
+    assert "built by Deskside on this machine" in text
+    plan = Path(built["folder"], "plans", found["plans"][1]["file"])
+    data = bytearray(plan.read_bytes())
+    data[100] ^= 1
+    plan.write_bytes(data)
+    assert "NOT USABLE HERE" in run("inspect", "mine:int8-tensorrt")[1]
+    code, _, err = run("inspect", mine)
+    assert code == 4
+    assert "was not built for TensorRT" in err
+    code, _, err = run("generate", mine, "--backend", "tensorrt", "--prompt", "x")
+    assert code == 4
+    assert "was not built for TensorRT" in err
+
+
 def test_removing_a_model_takes_its_engines_along(run, mine, places, tiny_model) -> None:
     assert run("build", mine, "--precision", "bf16")[0] == 0
     removed = json.loads(run("remove", mine, "--json")[1])
@@ -146,7 +175,9 @@ def test_removing_a_model_takes_its_engines_along(run, mine, places, tiny_model)
     [
         (["none"], 3, "There is no model or folder 'none'"),
         (["mine", "--precision", "int8", "--backend", "cuda"], 6, "--backend reference"),
-        (["mine", "--backend", "tensorrt"], 4, "take --backend cuda"),
+        (["mine", "--backend", "tensorrt"], 6, "name one, such as --gpu sm89"),
+        (["mine", "--backend", "tensorrt", "--gpu", "sm90"], 4, "builds for sm75, sm80"),
+        (["mine", "--backend", "tensorrt", "--gpu", "sm86", "--precision", "fp8"], 4, "fp8 does not run on sm86"),
         (["mine", "--gpu", "rtx9999"], 3, "There is no GPU 'rtx9999' in the table"),
         (["mine", "--precision", "nvfp4", "--gpu", "rtx4060"], 6, "needs compute capability 10.0, this GPU has 8.9"),
         (["mine", "--precision", "int4-awq", "--calibration", "/none.txt"], 3, "There is no file /none.txt to calibrate with"),
