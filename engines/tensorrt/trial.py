@@ -83,7 +83,7 @@ def compare_speed(folder: Path, pack: Path | None, cache: Path | None) -> dict[s
         options: dict[str, Any] = {"num_pages": 40, "num_slots": 8, "max_tokens": 64}
         makers: dict[str, Callable[[], Engine]] = {
             "cuda": lambda: CudaEngine(excerpt, page_size=_PAGE, cache=cache, **options),
-            "tensorrt": lambda: open_trial(excerpt, pack, cache, Path(place), **options),  # type: ignore[no-any-return]
+            "tensorrt": lambda: open_trial(excerpt, pack, cache, Path(place), **options),
         }
         for name, make in makers.items():
             engine = make()
