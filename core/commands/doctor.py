@@ -19,6 +19,9 @@ from core import __version__
 from core.commands.options import add_json, print_json
 from core.config import Config, load_config
 from core.errors import DesksideError
+from core.packs.install import installed
+from core.packs.pinned import RTX
+from core.paths import Places
 from core.probe import probe
 
 PACKAGES = ("numpy", "tokenizers", "transformers", "msgspec", "jinja2", "huggingface-hub", "PySide6-Essentials")
@@ -81,6 +84,7 @@ def check_all(config: Config) -> Iterator[Check]:
     yield check_demo()
     yield check_gpu()
     yield from check_backend(config)
+    yield check_tensorrt(config.places)
     found = [f"{name} {version}" for name in GPU_PACKAGES if (version := _version(name))]
     yield Check("GPU packages", "note", ", ".join(found) or "none installed")
 
@@ -166,6 +170,16 @@ def check_backend(config: Config) -> Iterator[Check]:
                 f"failed its check with {model} on {gpu}: {verdict.reason}",
                 f"`auto` uses the processor for it; update the driver, or delete {config.places.kernels / FILE} to ask again.",
             )
+
+
+def check_tensorrt(places: Places) -> Check:
+    """Whether TensorRT for RTX is here; it is not loaded."""
+    found = installed(RTX, places)
+    if found is None:
+        return Check(RTX.title, "note", "not installed; for RTX GPUs: deskside core pack install rtx")
+    return Check(
+        RTX.title, "note", f"{RTX.version} in {found.folder}" if found.folder else "in this Python environment"
+    )
 
 
 def _version(package: str) -> str | None:

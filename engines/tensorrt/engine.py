@@ -29,6 +29,7 @@ from engines.tensorrt.runner import SegmentRunner
 from engines.tensorrt.runtime import Segments
 from engines.tensorrt.seal import read_key
 from engines.tensorrt.targets import target_of
+from engines.tensorrt.weights import Weight
 
 
 def as_program(model: LoadedModel) -> Program:
@@ -124,7 +125,14 @@ class TensorRTEngine(CudaEngine):
             int(self._stream),
             graph_rows=GRAPH_TOKENS,
             cache=self._place.cache,
+            borrow=self._borrow,
         )
+
+    def _borrow(self, weight: Weight) -> int | None:
+        """A tied head is the embedding, which our own lookup has on the device already."""
+        if weight.form != "plain" or len(weight.params) != 1 or not self._params.has(weight.params[0]):
+            return None
+        return self._params.get(weight.params[0]).ptr
 
     def _read_plan(self, plan: Plan) -> bytes:
         return read_plan(self._place.folder, plan)

@@ -181,6 +181,7 @@ def test_doctor_finds_this_installation_in_order(run):
     assert checks["numpy"]["status"] == "ok"
     assert checks["child process"]["status"] == "ok"
     assert "GPU" in checks
+    assert "TensorRT for RTX" in checks
 
 
 def test_doctor_says_when_no_child_process_can_be_started(run, monkeypatch, tmp_path):

@@ -79,7 +79,11 @@ def open_rig(
         return values.astype({"HALF": np.float16, "FLOAT": np.float32}[dtype])
 
     def make(
-        model: Any, spoil: Callable[[Plans], Plans] = lambda p: p, cache: Path | None = None, **options: Any
+        model: Any,
+        spoil: Callable[[Plans], Plans] = lambda p: p,
+        cache: Path | None = None,
+        borrowed: dict[str, int] | None = None,
+        **options: Any,
     ) -> Rig:
         folder, plans = plans_of(model)
         program = compile_program(model.network, model.schemes)
@@ -106,7 +110,7 @@ def open_rig(
         )
         segments = Segments(
             replace(library, trt=fake), spoil(plans), lambda plan: read_plan(folder, plan), model.load,
-            device, STREAM, graph_rows=64, cache=cache,
+            device, STREAM, graph_rows=64, cache=cache, borrow=lambda weight: (borrowed or {}).get(weight.params[0]),
         )  # fmt: skip
         return Rig(model, plans, fake, segments, nodes, values, dict(program.network.widths), standin)
 
@@ -243,6 +247,21 @@ def test_weights_are_replaced_in_place(make_model: Any, compare_runs: Any, open_
         rig.segments.update(Tensor(name, DType.FP16, other.arrays[name]))
     mixed = replace(other, arrays={**other.arrays, "embed.weight": model.arrays["embed.weight"]})
     wanted, found = compare_runs(mixed, lambda engine: RunnerOnSegments(rig, engine, False))
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_what_is_on_the_device_already_is_not_uploaded_again(
+    make_model: Any, compare_runs: Any, open_rig: Any, standin: ModuleType
+) -> None:
+    """A tied head: its bytes lie with the embedding, and the head reads them there."""
+    model = make_model()
+    device = standin.HostDevice()
+    head = model.arrays["lm_head.weight"]
+    address = device.take(head.nbytes)
+    device.upload(head, address)
+    rig = open_rig(model, borrowed={"lm_head.weight": address})
+    assert [place for place, _ in rig.segments.places("lm_head.weight")] == [address]
+    wanted, found = compare_runs(model, lambda engine: RunnerOnSegments(rig, engine, False))
     np.testing.assert_array_equal(found, wanted)
 
 
