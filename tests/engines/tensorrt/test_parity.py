@@ -14,6 +14,7 @@ from engines.network.schemes import Scheme
 from engines.tensorrt.weights import Weight
 
 GOLDEN = Path(__file__).parents[2] / "golden"
+DEMO = Path(__file__).parents[3] / "assets" / "demo_model"
 CASES = sorted(path.name for path in GOLDEN.iterdir() if (path / "expected.npz").exists())
 FAMILY_CASES = sorted({case.split("-")[0]: case for case in CASES}.values())
 # Of the norm of all logits: what 16 bits between layers cost, with weights that are random and unkind.
@@ -94,3 +95,13 @@ def test_a_wrong_scale_or_code_is_noticed(
     with open_model(GOLDEN / "llama-yarn-sharded") as plain:
         wanted, found, _ = compare(quantized(plain, SCHEMES[scheme]), "fp16", True)
     assert relative_error(found, wanted) > 2e-5
+
+
+@pytest.mark.parametrize("scheme", [None, "w8a8"])
+def test_the_demo_model_says_the_same(compare: Callable[..., Any], quantized: Any, scheme: str | None) -> None:
+    """Trained weights, which random ones are not: the likeliest next token, and how far all logits are off, in bf16."""
+    with open_model(DEMO) as plain:
+        model = plain if scheme is None else quantized(plain, SCHEMES[scheme])
+        wanted, found, _ = compare(model, "bf16")
+    assert (found.argmax(axis=1) == wanted.argmax(axis=1)).all()
+    assert relative_error(found, wanted) < (0.02 if scheme is None else 0.06)
