@@ -53,7 +53,7 @@ class Spec:
 
     targets: tuple[Target, ...]
     max_tokens: int = 2048
-    num_slots: int = 64
+    num_slots: int = 256
 
     def compute(self, dtype: DType) -> ElementType:
         """fp16 for a checkpoint in fp16 or a GPU without bf16, else bf16."""

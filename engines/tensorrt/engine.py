@@ -69,6 +69,7 @@ class TensorRTEngine(CudaEngine):
                 f"sequences a step, and {max_tokens} and {num_slots} were asked for; ask for fewer, or build it again."
             )
         self._model = model
+        self._max_rows = max(max_tokens, num_slots)
         super().__init__(model, num_slots=num_slots, max_tokens=max_tokens, **options)
 
     def update_weights(self, tensors: Mapping[str, NDArray[np.generic]]) -> int:
@@ -124,6 +125,7 @@ class TensorRTEngine(CudaEngine):
             _Device(memory.take, staging.upload),
             int(self._stream),
             graph_rows=GRAPH_TOKENS,
+            max_rows=self._max_rows,
             cache=self._place.cache,
             borrow=self._borrow,
         )

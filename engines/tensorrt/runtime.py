@@ -49,7 +49,8 @@ class Segments:
 
     `read`: the checked bytes of a plan. `load`: the model's tensors, for weights that are inputs; used only here. `borrow`: the
     address of a weight that is on the device already, or None. `graph_rows`: steps of up to so many rows are captured, so their
-    kernels are compiled per shape at warm-up; larger ones use kernels for any shape. `cache`: file for compiled kernels.
+    kernels are compiled per shape at warm-up; larger ones use kernels for any shape. `max_rows`: the greatest step there will be;
+    profiles for larger ones stay closed, and take no scratch memory. `cache`: file for compiled kernels.
     """
 
     def __init__(
@@ -62,11 +63,12 @@ class Segments:
         stream: int,
         *,
         graph_rows: int,
+        max_rows: int,
         cache: Path | None = None,
         borrow: Callable[[Weight], int | None] = lambda weight: None,
     ) -> None:
         self._library, self._plans, self._device, self._stream = library, plans, device, stream
-        self._graph_rows = graph_rows
+        self._graph_rows, self._max_rows = graph_rows, max_rows
         self._cache_file = cache
         self._messages: list[str] = []
         trt = library.trt
@@ -152,6 +154,8 @@ class Segments:
         self._check(plan, engine)
         contexts = []
         for number, profile in enumerate(plan.profiles):
+            if profile.least > self._max_rows:
+                break
             context = engine.create_execution_context(self._config(engine, profile.most <= self._graph_rows))
             self._must(context is not None, f"made no context of {plan.file}")
             self._must(context.set_optimization_profile_async(number, self._stream), f"has no profile {number}")
@@ -213,7 +217,7 @@ class Segments:
 
     def _profile(self, plan: Plan, rows: int) -> int:
         for number, profile in enumerate(plan.profiles):
-            if rows in profile:
+            if rows in profile and profile.least <= self._max_rows:
                 return number
         raise ContractError(f"{plan.file} takes up to {plan.profiles[-1].most} rows, not {rows}.")
 

@@ -83,6 +83,7 @@ def open_rig(
         spoil: Callable[[Plans], Plans] = lambda p: p,
         cache: Path | None = None,
         borrowed: dict[str, int] | None = None,
+        max_rows: int = 128,
         **options: Any,
     ) -> Rig:
         folder, plans = plans_of(model)
@@ -110,7 +111,7 @@ def open_rig(
         )
         segments = Segments(
             replace(library, trt=fake), spoil(plans), lambda plan: read_plan(folder, plan), model.load,
-            device, STREAM, graph_rows=64, cache=cache, borrow=lambda weight: (borrowed or {}).get(weight.params[0]),
+            device, STREAM, graph_rows=64, max_rows=max_rows, cache=cache, borrow=lambda weight: (borrowed or {}).get(weight.params[0]),
         )  # fmt: skip
         return Rig(model, plans, fake, segments, nodes, values, dict(program.network.widths), standin)
 
@@ -195,6 +196,14 @@ def test_scratch_memory_is_one_block_and_profiles_follow_the_rows(make_model: An
         rig.segments.enqueue(0, 129, x, y)
     with pytest.raises(ContractError, match="multiple of 256"):
         rig.segments.enqueue(0, 1, [x[0] + 2], y)
+
+
+def test_profiles_for_larger_steps_than_there_will_be_stay_closed(make_model: Any, open_rig: Any) -> None:
+    rig = open_rig(make_model(), scratch=5000, max_rows=64)
+    assert rig.segments.scratch_bytes == 5000
+    assert [len(opened.contexts) for opened in rig.segments._opened] == [1] * len(rig.plans.plans)
+    with pytest.raises(ContractError, match="not 65"):
+        rig.segments.enqueue(0, 65, [], [])
 
 
 def test_large_steps_use_kernels_for_any_shape(make_model: Any, open_rig: Any, trt: Any) -> None:
