@@ -111,7 +111,8 @@ def open_rig(
         )
         segments = Segments(
             replace(library, trt=fake), spoil(plans), lambda plan: read_plan(folder, plan), model.load,
-            device, STREAM, graph_rows=64, max_rows=max_rows, cache=cache, borrow=lambda weight: (borrowed or {}).get(weight.params[0]),
+            device, STREAM, graph_rows=64, max_rows=max_rows, cache=cache,
+            borrow=lambda weight: (borrowed or {}).get(weight.params[0]),
         )  # fmt: skip
         return Rig(model, plans, fake, segments, nodes, values, dict(program.network.widths), standin)
 
