@@ -142,7 +142,9 @@ def make_model() -> Callable[..., MemoryModel]:
             h = b.rms_norm(x, f"{i}.n2", 1e-5)
             gate = b.activation(b.linear(h, f"{i}.gate", ffn), "silu")
             x = x + b.linear(gate * b.linear(h, f"{i}.up", ffn), f"{i}.down", hidden)
-        network = b.build(b.linear(b.rms_norm(b.gather_logits(x), "norm", 1e-5), "lm_head", vocab))
+        return of(b.build(b.linear(b.rms_norm(b.gather_logits(x), "norm", 1e-5), "lm_head", vocab)), seed)
+
+    def of(network: Network, seed: int = 0) -> MemoryModel:
         rng = np.random.default_rng(seed)
         arrays = {
             name: (rng.standard_normal(shape) * shape[-1] ** -0.5 if len(shape) > 1 else np.ones(shape)).astype(
@@ -152,6 +154,7 @@ def make_model() -> Callable[..., MemoryModel]:
         }
         return MemoryModel(network, arrays)
 
+    make.of = of  # type: ignore[attr-defined]
     return make
 
 
