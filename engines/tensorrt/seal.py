@@ -33,7 +33,10 @@ def read_key(path: Path) -> bytes:
         # Of two processes that make one at once, both end with the key that came to stay.
         with contextlib.suppress(OSError):
             os.link(made, path)
-        made.unlink()
+        if path.exists():
+            made.unlink()
+        else:  # a file system without links
+            made.replace(path)
     key = path.read_bytes()
     if len(key) != _KEY_BYTES:
         raise PlanError(f"{path} is no key of Deskside's; delete it, and build the engines again.")

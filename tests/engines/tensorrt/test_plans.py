@@ -160,7 +160,10 @@ def test_plans_for_something_else_are_refused(built: tuple[Path, Plans]) -> None
             check_fits(plans, folder, **{**fits, **change})
 
 
-def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:
+def test_the_key_is_made_once_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(source: Path, target: Path) -> None:
+        raise OSError("no links on this file system")
+
     path = tmp_path / "state" / "engines.key"
     key = read_key(path)
     assert len(key) == 32
@@ -168,6 +171,9 @@ def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["engines.key"]
     if os.name == "posix":
         assert path.stat().st_mode & 0o077 == 0
+    monkeypatch.setattr(os, "link", no_links)
+    assert len(read_key(tmp_path / "other.key")) == 32
+    assert not list(tmp_path.glob("*.new"))
     path.write_bytes(b"short")
     with pytest.raises(PlanError, match="no key of Deskside"):
         read_key(path)
