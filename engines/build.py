@@ -183,6 +183,8 @@ class _Build:
             state = _State(inputs)
         self._state = state
         self.engine.mkdir(parents=True, exist_ok=True)
+        for stray in self.engine.rglob(".*.part"):  # of a run that was killed while it wrote a small file
+            stray.unlink()
 
     def stage(
         self, name: str, work: Callable[[], dict[str, Any]], clear: Callable[[], None] = lambda: None

@@ -21,6 +21,9 @@ from core.config import Config, load_config
 from core.errors import DesksideError
 from core.packs.install import installed
 from core.packs.pinned import RTX
+from core.library.engines import built_engines
+from core.library.gpus import GIB, driver_version, present_gpus
+from core.library.staging import unfinished
 from core.paths import Places
 from core.probe import probe
 
@@ -85,6 +88,11 @@ def check_all(config: Config) -> Iterator[Check]:
     yield check_gpu()
     yield from check_backend(config)
     yield check_tensorrt(config.places)
+    yield from check_memory()
+    yield from check_library(config.places)
+    yield Check(
+        "Hub", "ok", "never asked: Deskside is offline by its setting" if config.offline else "asked only when you do"
+    )
     found = [f"{name} {version}" for name in GPU_PACKAGES if (version := _version(name))]
     yield Check("GPU packages", "note", ", ".join(found) or "none installed")
 
@@ -180,6 +188,36 @@ def check_tensorrt(places: Places) -> Check:
     return Check(
         RTX.title, "note", f"{RTX.version} in {found.folder}" if found.folder else "in this Python environment"
     )
+
+
+def check_memory() -> Iterator[Check]:
+    """What of each GPU's memory is free, as the driver says."""
+    for gpu in present_gpus():
+        free = gpu.memory - gpu.others
+        advice = "Close other programs that use the GPU before loading a large model." if free < gpu.memory / 2 else ""
+        detail = (
+            f"{gpu.name}: {free / GIB:.1f} of {gpu.memory / GIB:.1f} GiB free, driver {driver_version() or 'unknown'}"
+        )
+        yield Check("GPU memory", "note" if advice else "ok", detail, advice)
+
+
+def check_library(places: Places) -> Iterator[Check]:
+    """Engines that cannot be used here any more, and downloads that wait. Reads no weights."""
+    engines = built_engines(places)
+    driver = driver_version()
+    bad = 0
+    for engine in engines:
+        manifest, problem = engine.manifest, engine.problem
+        device = manifest.device if manifest is not None else None
+        if manifest is not None and not problem and device is not None and driver not in (None, device.driver):
+            problem = f"checked with driver {device.driver}, this machine has {driver}; {manifest.again}."
+        if problem:
+            bad += 1
+            yield Check("engine", "note", engine.name, problem)
+    yield Check("engines", "ok", f"{len(engines) - bad} of {len(engines)} can be used")
+    for item in unfinished(places):
+        share = item.have / item.total if item.total else 0.0
+        yield Check("download", "note", f"{item.name}: {share:.0%} is here", f"deskside core pull {item.name}")
 
 
 def _version(package: str) -> str | None:

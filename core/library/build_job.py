@@ -114,7 +114,7 @@ class _Work:
     # --- the model -------------------------------------------------------------------------------------------------------------
 
     def _model(self) -> tuple[str, Path]:
-        """Its name here and its folder, downloaded first if it is on the Hub only."""
+        """Its name here (the folder's path, where it is not installed) and its folder; downloaded first if only the Hub has it."""
         asked = self.params.model
         if find_engine(asked, self.places) is not None:
             raise InvalidRequest(f"{asked} is an engine; give the model that it was built of.", "model")
@@ -129,7 +129,7 @@ class _Work:
         try:
             return folder.relative_to(self.places.models.resolve()).as_posix(), folder
         except ValueError:
-            return folder.name, folder
+            return str(folder), folder
 
     def _pull(self, model: str) -> tuple[str, Path]:
         parse_repo(model)
@@ -165,7 +165,8 @@ class _Work:
         device = self._device()
         precision = self._precision(shape, device)
         text = find_precision(precision).needs_calibration
-        name = engine_name(model, precision, self.params.backend)
+        label = Path(model).name if Path(model).is_absolute() else model
+        name = engine_name(label, precision, self.params.backend)
         builder = PromptBuilder.from_folder(folder, self.places.cache / "tokenizers")
         file = Path(self.params.calibration) if self.params.calibration else None
         calibration = calibration_ids(builder, file) if text or file else []
@@ -320,7 +321,8 @@ class _Work:
     def _remove_former(self, manifest: Manifest, target: Path) -> None:
         """An engine of that name for what was here before. One that is loaded stays until the next build."""
         for engine in built_engines(self.places):
-            if engine.folder != target and engine.manifest and engine.manifest.name == manifest.name:
+            other = engine.manifest
+            if engine.folder != target and other and (other.name, other.model) == (manifest.name, manifest.model):
                 _remove_quietly(engine, self.places)
 
 

@@ -87,6 +87,16 @@ def installed_models(places: Places) -> list[InstalledModel]:
     return [*demo, *_installed_only(places)]
 
 
+def installed_engines(places: Places) -> list[InstalledModel]:
+    """Every built engine as something that can be loaded by its name."""
+    found = []
+    for engine in built_engines(places):
+        if engine.manifest is not None:
+            model = describe(engine.name, engine.folder)
+            found.append(replace(model, problem=engine.problem or model.problem))
+    return found
+
+
 def _installed_only(places: Places) -> list[InstalledModel]:
     found = sorted(_candidates(places.models, depth=2))
     return [_installed(folder.relative_to(places.models).as_posix(), folder) for folder in found]

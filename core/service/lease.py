@@ -54,7 +54,7 @@ class GpuLease:
             self._models.hold(f"the job {holder} uses the GPU")
             try:
                 unloaded = await self._make_room(needed, tell)
-                tell(f"{' and '.join(unloaded)} was unloaded meanwhile; chats wait." if unloaded else "")
+                tell(f"Unloaded meanwhile: {', '.join(unloaded)}; chats with them wait." if unloaded else "")
                 yield
             finally:
                 self._models.release()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from core.errors import DesksideError, InvalidRequest, NotFound, Unavailable
+from core.errors import DesksideError, EngineStale, InvalidRequest, NotFound, Unavailable
 from core.library.catalog import (
     DEMO,
     InstalledModel,
     find_installed,
     find_model,
     generation_defaults,
+    installed_engines,
     installed_models,
 )
 from core.paths import Places
@@ -94,15 +96,18 @@ class Models:
         idle_timeout: float | None = None,
         on_change: Callable[[str, str, str], None] | None = None,
         default: str | None = None,
+        rebuild: Callable[[str], str | None] | None = None,
     ) -> None:
         """`on_change(model, state, message)` tells of loading, ready, failed and unloaded. `default`: the model that is
-        meant where a request names none and several, or none, are loaded."""
+        meant where a request names none and several, or none, are loaded. `rebuild(engine)`: builds a stale engine anew; it
+        returns what is done, as a sentence, None if nothing can be."""
         self._engines = engines
         self.places = places
         self._options = options or EngineOptions()
         self._idle_timeout = idle_timeout
         self._on_change = on_change or (lambda model, state, message: None)
         self._default = default
+        self.rebuild = rebuild or (lambda name: None)
         self._loaded: dict[str, LoadedModel] = {}
         self._loading: dict[str, asyncio.Task[LoadedModel]] = {}
         self._free = asyncio.Event()  # cleared while a job has the GPU to itself
@@ -119,8 +124,8 @@ class Models:
         return bool(self._loading) or any(model.open for model in self._loaded.values())
 
     async def installed(self) -> list[InstalledModel]:
-        """Every model on this machine; read from disk, off the loop."""
-        return await asyncio.to_thread(installed_models, self.places)
+        """Every model on this machine, and every engine built of one; read from disk, off the loop."""
+        return await asyncio.to_thread(lambda: [*installed_models(self.places), *installed_engines(self.places)])
 
     def name_of(self, name: str | None) -> str:
         """What a request that names no model means: the only one that is loaded, or the default."""
@@ -143,8 +148,9 @@ class Models:
         model = self._loaded.get(name)
         if model is None:
             # By its name only: a request for an answer does not make the service open folders of the caller's choice.
-            if name not in self._loading and find_installed(name, self.places) is None:
-                raise NotFound(f"There is no model '{name}'; GET /v1/models lists those that can be used.")
+            with self._healing(name):
+                if name not in self._loading and find_installed(name, self.places) is None:
+                    raise NotFound(f"There is no model '{name}'; GET /v1/models lists those that can be used.")
             model = await self.load(name)
         model.last_used = time.monotonic()
         return model
@@ -172,7 +178,8 @@ class Models:
             )
             self._loading[name] = task
             task.add_done_callback(lambda done: self._loading_ended(name, done))
-        return await asyncio.shield(task)  # who waits may leave; others may wait for the same model
+        with self._healing(name):
+            return await asyncio.shield(task)  # who waits may leave; others may wait for the same model
 
     async def unload(self, name: str, grace: float = 5.0) -> None:
         """New requests no longer find the model; open ones may take `grace` seconds. Raises NotFound."""
@@ -229,6 +236,15 @@ class Models:
         handle = await self._engines.load(folder, options, name)
         limit = self._idle_timeout if idle_timeout is None else idle_timeout
         return LoadedModel(name, folder, handle, prompts, defaults, Style(prompts), limit or None)
+
+    @contextlib.contextmanager
+    def _healing(self, name: str) -> Iterator[None]:
+        """An engine that belongs to another driver, version or revision is built again, and whoever asked for it is told."""
+        try:
+            yield
+        except EngineStale as error:
+            done = self.rebuild(name)
+            raise EngineStale(f"{error.message} {done}" if done else error.message) from error
 
     def _read(self, folder: Path) -> tuple[PromptBuilder, dict[str, Any]]:
         return PromptBuilder.from_folder(folder, self.places.cache / "tokenizers"), generation_defaults(folder)

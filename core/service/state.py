@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -12,11 +13,12 @@ from typing import Any
 
 import msgspec
 
-from core.errors import Unavailable
+from core.errors import DesksideError, Unavailable
 from core.grammar.guard import GrammarGuard
 from core.grammar.source import GrammarSource
 from core.jobs.job import ENDED, Job, JobState
 from core.jobs.manager import JobManager
+from core.library.engines import find_engine
 from core.schemas import JobReply, ServiceEvent
 from core.service.gpus import GpuWatch
 from core.service.library import Library
@@ -27,6 +29,8 @@ from core.service.runs import Encoders
 from core.service.sse import SlowReaders
 
 EVENTS_KEPT = 256
+
+log = logging.getLogger("deskside.service")
 
 
 class Events:
@@ -99,6 +103,8 @@ class Service:
         self.events = Events()
         self.models = models(self._model_changed)
         self._jobs = jobs(self.models) if jobs is not None else None
+        self.models.rebuild = self._rebuild
+        self._rebuilt: dict[str, str] = {}  # engine -> the job that builds it anew
         self._library = library
         self.pid = os.getpid()
         self.started = time.monotonic()
@@ -183,6 +189,26 @@ class Service:
         for model in self.models.loaded:
             if model.handle.last_status is not None:
                 self.metrics.take_status(model.name, model.handle.last_status, model.handle.restarts)
+
+    def _rebuild(self, name: str) -> str | None:
+        """Build an engine anew that is not what it was; once, for what failed will fail again until something changes."""
+        engine = find_engine(name, self.models.places)
+        manifest = engine.manifest if engine is not None else None
+        if manifest is None or self._jobs is None or self.stopping:
+            return None
+        job = self._rebuilt.get(manifest.key)
+        if job is None:
+            backend = manifest.backend if manifest.name.endswith(f"-{manifest.backend}") else "auto"
+            params = {"model": manifest.model, "precision": manifest.precision, "backend": backend}
+            try:
+                job = self._rebuilt[manifest.key] = self.jobs.submit("build", params).id
+            except DesksideError as error:
+                log.warning("%s", error.message)
+                return None
+        state = self.jobs.get(job).state if job in {item.id for item in self.jobs.list("build")} else JobState.FAILED
+        if state in (JobState.QUEUED, JobState.RUNNING):
+            return f"It is being built again (job {job}); ask once more when that is done."
+        return None
 
     async def _watch_jobs(self) -> None:
         if self._jobs is not None:

@@ -173,6 +173,16 @@ def test_it_goes_on_behind_the_last_finished_stage(run: Runner, monkeypatch: pyt
     assert nothing_but(run.out.parent, "key")
 
 
+def test_a_small_file_cut_short_by_a_kill_is_not_taken_along(run: Runner) -> None:
+    run.fail["check-reference"] = KeyError("killed here")
+    with pytest.raises(KeyError):
+        run()
+    run.fail.clear()
+    (run.out.with_name(".key.building") / "engine" / ".manifest.json.part").write_bytes(b"{")
+    assert ".manifest.json.part" not in {file.path for file in run().files}
+    assert nothing_but(run.out, "config.json", "manifest.json", "model.safetensors", "tokenizer.json")
+
+
 def test_other_inputs_start_anew(run: Runner) -> None:
     run.fail["check-reference"] = KeyError("killed here")
     with pytest.raises(KeyError):

@@ -50,6 +50,19 @@ def backwards(context):
         context.progress(stage, done, total)
         time.sleep(0.12)
 
+def borrows(context):
+    '''Uses the GPU until there is a file `enough`; says when it has it.'''
+    context.note("wants the GPU")
+    with context.gpu(context.params["bytes"]):
+        Path(context.params["has"]).write_text("yes")
+        while not Path(context.params["enough"]).exists():
+            context.check()
+            time.sleep(0.01)
+    context.progress("after", 0, 10)
+    for done in range(11):
+        context.progress("after", done, 10)
+        time.sleep(0.2)
+
 def refuses(context): raise NotFound("There is no such model.")
 def breaks(context): raise ValueError("a fault of ours")
 def deaf(context): time.sleep(600)
@@ -60,7 +73,7 @@ def garbles(connection):
     connection.send(b"not a frame")
     time.sleep(600)
 
-for name in ("counts", "fills", "backwards", "refuses", "breaks", "deaf", "leaves"):
+for name in ("counts", "fills", "backwards", "borrows", "refuses", "breaks", "deaf", "leaves"):
     globals()["main_" + name] = lambda connection, work=globals()[name]: run(connection, work)
 """
 
@@ -73,6 +86,7 @@ KINDS = (
     kind("counts", resumable=True, limit=2),
     kind("fills", resumable=True),
     kind("backwards"),
+    kind("borrows", limit=2),
     kind("refuses"),
     kind("breaks"),
     kind("leaves"),
