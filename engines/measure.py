@@ -23,8 +23,9 @@ def anonymous_bytes() -> int | None:
     return None
 
 
-def gpu_bytes(index: int = 0) -> int | None:
-    """What this process holds on a GPU: NVML's figure for it, or where the driver gives none per process, all that is in use."""
+def gpu_bytes(index: int = 0, before: int | None = None) -> int | None:
+    """What this process holds on a GPU: NVML's figure for it. Where the driver gives none per process (Windows), what is in use by
+    all, less what was `before`."""
     with suppress(Exception):  # no package, no driver, no permission
         nvml: Any = importlib.import_module("pynvml")
         nvml.nvmlInit()
@@ -33,7 +34,7 @@ def gpu_bytes(index: int = 0) -> int | None:
             for process in nvml.nvmlDeviceGetComputeRunningProcesses(handle):
                 if process.pid == os.getpid() and process.usedGpuMemory:
                     return int(process.usedGpuMemory)
-            return int(nvml.nvmlDeviceGetMemoryInfo(handle).used)
+            return max(0, int(nvml.nvmlDeviceGetMemoryInfo(handle).used) - (before or 0))
         finally:
             nvml.nvmlShutdown()
     return None

@@ -19,6 +19,7 @@ import pytest
 from core import lifecycle
 from core.cli import main
 from core.client import Client
+from core.commands.doctor import check_library
 from core.errors import Busy, EngineStale
 from core.library.build_local import BUILDING
 from core.library.engines import built_engines, find_engine
@@ -219,6 +220,9 @@ def test_an_engine_that_was_changed_or_belongs_to_an_older_model_is_one_sentence
     assert code == 4
     assert "build it again with: deskside core build own --precision int8" in err
     assert "has another size than when it was built" in run("list")[1]
+    doctor = {check.name: check for check in check_library(places)}
+    assert "build it again with" in doctor["engine"].advice
+    assert doctor["engines"].detail == "0 of 1 can be used"
     assert run("build", "own", "--precision", "int8")[0] == 0
     assert run("chat", "own:int8", "--prompt", "x", "--max-tokens", "1")[0] == 0
 
@@ -241,6 +245,7 @@ def check_whole(places: Places) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+@pytest.mark.timeout(180 + 30 * ROUNDS)
 def test_killed_at_random_points(command, places, mine, monkeypatch) -> None:
     """Either process of the build, or the one that started it, at a call that matters or at any moment. After each death there is
     no engine, or a whole one; the same command then finishes and leaves nothing else behind."""
