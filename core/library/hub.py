@@ -67,6 +67,8 @@ class Hub:
     ) -> None:
         from huggingface_hub import HfApi, constants
 
+        # Else it looks for the names of other programs in our environment, by a list from the Hub, and tells what it found.
+        constants.HF_HUB_DISABLE_TELEMETRY = True
         self.token = token
         self.offline = offline or bool(constants.HF_HUB_OFFLINE)
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")

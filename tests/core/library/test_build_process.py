@@ -292,6 +292,22 @@ def test_killed_at_random_points(command, places, mine, monkeypatch) -> None:
     print(f"{kills} kills, {resumed} builds went on with what was there")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT")
+def test_ctrl_c_keeps_what_is_finished(command, places, mine) -> None:
+    child = command("build", mine, "--precision", "int4-awq-g64", "--backend", "reference", "--local")
+    until = time.monotonic() + 60
+    while not any((places.engines / BUILDING).glob("*/work/state.json")) and time.monotonic() < until:
+        time.sleep(0.01)
+        assert child.poll() is None, child.communicate()
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err
+    assert "the same command goes on from here" in err
+    assert "Traceback" not in err
+    assert built_engines(places) == []
+    assert any((places.engines / BUILDING).glob("*/work/state.json"))
+
+
 def kill_a_child(pid: int, rng: random.Random) -> None:
     """One of the processes below `pid`, if there is one."""
     children: list[int] = []

@@ -96,6 +96,8 @@ def test_from_a_search_to_an_installed_model_and_back(client, fake_hub, tiny_mod
     assert client.remove(REPO).freed > looked.size
     assert REPO not in {model.name for model in client.all_models().installed}
     assert (folder / "config.json").exists()
+    # Nothing but what was asked for was looked up: no telemetry of the client library.
+    assert all(REPO in seen.path or seen.path == "/api/models" for seen in fake_hub.seen), fake_hub.seen
 
 
 def test_a_job_is_paused_resumed_cancelled_and_forgotten(client, fake_hub, tiny_model):
