@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from core.config import load_config
+from core.config import Config, load_config
 from core.errors import DesksideError
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from app.window import MainWindow
 
 NO_SCREEN = "There is no screen to open a window on; to chat in this terminal, run: deskside core chat demo"
 
@@ -17,15 +23,20 @@ def main() -> int:
     if not has_screen(sys.platform, os.environ):
         return _say(NO_SCREEN, 1)
     try:
-        config = load_config(os.environ)
-        from PySide6.QtWidgets import QApplication
-
-        from app.session import Session
-        from app.window import MainWindow
+        application, _window = open_window(load_config(os.environ))
     except ImportError as error:  # a system library that Qt needs is missing
         return _say(f"Qt cannot be loaded ({error}); install the system libraries it names.", 1)
     except DesksideError as error:
         return _say(error.message, error.exit_code)
+    return application.exec()
+
+
+def open_window(config: Config, start: bool = True) -> tuple[QApplication, MainWindow]:
+    """The application and its window, shown. `start`: look for the service, or start it."""
+    from PySide6.QtWidgets import QApplication
+
+    from app.session import Session
+    from app.window import MainWindow
 
     running = QApplication.instance()
     application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
@@ -33,9 +44,10 @@ def main() -> int:
     application.setDesktopFileName("deskside")
     session = Session(config)
     window = MainWindow(session)
-    session.start()
     window.show()
-    return application.exec()
+    if start:
+        session.start()
+    return application, window
 
 
 def has_screen(platform: str, environ: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from time import monotonic
+from time import monotonic, thread_time
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from core.client import AsyncClient
 
 FLUSH_MS = 33
+# The GUI thread may spend one part in SHARE on showing an answer: what is slow to show comes in larger pieces.
+SHARE = 40
+SLOWEST = 0.25  # seconds between two pieces, at most
 
 
 class Inbox:
@@ -72,6 +75,7 @@ class Answer(QObject):
         self.chat, self.message = chat, message
         self.inbox = Inbox()
         self.over = False
+        self._next = 0.0
         self._archive = archive
         self._operation: Operation | None = None
         self._seen_prefill: tuple[int, int, int] | None = None
@@ -93,11 +97,13 @@ class Answer(QObject):
             self._operation.cancel()
             self._end(State.STOPPED)
 
-    def flush(self) -> None:
+    def flush(self, last: bool = False) -> None:
         """Every 33 ms: write what came, then show it."""
         if self.inbox.prefill != self._seen_prefill:
             self._seen_prefill = self.inbox.prefill
             self.progressed.emit()
+        if monotonic() < self._next and not last:
+            return
         content, reasoning = self.inbox.take()
         if not content and not reasoning:
             return
@@ -108,7 +114,9 @@ class Answer(QObject):
     def _show(self, content: str, reasoning: str, _: object = None) -> None:
         self.message.content += content
         self.message.reasoning += reasoning
+        begun = thread_time()
         self.grew.emit(content, reasoning)
+        self._next = monotonic() + min(SLOWEST, SHARE * (thread_time() - begun)) - FLUSH_MS / 1000
 
     def _not_saved(self, show: Any, error: DesksideError) -> None:
         """Shown all the same: the disk is full, the reader is not to blame."""
@@ -126,7 +134,7 @@ class Answer(QObject):
     def _end(self, state: State, error: str = "") -> None:
         if self.over:
             return
-        self.flush()
+        self.flush(last=True)
         self.over = True
         info = self._info()
         message = self.message

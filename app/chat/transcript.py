@@ -17,8 +17,10 @@ from app.chat.footer import Footer, Note
 from app.chat.pieces import Files, Reasoning, Waiting
 from app.chat.rows import BUBBLE, GAP, Entry, Row, estimate
 from app.chat.views import CodeView, TextView
+from app.markdown.highlight import tokens_of
 from app.store.records import Message
 from app.theme import READING_WIDTH, XL, L, Theme
+from app.threads import SerialThread
 
 NEAR = 400  # pixels above and below the screen in which widgets are kept
 BUDGET = 0.008  # seconds of making widgets at once; the rest follows in the next turn of the event loop
@@ -32,20 +34,28 @@ class Transcript(QAbstractScrollArea):
     acted = Signal(str, str)
     link_clicked = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, colours: SerialThread | None = None, parent: QWidget | None = None) -> None:
+        """`colours`: where code is taken apart; without it code stays in one colour."""
         super().__init__(parent)
+        self._colours = colours
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Conversation"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.verticalScrollBar().setSingleStep(48)
+        # Opaque: what scrolls is moved as pixels, not painted again.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.viewport().setAutoFillBackground(False)
         self.entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
         self._rows: list[Row] = []
         self._tops: list[int] = []
+        self._starts: dict[str, int] = {}  # of each message, the number of its first row
+        self._shown: dict[Row, None] = {}  # rows with a widget
         self._height = 0
         self._follow = True
         self._busy = False
+        self._painted_at = -1
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
@@ -132,23 +142,38 @@ class Transcript(QAbstractScrollArea):
         return self._follow
 
     @property
+    def settled(self) -> bool:
+        """Whether everything on the screen is there."""
+        return bool(self._rows) and self._screen_is_filled() and not self._later.isActive()
+
+    @property
     def column_width(self) -> int:
         return max(200, min(READING_WIDTH, self.viewport().width() - 2 * XL))
 
     @property
     def widgets(self) -> list[QWidget]:
         """Those that exist now, top to bottom."""
-        return [row.widget for row in self._rows if row.widget is not None]
+        rows = sorted(self._shown, key=lambda row: row.top)
+        return [row.widget for row in rows if row.widget is not None]
 
     # Rows and their places
 
     def _collect(self) -> None:
-        self._rows = [row for entry in self.entries for row in entry.rows]
+        self._rows = []
+        self._starts = {}
+        for entry in self.entries:
+            self._starts[entry.message.id] = len(self._rows)
+            self._rows += entry.rows
 
     def _changed(self, entry: Entry) -> None:
-        """Rows of one entry are others now."""
-        self._collect()
-        self._place()
+        """Rows of one entry are others now; those of the last one, usually."""
+        start = 0
+        if entry is self.entries[-1]:
+            start = self._starts[entry.message.id]
+            self._rows[start:] = entry.rows
+        else:
+            self._collect()
+        self._place(start)
         self._realise()
 
     def _open(self, entry: Entry) -> None:
@@ -159,12 +184,15 @@ class Transcript(QAbstractScrollArea):
             self._collect()
             self._place()
 
-    def _place(self) -> None:
-        """Tops of all rows from their heights."""
+    def _place(self, first: int = 0) -> None:
+        """Tops of the rows from `first` on, from the heights of all."""
         width = self.column_width
         top = L
         last: Entry | None = None
-        for row in self._rows:
+        if first > 0:
+            before = self._rows[first - 1]
+            top, last = before.bottom + GAP[before.kind], before.entry
+        for row in self._rows[first:]:
             if row.width == 0 and row.widget is None:
                 row.height = estimate(row, width)
             if row.entry is not last:
@@ -175,7 +203,7 @@ class Transcript(QAbstractScrollArea):
                 top += BUBBLE
             row.top = top
             top += row.height + GAP[row.kind]
-        self._tops = [row.top for row in self._rows]
+        self._tops[first:] = [row.top for row in self._rows[first:]]
         self._height = top + L
         bar = self.verticalScrollBar()
         self._busy = True
@@ -197,9 +225,10 @@ class Transcript(QAbstractScrollArea):
             bar = self.verticalScrollBar()
             anchor = self._anchor()
             low, high = bar.value() - NEAR, bar.value() + self.viewport().height() + NEAR
-            if not self._realise_one(low, high):
+            changed = self._realise_one(low, high)
+            if changed < 0:
                 break
-            self._place()
+            self._place(changed)
             if not self._follow and anchor is not None:
                 row, offset = anchor
                 if row in self._rows:
@@ -222,27 +251,24 @@ class Transcript(QAbstractScrollArea):
 
     def _screen_is_filled(self) -> bool:
         value = self.verticalScrollBar().value()
-        return all(row.widget is not None for row in self._between(value, value + self.viewport().height()))
+        return all(self._rows[i].widget is not None for i in self._between(value, value + self.viewport().height()))
 
-    def _between(self, low: int, high: int) -> list[Row]:
-        at = max(0, bisect_right(self._tops, low) - 1)
-        found = []
-        while at < len(self._rows) and self._rows[at].top <= high:
-            if self._rows[at].bottom >= low:
-                found.append(self._rows[at])
-            at += 1
-        return found
+    def _between(self, low: int, high: int) -> range:
+        """Numbers of the rows that are, at least in part, between these heights."""
+        first = max(0, bisect_right(self._tops, low) - 1)
+        if first < len(self._rows) and self._rows[first].bottom < low:
+            first += 1
+        return range(first, max(first, bisect_right(self._tops, high)))
 
-    def _realise_one(self, low: int, high: int) -> bool:
-        """Make or measure rows between; True if any height changed, so that another look is due."""
+    def _realise_one(self, low: int, high: int) -> int:
+        """Make or measure rows between, until one turns out to have another height: its number, -1 if none does."""
         width = self.column_width
-        rows = self._between(low, high)
-        if self._follow:
-            rows.reverse()
-        for row in rows:
+        numbers = self._between(low, high)
+        for number in reversed(numbers) if self._follow else numbers:
+            row = self._rows[number]
             if row.kind == "closed":
                 self._open(row.entry)
-                return True
+                return self._starts[row.entry.message.id]
             if row.widget is None:
                 self._make(row)
             if row.width != width:
@@ -250,15 +276,20 @@ class Transcript(QAbstractScrollArea):
                 row.height = self._measure(row, width)
                 row.width = width
                 if row.height != before:
-                    return True
-        return False
+                    return number
+        return -1
 
     def _arrange(self) -> None:
         """Move widgets where they belong; drop those far away, but never the one with the focus."""
         value = self.verticalScrollBar().value()
         height = self.viewport().height()
         left = (self.viewport().width() - self.column_width) // 2
-        for row in self._rows:
+        moved = False
+        step = self._painted_at - value
+        if step and self._painted_at >= 0 and abs(step) < height:
+            self.viewport().scroll(0, step)
+            self._painted_at = value
+        for row in list(self._shown):
             widget = row.widget
             if widget is None:
                 continue
@@ -267,10 +298,17 @@ class Transcript(QAbstractScrollArea):
                 self._drop(row)
                 continue
             x, width = self._across(row)
-            widget.setGeometry(left + x, row.top - value, width, row.height)
-            if not widget.isVisible():
+            place = (left + x, row.top - value, width, row.height)
+            if widget.isHidden():
+                widget.setGeometry(*place)
                 widget.show()
-        self.viewport().update()
+                moved = True
+            elif widget.geometry().getRect() != place:
+                moved = moved or widget.pos().toTuple() != place[:2]
+                widget.setGeometry(*place)
+        if moved or value != self._painted_at:
+            self._painted_at = value
+            self.viewport().update()
 
     def _focus(self) -> QWidget | None:
         window = self.window()
@@ -316,6 +354,7 @@ class Transcript(QAbstractScrollArea):
             widget.setAccessibleName(who)
         elif row.kind == "code":
             widget = CodeView(viewport)
+            widget.colours_wanted.connect(partial(self._colour, widget))
         elif row.kind == "reasoning":
             widget = Reasoning(entry, viewport)
             widget.resized.connect(partial(self._remeasure, row))
@@ -329,13 +368,18 @@ class Transcript(QAbstractScrollArea):
         widget.installEventFilter(self)
         row.widget = widget
         row.width = 0
+        self._shown[row] = None
         self._fill(row)
         self._order(row)
 
+    def _colour(self, view: CodeView, source: str, language: str) -> None:
+        if self._colours is not None:
+            self._colours.submit(lambda _: tokens_of(source, language), view.colour, _ignore, owner=view)
+
     def _order(self, row: Row) -> None:
         """The tab order is the reading order."""
-        at = self._rows.index(row)
-        before = next((r.widget for r in reversed(self._rows[:at]) if r.widget is not None), None)
+        above = [other for other in self._shown if other.top < row.top and other is not row]
+        before = max(above, key=lambda other: other.top).widget if above else None
         if before is not None and row.widget is not None:
             QWidget.setTabOrder(_last_stop(before), _first_stop(row.widget))
 
@@ -358,6 +402,7 @@ class Transcript(QAbstractScrollArea):
             row.widget.hide()
             row.widget.deleteLater()
             row.widget = None
+            self._shown.pop(row, None)
 
     def _remeasure(self, row: Row) -> None:
         row.width = 0
@@ -424,13 +469,14 @@ class Transcript(QAbstractScrollArea):
         """The user's bubbles, behind their rows."""
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(event.rect(), QColor(Theme.current().colors.window))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(Theme.current().colors.raised))
         value = self.verticalScrollBar().value()
         left = (self.viewport().width() - self.column_width) // 2
         seen: set[int] = set()
-        for row in self._between(value - NEAR, value + self.viewport().height() + NEAR):
-            entry = row.entry
+        for number in self._between(value - NEAR, value + self.viewport().height() + NEAR):
+            entry = self._rows[number].entry
             if not entry.is_user or id(entry) in seen or not entry.opened:
                 continue
             seen.add(id(entry))
@@ -442,6 +488,10 @@ class Transcript(QAbstractScrollArea):
 
     def message_at(self, index: int) -> Message:
         return self.entries[index].message
+
+
+def _ignore(_: Exception) -> None:
+    """A lexer that fails costs colours, nothing else; the log has it."""
 
 
 def _first_stop(widget: QWidget) -> QWidget:

@@ -3,6 +3,7 @@ and down on their own; the transcript does."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal, Slot
@@ -31,14 +32,17 @@ from PySide6.QtWidgets import (
 )
 
 from app.icons import icon_button, set_icon
-from app.markdown.highlight import highlight
+from app.markdown.highlight import Tokens, paint
 from app.markdown.parser import parse
 from app.markdown.render import QUOTE, Renderer
 from app.markdown.safe import plain, visible
 from app.theme import M, S, Theme
 
-# Text with one of these may change what came before it; without, it is appended as it is.
-_SIGNIFICANT = frozenset("\n*_`[]()<>#|~\\$&!:.-+=\"'@/{}^\t")
+# Text with one of these may change what came before it; without, it is appended as it is...
+_SIGNIFICANT = frozenset("\n\t*_`[]<|~\\$&!")
+# ... to a line with none of these, which is not at its beginning, where still other signs count.
+_OPENERS = frozenset("*_`[<$\\~|&")
+_BEGINNING = re.compile(r"[\s>#+\-=.)\d:]*[^\s]{0,3}")
 COPIED_MS = 1500
 
 
@@ -64,6 +68,8 @@ class TextView(QTextBrowser):
         )
         self.setTabChangesFocus(True)
         self.viewport().setAutoFillBackground(False)
+        for each in (self, self.viewport()):  # when it grows, only what is new is painted
+            each.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         document = self.document()
         document.setDocumentMargin(0)
         document.setUndoRedoEnabled(False)
@@ -100,8 +106,9 @@ class TextView(QTextBrowser):
             more = source[len(self._source) :]
             if not more:
                 return
+            as_it_is = not _SIGNIFICANT.intersection(more) and self._plain_tail()
             self._source = source
-            if not _SIGNIFICANT.intersection(more) and source[self._tail :].strip() and self._plain_tail():
+            if as_it_is:
                 self._renderer.append(plain(more))
                 return
         else:
@@ -112,7 +119,11 @@ class TextView(QTextBrowser):
     def _plain_tail(self) -> bool:
         """Whether the end of the source is in a paragraph with nothing open that more text could close."""
         last = self._source[self._tail :]
-        return not _OPENERS.intersection(last.rpartition("\n")[2][-400:]) and not last.endswith(("\n", " "))
+        return (
+            bool(last.strip())
+            and not _OPENERS.intersection(last.rpartition("\n")[2][-400:])
+            and not last.endswith(("\n", " "))
+        )
 
     def _write_tail(self) -> None:
         """Write the source from `_tail` on; then everything but its last block is settled."""
@@ -198,9 +209,6 @@ class TextView(QTextBrowser):
         self.link_clicked.emit(bytes(url.toEncoded()).decode("ascii", "replace"))  # type: ignore[attr-defined]
 
 
-_OPENERS = frozenset("*_`[<$\\~|")
-
-
 def _offset_of_line(text: str, line: int) -> int:
     at = 0
     for _ in range(line):
@@ -238,7 +246,9 @@ class _CodeText(QPlainTextEdit):
 
 
 class CodeView(QFrame):
-    """A block of code with its language and a copy button."""
+    """A block of code with its language and a copy button. `colours_wanted(source, language)`: `colour` waits for its tokens."""
+
+    colours_wanted = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -246,6 +256,8 @@ class CodeView(QFrame):
         self._source = ""
         self._language = ""
         self._dropped_newline = False
+        self._asked = ("", "")
+        self._tokens: Tokens = []
         self._work: Iterator[None] | None = None
         self._label = QLabel()
         self._label.setProperty("kind", "small")
@@ -267,7 +279,7 @@ class CodeView(QFrame):
         body.addWidget(self._text)
         column.addLayout(body)
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._highlight_some)
+        self._timer.timeout.connect(self._colour_some)
         self._copied = QTimer(self)
         self._copied.setSingleShot(True)
         self._copied.timeout.connect(self._reset_copy)
@@ -295,8 +307,9 @@ class CodeView(QFrame):
             self._text.setPlainText(visible(source.removesuffix("\n")))
             self._dropped_newline = source.endswith("\n")
         self._source = source
-        if closed:
-            self._start_highlight()
+        if closed and self._asked != (source, language):
+            self._asked = (source, language)
+            self.colours_wanted.emit(visible(source.removesuffix("\n")), language)
 
     def content_height(self, width: int) -> int:
         lines = max(1, self._text.blockCount())
@@ -316,7 +329,7 @@ class CodeView(QFrame):
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_timer"):
             self._restyle()
-            self._start_highlight()
+            self.colour(self._tokens)
         super().changeEvent(event)
 
     def _restyle(self) -> None:
@@ -333,12 +346,14 @@ class CodeView(QFrame):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
         painter.end()
 
-    def _start_highlight(self) -> None:
-        self._work = highlight(self._text.document(), self._language, Theme.current().colors)
+    def colour(self, lines: Tokens) -> None:
+        """The tokens of the code, as it was when they were asked for."""
+        self._tokens = lines
+        self._work = paint(self._text.document(), lines, Theme.current().colors)
         self._timer.start(0)
 
     @Slot()
-    def _highlight_some(self) -> None:
+    def _colour_some(self) -> None:
         if self._work is None or next(self._work, self) is self:
             self._work = None
             self._timer.stop()

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFont, QTextCharFormat, QTextDocument, QTextLa
 
 from app.theme import Colors
 
+Tokens = list[list[tuple[int, int]]]
 MOST = 100_000  # characters; longer code stays in one colour
 
 # Token type (the first that is an ancestor counts) -> colour for light, dark. All 4.5:1 on `Colors.code`.
@@ -36,68 +37,73 @@ def colors_used(dark: bool) -> list[str]:
 
 
 @cache
-def lexer(language: str) -> Any:
-    """Pygments' lexer for what a model wrote behind its fence, None for what nobody knows."""
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
+def _lexer(language: str) -> Any:
+    """Pygments' lexer for what a model wrote behind its fence, None for what nobody knows. Only Pygments' own: looking for
+    plugins takes longer than the rest."""
+    import pygments.lexers
+    from pygments.lexers._mapping import LEXERS
 
     word = language.split()[0].strip("{}.").lower() if language.split() else ""
     if not word or word in ("text", "plain", "txt", "output"):
         return None
-    try:
-        return get_lexer_by_name(word, stripnl=False, ensurenl=False)
-    except (ClassNotFound, ImportError):
-        return None
-
-
-@cache
-def _format(token: Any, dark: bool) -> QTextCharFormat | None:
-    from pygments.token import string_to_tokentype
-
-    for name, light, shade in _STYLES:
-        if token in string_to_tokentype(name):
-            char = QTextCharFormat()
-            char.setForeground(QColor(shade if dark else light))
-            if name.startswith("Comment"):
-                char.setFontItalic(True)
-            if name == "Generic.Heading":
-                char.setFontWeight(QFont.Weight.DemiBold)
-            return char
+    for class_name, (_, _, aliases, _, _) in LEXERS.items():
+        if word in aliases:
+            return getattr(pygments.lexers, class_name)(stripnl=False, ensurenl=False)
     return None
 
 
-def highlight(document: QTextDocument, language: str, colors: Colors, first_line: int = 0) -> Iterator[None]:
-    """Colour the lines from `first_line` on; yields now and then, so that the caller can let others go first."""
-    reader = lexer(language)
-    if reader is None or document.characterCount() > MOST:
-        return
-    block = document.findBlockByNumber(first_line)
-    start = block.position()
-    text = document.toPlainText()[start:]
-    ranges: list[QTextLayout.FormatRange] = []
-    column = lines = 0
-    for token, value in reader.get_tokens(text):
-        char = _format(token, colors.dark)
-        pieces = value.split("\n")
-        for index, piece in enumerate(pieces):
+def tokens_of(source: str, language: str) -> Tokens:
+    """The code's tokens, line by line: (style, length in UTF-16 units). On any thread; [] where there is nothing to colour."""
+    reader = _lexer(language) if len(source) <= MOST else None
+    if reader is None:
+        return []
+    lines: Tokens = [[]]
+    for token, value in reader.get_tokens(source):
+        style = _style(token)
+        for index, piece in enumerate(value.split("\n")):
             if index:
-                _apply(document, block, ranges)
-                block, ranges, column = block.next(), [], 0
-                lines += 1
-                if lines % 25 == 0:
-                    yield
-                if not block.isValid():
-                    return
-            length = len(piece.encode("utf-16-le")) // 2  # Qt counts in UTF-16
-            if char is not None and length:
+                lines.append([])
+            if piece:
+                lines[-1].append((style, len(piece.encode("utf-16-le", "surrogatepass")) // 2))
+    return lines
+
+
+@cache
+def _style(token: Any) -> int:
+    """Which of _STYLES, -1 for none."""
+    from pygments.token import string_to_tokentype
+
+    return next((i for i, style in enumerate(_STYLES) if token in string_to_tokentype(style[0])), -1)
+
+
+@cache
+def _format(style: int, dark: bool) -> QTextCharFormat:
+    name, light, shade = _STYLES[style]
+    char = QTextCharFormat()
+    char.setForeground(QColor(shade if dark else light))
+    if name.startswith("Comment"):
+        char.setFontItalic(True)
+    if name == "Generic.Heading":
+        char.setFontWeight(QFont.Weight.DemiBold)
+    return char
+
+
+def paint(document: QTextDocument, lines: Tokens, colors: Colors) -> Iterator[None]:
+    """Colour the document; yields now and then, so that the caller can let others go first."""
+    block = document.begin()
+    for number, line in enumerate(lines):
+        if not block.isValid():
+            return
+        ranges: list[QTextLayout.FormatRange] = []
+        column = 0
+        for style, length in line:
+            if style >= 0:
                 area = QTextLayout.FormatRange()
-                area.start, area.length, area.format = column, length, char
+                area.start, area.length, area.format = column, length, _format(style, colors.dark)
                 ranges.append(area)
             column += length
-    _apply(document, block, ranges)
-
-
-def _apply(document: QTextDocument, block: Any, ranges: list[QTextLayout.FormatRange]) -> None:
-    if block.isValid():
         block.layout().setFormats(ranges)
         document.markContentsDirty(block.position(), block.length())
+        block = block.next()
+        if number % 25 == 24:
+            yield

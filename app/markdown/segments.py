@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 TEXT_SIZE = 1500  # characters after which a run of text ends at the next chance
-MOST_TEXT = 12_000  # characters after which it ends at any line
+MOST_TEXT = 6_000  # characters after which it ends at any line
 MOST_LINE = 4_000
 CODE_LINES = 400  # a longer code block goes on in another segment
 CODE_SIZE = 40_000

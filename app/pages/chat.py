@@ -25,13 +25,16 @@ from app.chat.sidebar import Sidebar
 from app.chat.transcript import Transcript
 from app.chat.welcome import Welcome
 from app.icons import icon_button
+from app.markdown.highlight import tokens_of
+from app.markdown.parser import parse
 from app.markdown.safe import plain, safe_link
 from app.session import ServiceState, Session
 from app.store.records import Attachment, Chat, Message
 from app.theme import READING_WIDTH, XL, M, S
-from app.threads import Operation
+from app.threads import Operation, SerialThread
 
 COUNT_MS = 400
+METER_MS = 250
 
 
 class ChatPage(QWidget):
@@ -50,7 +53,9 @@ class ChatPage(QWidget):
 
         self.sidebar = Sidebar(self.controller)
         self.panel = Panel(self.controller)
-        self.transcript = Transcript()
+        # Takes code apart; its first work is to load what every answer needs.
+        self._colours = SerialThread(session.courier, "deskside-colours", _warm_up)
+        self.transcript = Transcript(self._colours)
         self.welcome = Welcome()
         self.find_bar = FindBar(lambda: self.controller.current.tree.path())
         self.composer = Composer(session.messages, self._attach_action)
@@ -82,6 +87,10 @@ class ChatPage(QWidget):
         self._counting.setSingleShot(True)
         self._counting.setInterval(COUNT_MS)
         self._counting.timeout.connect(self._count_tokens)
+        self._metering = QTimer(self)
+        self._metering.setSingleShot(True)
+        self._metering.setInterval(METER_MS)
+        self._metering.timeout.connect(self._show_meter)
         self._connect()
         self._show_chat()
         self._service_changed(session.service)
@@ -239,6 +248,14 @@ class ChatPage(QWidget):
     def _grew(self, answer: Answer, content: str, reasoning: str) -> None:
         if answer.chat == self.controller.current.id:
             self.transcript.grow(answer.message.id, content, reasoning)
+            if not self._metering.isActive():
+                self._metering.start()
+
+    @Slot()
+    def _show_meter(self) -> None:
+        """A few times a second: nobody reads faster, and every new text costs a layout of the page."""
+        answer = self.controller.answers.of(self.controller.current.id)
+        if answer is not None:
             self.meter.show_answer(answer)
             if answer.inbox.prefill is not None:
                 self._show_context(answer.inbox.prefill[1] + answer.inbox.events, exact=False)
@@ -482,6 +499,8 @@ class ChatPage(QWidget):
     @Slot()
     def _scrolled(self) -> None:
         transcript = self.transcript
+        if transcript.at_end == self.end_button.isHidden() and transcript.at_end:
+            return
         self.end_button.setVisible(not transcript.at_end)
         x = transcript.width() - self.end_button.width() - XL
         self.end_button.move(x, transcript.height() - self.end_button.height() - M)
@@ -496,9 +515,16 @@ class ChatPage(QWidget):
         self.composer.flush_draft()
         self.panel.flush()
         self.controller.close()
+        self._colours.close()
         super().closeEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self._show_model()
         super().changeEvent(event)
+
+
+def _warm_up() -> None:
+    """Import and compile what the first answer would wait for."""
+    parse("*a* [b](c) `d`\n\n- e\n\n| f |\n|---|\n")
+    tokens_of("x = 1", "python")
