@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FLUSH_MS = 33
 # The GUI thread may spend one part in SHARE on showing an answer: what is slow to show comes in larger pieces.
-SHARE = 40
+SHARE = 60
 SLOWEST = 0.25  # seconds between two pieces, at most
 
 

@@ -1,0 +1,426 @@
+"""Every action on messages and chats, through the widgets, against a scripted service; what was sent, and what is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QInputDialog
+from pytestqt.qtbot import QtBot
+
+from app.chat.footer import Note
+from app.chat.picker import PickerPopup
+from app.chat.pieces import Reasoning as ReasoningView
+from app.messages import Message as Sentence
+from app.pages.chat import ChatPage
+from app.session import ServiceState
+from app.store.records import Attachment, ChatSettings, State
+from core.client import Finished, Reasoning
+from core.errors import EngineDied, NeverFits
+
+
+def test_a_question_and_its_answer(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    user.say("Hi")
+    assert user.path() == [("user", "Hi"), ("assistant", "Hello there")]
+    messages, body = service.requests[0]
+    assert messages == [{"role": "user", "content": "Hi"}]
+    assert body["model"] == "demo"
+    chat = user.stored()
+    assert (chat.summary.title, chat.summary.model, chat.head) == ("Hi", "demo", user.last().id)
+    assert [(each.content, each.state) for each in chat.messages] == [("Hi", "done"), ("Hello there", "done")]
+    assert chat.messages[1].info["cached"] == 4
+    assert page.meter.used == 12
+    assert page.sidebar.model.find(chat.summary.id).isValid()
+    assert page.composer.text == ""
+
+
+def test_the_whole_branch_is_sent_and_the_system_prompt_first(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot
+) -> None:
+    page.panel.prompt.setPlainText("Be brief.")
+    page.panel.fields["temperature"].setValue(0.5)
+    page.panel.fields["max_tokens"].setValue(64)
+    user.say("one")
+    user.say("two")
+    messages, body = service.requests[1]
+    assert [(each["role"], each["content"]) for each in messages] == [
+        ("system", "Be brief."),
+        ("user", "one"),
+        ("assistant", "Hello there"),
+        ("user", "two"),
+    ]
+    assert (body["temperature"], body["max_tokens"]) == (0.5, 64)
+    assert "top_p" not in body  # what the user did not set is the model's own
+    assert user.stored().settings == ChatSettings("Be brief.", "", {"temperature": 0.5, "max_tokens": 64})
+
+
+def test_stop_keeps_what_came(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    service.scripts = [["partial ", "answer", asyncio.Event()]]
+    user.say("go", wait=False)
+    qtbot.waitUntil(lambda: user.last().content == "partial answer")
+    assert page.composer.send_button.accessibleName() == "Stop the answer"
+    qtbot.keyClick(page.composer.editor, Qt.Key.Key_Escape)
+    user.settle()
+    qtbot.waitUntil(lambda: service.cancelled == 1)
+    assert user.stored().messages[1].content == "partial answer"
+    assert user.stored().messages[1].state is State.STOPPED
+    user.press("continue")
+    user.settle()
+    messages, body = service.requests[1]
+    assert messages[-1] == {"role": "assistant", "content": "partial answer"}
+    assert body["continue_final_message"] is True
+    assert user.last().content == "partial answerHello there"
+    assert user.stored().messages[1].content == "partial answerHello there"
+
+
+def test_regenerate_and_the_switcher(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    service.scripts = [["first"], ["second"]]
+    user.say("q")
+    first = user.last()
+    user.press("regenerate")
+    user.settle()
+    assert user.path() == [("user", "q"), ("assistant", "second")]
+    assert user.button(user.last(), "version").text() == "2/2"
+    user.press("previous")
+    assert user.path()[-1] == ("assistant", "first")
+    user.settle()
+    assert user.stored().head == first.id
+    user.press("next")
+    assert user.path()[-1] == ("assistant", "second")
+    assert len(user.stored().messages) == 3
+
+
+def test_an_edit_is_another_branch_and_deletes_nothing(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    user.say("one")
+    user.say("two")
+    first = page.controller.current.tree.path()[0]
+    qtbot.keyClicks(page.composer.editor, "a draft")
+    user.press("edit", first)
+    assert page.composer.text == "one"
+    page.composer.editor.selectAll()
+    qtbot.keyClicks(page.composer.editor, "uno")
+    qtbot.keyClick(page.composer.editor, Qt.Key.Key_Return)
+    user.settle()
+    assert user.path() == [("user", "uno"), ("assistant", "Hello there")]
+    assert service.requests[-1][0] == [{"role": "user", "content": "uno"}]
+    assert len(user.stored().messages) == 6
+    assert page.composer.text == "a draft"
+
+
+def test_giving_up_an_edit_and_recalling_the_last_message(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot
+) -> None:
+    user.say("one")
+    qtbot.keyClick(page.composer.editor, Qt.Key.Key_Up)
+    assert page.composer.text == "one"
+    qtbot.keyClick(page.composer.editor, Qt.Key.Key_Escape)
+    assert page.composer.text == ""
+    assert len(user.path()) == 2
+
+
+def test_editing_an_answer_makes_a_version_without_asking_anybody(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot
+) -> None:
+    user.say("q")
+    user.press("edit")
+    page.composer.editor.setPlainText("better")
+    qtbot.keyClick(page.composer.editor, Qt.Key.Key_Return)
+    user.settle()
+    assert user.path()[-1] == ("assistant", "better")
+    assert len(service.requests) == 1
+
+
+def test_delete_with_undo(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    sentences: list[Sentence] = []
+    page.session.messages.posted.connect(sentences.append)
+    user.say("one")
+    user.say("two")
+    second = page.controller.current.tree.path()[2]
+    user.press("delete", second)
+    assert len(user.path()) == 2
+    user.settle()
+    assert len(user.stored().messages) == 2
+    assert sentences[-1].action is not None
+    sentences[-1].action[1]()
+    user.settle()
+    assert len(user.path()) == 4
+    assert len(user.stored().messages) == 4
+
+
+def test_a_new_chat_from_here(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    user.say("one")
+    user.say("two")
+    old = page.controller.current.id
+    answer = page.controller.current.tree.path()[1]
+    user.press("branch", answer)
+    user.settle()
+    assert page.controller.current.id != old
+    assert user.path() == [("user", "one"), ("assistant", "Hello there")]
+    assert len(user.stored(old).messages) == 4
+    assert len(user.stored().messages) == 2
+
+
+def test_copy(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    service.scripts = [["**bold** \u202etrick"]]
+    user.say("q")
+    user.press("copy")
+    assert QGuiApplication.clipboard().text() == "**bold** trick"
+
+
+def test_two_chats_stream_at_once(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    first_gate, second_gate = asyncio.Event(), asyncio.Event()
+    service.scripts = [["a", first_gate, "A"], ["b", second_gate, "B"]]
+    user.say("first", wait=False)
+    qtbot.waitUntil(lambda: user.last().content == "a")
+    first = page.controller.current.id
+    page.new_chat()
+    user.say("second", wait=False)
+    qtbot.waitUntil(lambda: user.last().content == "b")
+    assert len(page.controller.answers.running) == 2
+    page.session._thread._loop.call_soon_threadsafe(first_gate.set)
+    qtbot.waitUntil(lambda: len(page.controller.answers.running) == 1)
+    page.controller.open_chat(first)
+    qtbot.waitUntil(lambda: page.controller.current.id == first)
+    qtbot.waitUntil(lambda: user.last().content == "aA")
+    page.session._thread._loop.call_soon_threadsafe(second_gate.set)
+    user.settle()
+    assert sorted(
+        each.messages[-1].content for each in user.ask(lambda store: [store.chat(each.id) for each in store.chats()])
+    ) == ["aA", "bB"]
+
+
+def test_coming_back_to_a_chat_whose_answer_is_under_way(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    gate = asyncio.Event()
+    service.scripts = [["before ", gate, "after"]]
+    user.say("first", wait=False)
+    qtbot.waitUntil(lambda: user.last().content == "before ")
+    first = page.controller.current.id
+    page.new_chat()
+    page.controller.open_chat(first)
+    page.session._thread._loop.call_soon_threadsafe(gate.set)
+    user.settle()
+    assert user.last().content == "before after"
+    shown = "".join(w.toPlainText() for w in page.transcript.widgets if hasattr(w, "toPlainText"))
+    assert "before after" in shown
+
+
+def test_an_engine_that_dies_leaves_the_answer_a_sentence_and_a_button(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot
+) -> None:
+    sentence = "The engine of demo ended while it answered; it is being started again."
+    service.scripts = [["half an ", "answer", 0.05, EngineDied(sentence)], [" and the rest"]]
+    user.say("q")
+    chat = user.stored()
+    assert (chat.messages[1].content, chat.messages[1].state, chat.messages[1].error) == (
+        "half an answer",
+        State.INTERRUPTED,
+        sentence,
+    )
+    note = next(widget for widget in page.transcript.widgets if isinstance(widget, Note))
+    assert note.label.text() == sentence
+    assert note.button is not None
+    qtbot.mouseClick(note.button, Qt.MouseButton.LeftButton)
+    user.settle()
+    assert user.last().content == "half an answer and the rest"
+    assert user.last().state is State.DONE
+    assert not [widget for widget in page.transcript.widgets if isinstance(widget, Note)]
+
+
+def test_a_prompt_that_is_too_long_is_said_with_the_numbers_and_tried_again(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot
+) -> None:
+    service.scripts = [[NeverFits("The prompt has 5000 tokens, the model takes 4096.")], ["fine"]]
+    user.say("q")
+    assert user.last().state is State.FAILED
+    note = next(widget for widget in page.transcript.widgets if isinstance(widget, Note))
+    assert "5000" in note.label.text()
+    assert note.button is not None
+    qtbot.mouseClick(note.button, Qt.MouseButton.LeftButton)
+    user.settle()
+    assert user.path()[-1] == ("assistant", "fine")
+
+
+def test_an_answer_that_reached_its_limit_can_be_continued(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot
+) -> None:
+    service.scripts = [["cut", Finished("length")]]
+    user.say("q")
+    assert user.last().state is State.LENGTH
+    assert page.controller.can_continue
+
+
+def test_reasoning_is_folded_and_kept(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    service.scripts = [[Reasoning("let me "), Reasoning("think"), "so"]]
+    user.say("q")
+    assert (user.last().content, user.last().reasoning) == ("so", "let me think")
+    folded = next(widget for widget in page.transcript.widgets if isinstance(widget, ReasoningView))
+    before = folded.height()
+    qtbot.mouseClick(folded.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: folded.height() > before)
+    assert user.stored().messages[1].reasoning == "let me think"
+
+
+def test_progress_is_shown_before_the_first_word(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    gate = asyncio.Event()
+    service.scripts = [[gate, "x"]]
+    user.say("q", wait=False)
+    qtbot.waitUntil(lambda: "reading 100 %" in page.meter.live.text())
+    assert "4 of 10 tokens from cache" in page.meter.live.text()
+    page.session._thread._loop.call_soon_threadsafe(gate.set)
+    user.settle()
+
+
+def test_drafts_are_kept_per_chat(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    user.say("one")
+    first = page.controller.current.id
+    qtbot.keyClicks(page.composer.editor, "half a thought")
+    page.new_chat()
+    assert page.composer.text == ""
+    page._open(first, "", "")
+    qtbot.waitUntil(lambda: page.controller.current.id == first)
+    assert page.composer.text == "half a thought"
+
+
+def test_a_draft_of_a_chat_that_was_never_sent_is_kept(page: ChatPage, user: Any, qtbot: QtBot) -> None:
+    qtbot.keyClicks(page.composer.editor, "only a draft")
+    page.composer.flush_draft()
+    assert user.stored().draft == "only a draft"
+
+
+def test_attachments_by_drop_paste_and_button(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("some notes\n", encoding="utf-8")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\x00\x00")
+    sentences: list[Sentence] = []
+    page.session.messages.posted.connect(sentences.append)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(text)), QUrl.fromLocalFile(str(tmp_path / "picture.png"))])
+    page.composer.editor.insertFromMimeData(data)
+    assert [each.name for each in page.composer.attachments] == ["notes.txt"]
+    assert "picture.png" in sentences[0].text
+    long = QMimeData()
+    long.setText("x" * 30_000)
+    page.composer.editor.insertFromMimeData(long)
+    assert page.composer.attachments[1] == Attachment("pasted-1.txt", "x" * 30_000)
+    page.composer._remove(1)
+    user.say("see")
+    assert service.requests[0][0][0]["content"] == "File: notes.txt\n\nsome notes\n\nsee"
+    assert user.stored().messages[0].attachments == [Attachment("notes.txt", "some notes\n")]
+
+
+def test_chats_are_renamed_pinned_moved_and_deleted(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user.say("one")
+    chat = page.controller.current.id
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("New name", True))
+    row = page.sidebar.model.row(page.sidebar.model.find(chat))
+    assert row is not None
+    menu = page.sidebar.menu_of(row)
+    actions = {action.text(): action for action in menu.actions()}
+    actions["Rename…"].trigger()
+    actions["Pin"].trigger()
+    page.sidebar._new_folder(chat)
+    user.settle()
+    summary = user.stored().summary
+    assert (summary.title, summary.pinned) == ("New name", True)
+    assert summary.folder == page.controller.folders[0].id
+    sentences: list[Sentence] = []
+    page.session.messages.posted.connect(sentences.append)
+    actions["Delete"].trigger()
+    user.settle()
+    assert user.ask(lambda store: store.chats()) == []
+    assert user.path() == []
+    assert sentences[-1].action is not None
+    sentences[-1].action[1]()
+    user.settle()
+    qtbot.waitUntil(lambda: page.controller.current.id == chat)
+    assert len(user.path()) == 2
+
+
+def test_search_finds_and_opens(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    service.scripts = [["all about wombats"], ["nothing"]]
+    user.say("first")
+    first = page.controller.current.id
+    page.new_chat()
+    user.say("second")
+    page.search()
+    qtbot.keyClicks(page.sidebar.field, "womb")
+    qtbot.waitUntil(lambda: page.sidebar._hits is not None and len(page.sidebar._hits) == 1)
+    qtbot.keyClick(page.sidebar.field, Qt.Key.Key_Down)
+    qtbot.keyClick(page.sidebar.list, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.controller.current.id == first)
+    assert page.find_bar.field.text() == "womb"
+    assert page.find_bar.count.text() == "1/1"
+    qtbot.keyClick(page.find_bar.field, Qt.Key.Key_Escape)
+    assert page.find_bar.isHidden()
+    qtbot.keyClick(page.sidebar.field, Qt.Key.Key_Escape)
+    assert page.sidebar._hits is None
+
+
+def test_only_web_pages_are_opened_and_only_after_a_click(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()) or True)
+    service.scripts = [["[a](https://example.org/x) [b](file:///etc/passwd)"]]
+    user.say("q")
+    assert opened == []
+    for url in ("file:///etc/passwd", "javascript:alert(1)", "smb://h/s", "ms-settings:x", "https://example.org/x"):
+        page.transcript.link_clicked.emit(url)
+    assert opened == ["https://example.org/x"]
+
+
+def test_the_model_picker_by_keyboard(page: ChatPage, user: Any, qtbot: QtBot) -> None:
+    page.choose_model()
+    popup = next(each for each in page.findChildren(PickerPopup) if each.isVisible())
+    assert [row.name for row in popup.rows] == ["demo", "org/big", "org/broken"]
+    assert not popup.rows[2].isEnabled()
+    assert "cut off" in popup.rows[2].accessibleName()
+    qtbot.keyClick(popup.field, Qt.Key.Key_Down)
+    qtbot.keyClick(popup, Qt.Key.Key_Down)
+    qtbot.keyClick(popup, Qt.Key.Key_Return)
+    assert page.controller.model == "org/big"
+    assert "org/big" in page.model_button.text()
+
+
+def test_presets(page: ChatPage, user: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = page.panel
+    panel.preset.setCurrentIndex(1)
+    panel.preset.activated.emit(1)
+    assert page.controller.current.chat.settings.sampling == {"temperature": 0.2, "top_p": 0.9}
+    panel.prompt.setPlainText("Rhyme.")
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("Poet", True))
+    panel.save_button.click()
+    assert page.session.preferences.get("presets")[0]["system_prompt"] == "Rhyme."
+    assert panel.preset.currentText() == "Poet"
+    page.controller.change_settings(ChatSettings())
+    at = panel.preset.findData("Poet")
+    panel.preset.activated.emit(at)
+    assert page.controller.current.chat.settings.system_prompt == "Rhyme."
+    panel.remove_button.click()
+    assert page.session.preferences.get("presets") == []
+
+
+def test_the_service_s_state_is_visible(page: ChatPage, user: Any, qtbot: QtBot) -> None:
+    page.session._change(ServiceState("lost"))
+    assert "starting it again" in page.state.text()
+    page.session._change(ServiceState("ready"))
+    assert page.state.text() == ""
+
+
+def test_a_full_disk_shows_the_answer_all_the_same(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    sentences: list[Sentence] = []
+    page.session.messages.posted.connect(sentences.append)
+    user.say("first")
+    user.ask(lambda store: store._db.execute("PRAGMA max_page_count = 1").fetchone())
+    service.scripts = [["word " * 20_000]]
+    user.say("second")
+    assert user.last().content == "word " * 20_000
+    assert any("free some space" in sentence.text for sentence in sentences)
