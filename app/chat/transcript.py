@@ -135,6 +135,7 @@ class Transcript(QAbstractScrollArea):
 
     def scroll_to_end(self) -> None:
         self._follow = True
+        self._place()
         self._realise()
 
     @property

@@ -20,6 +20,8 @@ from PySide6.QtGui import (
     QWheelEvent,
 )
 from PySide6.QtWidgets import (
+    QAbstractScrollArea,
+    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -44,6 +46,17 @@ _SIGNIFICANT = frozenset("\n\t*_`[]<|~\\$&!")
 _OPENERS = frozenset("*_`[<$\\~|&")
 _BEGINNING = re.compile(r"[\s>#+\-=.)\d:]*[^\s]{0,3}")
 COPIED_MS = 1500
+
+
+def scroll_outside(widget: QWidget, event: QWheelEvent) -> None:
+    """Scroll the transcript that a view is in."""
+    outer = widget.parentWidget()
+    while outer is not None and not isinstance(outer, QAbstractScrollArea):
+        outer = outer.parentWidget()
+    if outer is None:
+        event.ignore()
+    else:
+        QApplication.sendEvent(outer.verticalScrollBar(), event)
 
 
 class TextView(QTextBrowser):
@@ -118,12 +131,9 @@ class TextView(QTextBrowser):
 
     def _plain_tail(self) -> bool:
         """Whether the end of the source is in a paragraph with nothing open that more text could close."""
-        last = self._source[self._tail :]
-        return (
-            bool(last.strip())
-            and not _OPENERS.intersection(last.rpartition("\n")[2][-400:])
-            and not last.endswith(("\n", " "))
-        )
+        line = self._source[self._tail :].rpartition("\n")[2]
+        begun = _BEGINNING.fullmatch(line) is None
+        return begun and not _OPENERS.intersection(line) and not line.endswith("  ")
 
     def _write_tail(self) -> None:
         """Write the source from `_tail` on; then everything but its last block is settled."""
@@ -173,7 +183,7 @@ class TextView(QTextBrowser):
         super().changeEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        event.ignore()  # the transcript scrolls
+        scroll_outside(self, event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         event.ignore() if not self.textCursor().hasSelection() else super().contextMenuEvent(event)
@@ -242,7 +252,7 @@ class _CodeText(QPlainTextEdit):
         if sideways or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             super().wheelEvent(event)
         else:
-            event.ignore()
+            scroll_outside(self, event)
 
 
 class CodeView(QFrame):

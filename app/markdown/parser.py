@@ -9,6 +9,8 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+MOST_MARKS = 500  # of one kind in a text; what people read has far fewer
+
 
 @cache
 def _parser() -> MarkdownIt:
@@ -22,7 +24,13 @@ def _parser() -> MarkdownIt:
 
 
 def parse(source: str) -> list[Token]:
-    """Block tokens; the `children` of an inline token are its content. Formulas are tokens "math" with `content`."""
+    """Block tokens; the `children` of an inline token are its content. Formulas are tokens "math" with `content`. A text that
+    is made to take long (thousands of brackets that nobody closes) is one paragraph of plain text."""
+    if len(source) > MOST_MARKS and any(source.count(mark) > MOST_MARKS for mark in "[*_`<!>|"):
+        text = Token("text", "", 0, content=source)
+        inline = Token("inline", "", 0, content=source, children=[text], level=1)
+        lines = [0, source.count("\n") + 1]
+        return [Token("paragraph_open", "p", 1, map=lines), inline, Token("paragraph_close", "p", -1)]
     return _parser().parse(source)
 
 

@@ -1,0 +1,203 @@
+"""The transcript: what is long, what is hostile, what scrolls, what keeps its place."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QTextDocument, QWheelEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.chat.rows import Entry
+from app.chat.transcript import Transcript
+from app.chat.views import TextView
+from app.store.records import Message, State
+from app.theme import Theme
+
+
+@pytest.fixture
+def transcript(qtbot: QtBot) -> Transcript:
+    transcript = Transcript()
+    qtbot.addWidget(transcript)
+    transcript.resize(900, 600)
+    transcript.show()
+    qtbot.waitExposed(transcript)
+    return transcript
+
+
+def fill(transcript: Transcript, qtbot: QtBot, *texts: str) -> list[Message]:
+    messages = [Message("assistant" if i % 2 else "user", text) for i, text in enumerate(texts)]
+    transcript.show_entries([Entry(message) for message in messages])
+    qtbot.waitUntil(lambda: transcript.settled)
+    return messages
+
+
+def shown(transcript: Transcript) -> str:
+    return "\n".join(widget.toPlainText() for widget in transcript.widgets if isinstance(widget, TextView))
+
+
+def check_places(transcript: Transcript) -> None:
+    """Rows follow each other without overlap, and widgets are where their rows are."""
+    rows = transcript._rows
+    for above, below in itertools.pairwise(rows):
+        assert below.top >= above.bottom
+    value = transcript.verticalScrollBar().value()
+    for row in rows:
+        if row.widget is not None:
+            assert row.widget.y() == row.top - value
+            assert row.widget.height() == row.height
+    assert transcript._tops == [row.top for row in rows]
+
+
+def test_500_messages_make_few_widgets_and_open_at_the_end(transcript: Transcript, qtbot: QtBot) -> None:
+    fill(transcript, qtbot, *[f"message {i} " + "word " * (i % 90) for i in range(500)])
+    assert len(transcript.widgets) < 60
+    assert "message 499" in shown(transcript)
+    assert transcript.at_end
+    check_places(transcript)
+
+
+def test_scrolling_up_and_down_shows_everything_once(transcript: Transcript, qtbot: QtBot) -> None:
+    fill(transcript, qtbot, *[f"message {i} " + "some words " * 60 for i in range(60)])
+    bar = transcript.verticalScrollBar()
+    seen: set[int] = set()
+    bar.setValue(0)
+    for _ in range(400):
+        QApplication.processEvents()
+        check_places(transcript)
+        seen |= {i for i in range(60) if f"message {i} " in shown(transcript)}
+        if bar.value() == bar.maximum():
+            break
+        bar.setValue(bar.value() + 300)
+    assert seen == set(range(60))
+
+
+def test_a_reader_who_scrolled_away_stays_where_they_are(transcript: Transcript, qtbot: QtBot) -> None:
+    messages = fill(transcript, qtbot, *["word " * 300 for _ in range(20)])
+    message = messages[-1]
+    entry = transcript.entry(message.id)
+    assert entry is not None
+    entry.live = True
+    transcript.settle(message.id)
+    bar = transcript.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    QApplication.processEvents()
+    before = bar.value()
+    for _ in range(20):
+        message.content += "more\n\n"
+        transcript.grow(message.id, "more\n\n", "")
+    assert bar.value() == before
+    transcript.scroll_to_end()
+    assert bar.value() == bar.maximum()
+    message.content += "end"
+    transcript.grow(message.id, "end", "")
+    assert bar.value() == bar.maximum()
+
+
+def test_another_width_keeps_the_place(transcript: Transcript, qtbot: QtBot) -> None:
+    fill(transcript, qtbot, *[f"message {i} " + "some words " * 80 for i in range(40)])
+    for width in (500, 1200, 400, 900):
+        transcript.resize(width, 600)
+        qtbot.waitUntil(lambda: transcript.settled)
+        check_places(transcript)
+        assert transcript.at_end
+        assert "message 39" in shown(transcript)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 5_000_000,
+        "word " * 1_000_000,
+        "漢" * 1_000_000,
+        "line of an answer\n" * 10_000,
+        "a paragraph\n\n" * 10_000,
+        "```python\n" + "x = 1\n" * 10_000 + "```\n",
+        "```\n" + "y" * 1_000_000,
+        "- item\n" * 10_000,
+        "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 3000,
+        "> " * 3000,
+        "*" * 20_000,
+        "[" * 20_000,
+        "`" * 20_001,
+        "\u202e" * 10_000 + "x",
+        "<div>" * 5_000,
+        "\ufdfa" * 2_000,
+        "e" + "\u0301" * 3_000,
+        "🧑‍🤝‍🧑" * 2_000,
+        "\x00\x01\x02" * 1_000,
+        "\\frac{" * 2_000,
+        "$" * 5_001,
+    ],
+    ids=lambda text: repr(text[:8]),
+)
+def test_whatever_a_model_writes_the_window_lives(transcript: Transcript, qtbot: QtBot, text: str) -> None:
+    begun = time.perf_counter()
+    fill(transcript, qtbot, "q", text)
+    transcript.verticalScrollBar().setValue(transcript.verticalScrollBar().maximum() // 2)
+    qtbot.waitUntil(lambda: transcript.settled, timeout=10_000)
+    transcript.grab()
+    assert len(transcript.widgets) < 80
+    assert time.perf_counter() - begun < 10  # on a machine that does much else; a frozen window takes minutes
+
+
+def test_hostile_text_asks_for_nothing(transcript: Transcript, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(QTextDocument, "loadResource", lambda self, kind, name: asked.append(name))
+    monkeypatch.setattr(TextView, "loadResource", lambda self, kind, name: asked.append(name))
+    text = (
+        "![x](http://evil.example/a.png) <img src='http://evil.example/b.png'> [c](file:///etc/passwd)\n\n"
+        "<link rel=stylesheet href=http://evil.example/c.css>\n\n```html\n<img src=http://evil.example/d.png>\n```\n"
+    )
+    fill(transcript, qtbot, text, text)
+    transcript.grab()
+    assert asked == []
+    assert "<img src='http://evil.example/b.png'>" in shown(transcript)
+
+
+def test_growing_word_by_word_shows_what_opening_shows(transcript: Transcript, qtbot: QtBot) -> None:
+    text = "# T\n\nSome **bold** text.\n\n```py\nx = 1\n\ny = 2\n```\n\n- a\n- b\n\nAnd `more`.\n" * 3
+    message = Message("assistant", "", state=State.STREAMING)
+    entry = Entry(message, live=True)
+    transcript.show_entries([entry])
+    for start in range(0, len(text), 7):
+        message.content += text[start : start + 7]
+        transcript.grow(message.id, text[start : start + 7], "")
+        check_places(transcript)
+    entry.live = False
+    message.state = State.DONE
+    transcript.settle(message.id)
+    qtbot.waitUntil(lambda: transcript.settled)
+    check_places(transcript)
+    grown = [(type(w).__name__, getattr(w, "markdown", getattr(w, "_source", ""))) for w in transcript.widgets]
+    transcript.show_entries([Entry(message)])
+    qtbot.waitUntil(lambda: transcript.settled)
+    assert grown == [(type(w).__name__, getattr(w, "markdown", getattr(w, "_source", ""))) for w in transcript.widgets]
+
+
+def test_the_wheel_over_a_text_or_code_scrolls_the_transcript(transcript: Transcript, qtbot: QtBot) -> None:
+    fill(transcript, qtbot, *["word " * 500 for _ in range(10)])
+    bar = transcript.verticalScrollBar()
+    view = next(widget for widget in transcript.widgets if isinstance(widget, TextView))
+    centre = QPointF(view.rect().center())
+    event = QWheelEvent(
+        centre, QPointF(view.mapToGlobal(view.rect().center())), QPoint(0, 0), QPoint(0, 240),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    before = bar.value()
+    QApplication.sendEvent(view.viewport(), event)
+    assert bar.value() < before
+
+
+def test_a_larger_font_and_another_theme(transcript: Transcript, qtbot: QtBot) -> None:
+    fill(transcript, qtbot, "question", "answer " * 100, "again", "```py\nx = 1\n```")
+    theme = Theme.current()
+    for choice, size in (("dark", 20), ("light", 10)):
+        theme.set(choice, size)
+        qtbot.wait(50)
+        qtbot.waitUntil(lambda: transcript.settled)
+        check_places(transcript)
