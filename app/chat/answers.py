@@ -43,9 +43,13 @@ class Inbox:
         return "".join(part[0] for part in parts), "".join(part[1] for part in parts)
 
 
-async def _read(client: AsyncClient, inbox: Inbox, messages: Sequence[dict[str, Any]], body: dict[str, Any]) -> None:
+async def _read(
+    client: AsyncClient, inbox: Inbox, messages: Sequence[dict[str, Any]], body: dict[str, Any], restart: bool
+) -> None:
     from core.client import Finished, Prefill, Reasoning, Text, Used
 
+    if restart:  # it crashed too often to be started on its own; the user asks for it
+        await client.unload(str(body["model"]))
     async for event in client.stream_chat(messages, progress=True, **body):
         if isinstance(event, (Text, Reasoning)):
             now = monotonic()
@@ -87,8 +91,12 @@ class Answer(QObject):
         return (self.inbox.events - 1) / took if took > 0.2 else 0.0
 
     def begin(self, session: Session, messages: Sequence[dict[str, Any]], body: dict[str, Any]) -> None:
+        models = session.models
+        restart = models is not None and any(
+            each.name == body.get("model") and each.state == "safe_mode" for each in models.loaded
+        )
         self._operation = session.call(
-            lambda client: _read(client, self.inbox, messages, body), self._completed, self._failed, owner=self
+            lambda client: _read(client, self.inbox, messages, body, restart), self._completed, self._failed, owner=self
         )
 
     def stop(self) -> None:

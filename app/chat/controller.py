@@ -205,7 +205,9 @@ class ChatController(QObject):
         self.archive.do(lambda store: store.save_draft(chat, text, attachments))
 
     def send(self, text: str, attachments: list[Attachment]) -> None:
-        """A new message of the user, and the answer to it."""
+        """A new message of the user, and the answer to it; not while one is under way here."""
+        if self.answers.of(self.current.id) is not None:
+            return
         self._say(text, attachments, self.current.tree.head)
 
     def edit(self, message: str, text: str, attachments: list[Attachment]) -> None:
