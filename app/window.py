@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMainWindow, QStackedWi
 
 from app.banner import Banners
 from app.icons import icon_button
+from app.keys_dialog import KeysDialog
 from app.languages import install_language
 from app.onboarding.card import WelcomeCard
 from app.session import Session
@@ -160,7 +161,11 @@ class MainWindow(QMainWindow):
         ):  # fmt: skip
             actions[name].triggered.connect(partial(self._chat_action, method))
         actions["settings"].triggered.connect(partial(self.show_page, "settings"))
+        actions["keys"].triggered.connect(self.show_keys)
         actions["quit"].triggered.connect(self.close)
+
+    def show_keys(self) -> None:
+        KeysDialog(self.actions_by_id, self).open()
 
     def _chat_action(self, method: str, _: bool = False) -> None:
         """An action of the chats, from whatever page."""

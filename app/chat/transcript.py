@@ -4,6 +4,7 @@ jump when they are measured. New text keeps the end in view, unless the reader h
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
@@ -56,6 +57,7 @@ class Transcript(QAbstractScrollArea):
         self._follow = True
         self._busy = False
         self._painted_at = -1
+        self._reorder = False
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
@@ -307,6 +309,9 @@ class Transcript(QAbstractScrollArea):
             elif widget.geometry().getRect() != place:
                 moved = moved or widget.pos().toTuple() != place[:2]
                 widget.setGeometry(*place)
+        if self._reorder:
+            self._reorder = False
+            self._order()
         if moved or value != self._painted_at:
             self._painted_at = value
             self.viewport().update()
@@ -371,18 +376,17 @@ class Transcript(QAbstractScrollArea):
         row.width = 0
         self._shown[row] = None
         self._fill(row)
-        self._order(row)
+        self._reorder = True
 
     def _colour(self, view: CodeView, source: str, language: str) -> None:
         if self._colours is not None:
             self._colours.submit(lambda _: tokens_of(source, language), view.colour, _ignore, owner=view)
 
-    def _order(self, row: Row) -> None:
+    def _order(self) -> None:
         """The tab order is the reading order."""
-        above = [other for other in self._shown if other.top < row.top and other is not row]
-        before = max(above, key=lambda other: other.top).widget if above else None
-        if before is not None and row.widget is not None:
-            QWidget.setTabOrder(_last_stop(before), _first_stop(row.widget))
+        stops = [stop for widget in self.widgets for stop in _stops(widget)]
+        for before, after in itertools.pairwise(stops):
+            QWidget.setTabOrder(before, after)
 
     def _fill(self, row: Row) -> None:
         widget, segment = row.widget, row.segment
@@ -495,12 +499,6 @@ def _ignore(_: Exception) -> None:
     """A lexer that fails costs colours, nothing else; the log has it."""
 
 
-def _first_stop(widget: QWidget) -> QWidget:
-    if widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
-        return widget
-    return next((w for w in widget.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus), widget)
-
-
-def _last_stop(widget: QWidget) -> QWidget:
-    stops = [w for w in widget.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
-    return stops[-1] if stops else widget
+def _stops(widget: QWidget) -> list[QWidget]:
+    """Where Tab stops in a row, in the order of its layout."""
+    return [each for each in (widget, *widget.findChildren(QWidget)) if each.focusPolicy() & Qt.FocusPolicy.TabFocus]

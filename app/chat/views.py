@@ -95,6 +95,7 @@ class TextView(QTextBrowser):
         self._renderer = Renderer(document)
         self._tail = 0  # offset in the source of the last top-level block
         self._tail_position = 0  # and in the document
+        self._stripped = False
         self.anchorClicked.connect(self._clicked)
 
     @property
@@ -122,7 +123,8 @@ class TextView(QTextBrowser):
             as_it_is = not _SIGNIFICANT.intersection(more) and self._plain_tail()
             self._source = source
             if as_it_is:
-                self._renderer.append(plain(more))
+                self._renderer.append(" " * self._stripped + plain(more))
+                self._stripped = False
                 return
         else:
             self._source, self._tail, self._tail_position = source, 0, 0
@@ -149,6 +151,8 @@ class TextView(QTextBrowser):
             self._tail_position = self._renderer.position
             tokens = tokens[last:]
         self._renderer.write(tokens)
+        # The parser takes a space at the end for nothing, outside of code; the next word needs it.
+        self._stripped = self._source.endswith(" ") and not self.document().lastBlock().text().endswith(" ")
 
     def content_height(self, width: int) -> int:
         self._wrap_at(width)

@@ -145,7 +145,6 @@ class Renderer:
             form.setLeftMargin(form.leftMargin() + INDENT * depth)
         self._insert(form)
         if item:
-            self._item_pending = False
             level = self._lists[-1]
             if level.made is None:
                 level.made = self._cursor.createList(level.format)
@@ -153,6 +152,7 @@ class Renderer:
                 level.made.add(self._cursor.block())
 
     def _insert(self, form: QTextBlockFormat) -> None:
+        self._item_pending = False
         if self._fresh:
             self._cursor.setBlockFormat(form)
             self._cursor.setBlockCharFormat(self._chars[-1])

@@ -183,9 +183,6 @@ class ChatPage(QWidget):
         self._show_path()
         self._show_model()
         self._show_title()
-        answer = self.controller.answers.of(self.controller.current.id)
-        if answer is not None:
-            self._follow(answer)
         self.composer.editor.setFocus()
 
     @Slot()
@@ -370,7 +367,15 @@ class ChatPage(QWidget):
         self.find_bar.open_bar()
 
     def stop(self) -> None:
-        self.controller.stop()
+        """Escape: what is nearest goes first."""
+        if self.find_bar.isVisible() and self.find_bar.field.hasFocus():
+            self.find_bar.close_bar()
+        elif self.sidebar.field.hasFocus() and self.sidebar.field.text():
+            self.sidebar.field.clear()
+        elif self._editing:
+            self._end_edit()
+        else:
+            self.controller.stop()
 
     def regenerate(self) -> None:
         path = self.controller.current.tree.path()
