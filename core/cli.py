@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 
 from core.errors import DesksideError, UserError
 
@@ -86,9 +87,18 @@ def _top_level(words: list[str]) -> int:
 
         print(f"deskside {__version__}")
         return 0
+    if not words and _has_window():
+        # By name and at run time: core knows nothing of the window, but the command of both is `deskside`.
+        return int(import_module("app.main").main())
     print("usage: deskside core <verb> [...]   the command line; see deskside core --help")
-    print("       deskside-app                 the window")
+    print("       deskside, deskside-app       the window")
     return 0 if words[:1] in ([], ["-h"], ["--help"]) else UserError.exit_code
+
+
+def _has_window() -> bool:
+    """Whether there is a screen, and a window to open on it (the frozen command line comes without)."""
+    screen = sys.platform in ("win32", "darwin") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    return screen and find_spec("app") is not None and find_spec("PySide6") is not None
 
 
 def _overview() -> str:

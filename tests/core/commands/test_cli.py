@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,7 +28,18 @@ def run(home, capsys, monkeypatch):
 GREEDY = ("--temperature", "0", "--max-tokens", "8")
 
 
-def test_help_and_unknown_verbs(run, capsys):
+def test_without_words_the_window_opens_where_there_is_a_screen(monkeypatch):
+    opened = []
+    monkeypatch.setattr("core.cli.import_module", lambda name: opened.append(name) or SimpleNamespace(main=lambda: 3))
+    monkeypatch.setattr("core.cli._has_window", lambda: True)
+    assert main([]) == 3
+    assert opened == ["app.main"]
+    assert main(["--version"]) == 0
+    assert opened == ["app.main"]
+
+
+def test_help_and_unknown_verbs(run, capsys, monkeypatch):
+    monkeypatch.setattr("core.cli._has_window", lambda: False)
     code, out, _ = run("--help")
     assert code == 0
     assert all(verb in out for verb in ("chat", "generate", "bench", "list", "doctor"))
