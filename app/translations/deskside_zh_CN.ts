@@ -789,6 +789,49 @@
     </message>
 </context>
 <context>
+    <name>KeysDialog</name>
+    <message>
+        <source>Keyboard shortcuts</source>
+        <translation>键盘快捷键</translation>
+    </message>
+    <message>
+        <source>Send the message</source>
+        <translation>发送消息</translation>
+    </message>
+    <message>
+        <source>Enter</source>
+        <translation>回车</translation>
+    </message>
+    <message>
+        <source>A new line</source>
+        <translation>换行</translation>
+    </message>
+    <message>
+        <source>Shift+Enter</source>
+        <translation>Shift+回车</translation>
+    </message>
+    <message>
+        <source>Edit your last message</source>
+        <translation>编辑您的上一条消息</translation>
+    </message>
+    <message>
+        <source>Up, in an empty field</source>
+        <translation>空输入框中按向上键</translation>
+    </message>
+    <message>
+        <source>Rename a chat</source>
+        <translation>重命名对话</translation>
+    </message>
+    <message>
+        <source>Delete a chat</source>
+        <translation>删除对话</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>Delete 键</translation>
+    </message>
+</context>
+<context>
     <name>Library</name>
     <message>
         <source>On this computer</source>
