@@ -465,8 +465,8 @@ def test_paths_that_are_not_ascii(make_tiny_model, tmp_path, monkeypatch, capsys
         assert llm.generate(["x"], SamplingParams(max_tokens=1, ignore_eos=True))[0].usage.output_tokens == 1
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is told by Linux")
+@pytest.mark.skipif("SOAK_ROUNDS" not in os.environ, reason="takes a while; tests/engines/quantization has the quantizer's own")
 def test_memory_of_a_build_does_not_grow_with_the_model(run, tmp_path, places) -> None:
     """A model eight times as deep takes no more, beyond some megabytes, though its weights are 37 MB more."""
     peaks = {}
