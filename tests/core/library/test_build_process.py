@@ -466,7 +466,9 @@ def test_paths_that_are_not_ascii(make_tiny_model, tmp_path, monkeypatch, capsys
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is told by Linux")
-@pytest.mark.skipif("SOAK_ROUNDS" not in os.environ, reason="takes a while; tests/engines/quantization has the quantizer's own")
+@pytest.mark.skipif(
+    "SOAK_ROUNDS" not in os.environ, reason="takes a while; tests/engines/quantization has the quantizer's own"
+)
 def test_memory_of_a_build_does_not_grow_with_the_model(run, tmp_path, places) -> None:
     """A model eight times as deep takes no more, beyond some megabytes, though its weights are 37 MB more."""
     peaks = {}
