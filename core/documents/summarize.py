@@ -127,9 +127,12 @@ def summarize_documents(
     if sum(item.tokens for item in chunks) <= budget.whole and work.prompter.count(text) <= budget.whole:
         chunks = chunk(documents, budget.whole, work.prompter.count)
         messages = task.whole(work.prompter.plain(text))
+        read = len(chunks)
     else:
         parts = [task.part(work.prompter.plain(item.text)) for item in chunks]
-        written = [_note(note) for note in work.many("map", parts, budget.note)]
+        answers = work.many("map", parts, budget.note)
+        read = len(answers)
+        written = [_note(note) for note in answers]
         levels, written = _reduce(work, task, budget, written)
         messages = task.final(written)
     citer = Citer(PassageIndex(chunks), len(documents))
@@ -140,7 +143,7 @@ def summarize_documents(
         )
     return SummaryReport(
         summary=summary,
-        coverage=100.0,
+        coverage=100.0 * read / len(chunks),
         citations=citer.citations,
         chunks=len(chunks),
         tokens=work.tally.prompt,
