@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.protocol import Priority
-from core.scheduler.policy import SchedulerConfig, StepTime, alone_budget, batch_budget, rank, token_budget
+from core.scheduler.policy import SchedulerConfig, StepTime, alone_budget, batch_allowance, rank, token_budget
 from core.scheduler.request import Sequence, State
 from core.scheduler.roster import Roster
 from engines.api import PlanRow, SlotInit, StepPlan
@@ -61,7 +61,8 @@ class Planner:
         self._roster = roster
         self._pages = roster.pages
         self._load: Counter[str] = Counter()
-        self._batch_tokens = config.max_tokens  # that batch rows had in the last step
+        self._batch_tokens = config.max_tokens  # that batch rows had in the last step that had any
+        self._credit = 0.0  # tokens that batch rows may have beside a chat
 
     def plan(self, step_time: StepTime) -> PlannedStep | None:
         """The next step, or None if nothing can run now."""
@@ -74,10 +75,11 @@ class Planner:
         decodes = len(ready.decodes) + len(ready.batch_decodes)
         draft = Draft(token_budget(self.config, step_time, len(ready.decodes), decodes))
         limit = draft.budget
-        if not ready.decodes:
-            limit = min(limit, alone_budget(self.config, step_time, decodes))
+        if ready.decodes:
+            limit = self._beside_chat(step_time, len(ready.decodes))
         else:
-            limit = batch_budget(self.config, step_time, len(ready.decodes), roster.step, self._batch_tokens)
+            limit = min(limit, alone_budget(self.config, step_time, decodes))
+            self._credit = 0.0
         self._plan_rows(draft, ready, limit)
         rows = draft.decode_rows + draft.chunk_rows
         if not rows:
@@ -86,6 +88,16 @@ class Planner:
         roster.step += 1
         has_constraint = any(sampled and sequence.constraint is not None for sequence, _, sampled in rows)
         return PlannedStep(plan, rows, draft.inits, draft.joined, has_constraint)
+
+    def _beside_chat(self, step_time: StepTime, interactive_decodes: int) -> int:
+        """Tokens for batch rows in this step. What is not used is kept for the next steps, within reason; and no step has more
+        than twice as many as the last, lest one wrong estimate makes a long pause."""
+        config = self.config
+        allowance = batch_allowance(config, step_time, interactive_decodes)
+        self._credit = min(self._credit + allowance, 2 * allowance + config.min_batch)
+        if self._credit < config.min_batch or self._roster.step % config.quiet_every == 0:
+            return 0
+        return min(int(self._credit), 2 * self._batch_tokens + config.min_batch)
 
     def _ready(self) -> _Ready:
         """Running sequences that can have a row: decodes and prefills, interactive and batch."""
@@ -118,6 +130,7 @@ class Planner:
         self._plan_prefills(draft, ready.batch_prefills, Priority.BATCH, 0, blocked)
         if limit:
             self._batch_tokens = allowed - draft.budget
+            self._credit = max(0.0, self._credit - self._batch_tokens)
 
     def _plan_prefills(
         self, draft: Draft, prefills: list[Sequence], priority: Priority, kept: int, blocked: bool

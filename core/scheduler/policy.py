@@ -17,11 +17,12 @@ class SchedulerConfig:
     `max_tokens`: packed tokens of one step. `num_slots`: sequences running at once. `target_step_s`: while an interactive
     request is generating, a step should not take longer, so that its text keeps flowing. `min_chunk`: prefill always gets at
     least this many tokens of a step. `batch_step_s`: how long a step of batch rows alone should take at most, for whoever
-    comes meanwhile waits for its end. `slowdown`: while an interactive request generates, batch rows may make a step so many
-    times longer than it is without them; every `quiet_every`-th step has none, which tells how long that is; else they get at
-    least `min_batch` tokens. `batch_share`: of a step's prefill tokens, kept for batch requests where some wait.
-    `patience_steps`: where no batch sequence gets on for so many steps, one is promoted. `quantum_tokens`: what a promoted
-    sequence may compute before it can be preempted again. `max_waiting`: sequences that may wait; more are refused as Busy.
+    comes meanwhile waits for its end. `slowdown`: while an interactive request generates, batch rows may make its steps so
+    many times longer, on average, than they are without them; every `quiet_every`-th step has none, which tells how long that
+    is. They come `min_batch` at a time or more. `batch_share`: of a step's prefill tokens, kept for batch requests where some
+    wait. `patience_steps`: where no batch sequence gets on for so many steps, one is promoted. `quantum_tokens`: what a
+    promoted sequence may compute before it can be preempted again. `max_waiting`: sequences that may wait; more are refused
+    as Busy.
     """
 
     max_tokens: int
@@ -144,16 +145,11 @@ class StepTime:
 
     def tokens_within(self, seconds: float) -> int | None:
         """How many tokens a step of `seconds` can take; None while nothing is known."""
-        line = self._line()
+        line = self.line()
         return None if line is None else int((seconds - line[0]) / line[1])
 
-    def seconds(self, tokens: int) -> float | None:
-        """How long a step of so many tokens takes; None while nothing is known."""
-        line = self._line()
-        return None if line is None else line[0] + line[1] * tokens
-
-    def _line(self) -> tuple[float, float] | None:
-        """(base, per token), both in seconds."""
+    def line(self) -> tuple[float, float] | None:
+        """(base, per token), both in seconds; the second is above 0. None while nothing is known."""
         if self._n == 0.0 or self._y <= 0.0:
             return None
         spread = self._n * self._xx - self._x * self._x
@@ -180,12 +176,12 @@ def alone_budget(config: SchedulerConfig, step_time: StepTime, decodes: int) -> 
     return config.max_tokens if fits is None else min(config.max_tokens, max(fits, decodes + 2 * config.min_chunk))
 
 
-def batch_budget(config: SchedulerConfig, step_time: StepTime, interactive_decodes: int, step: int, last: int) -> int:
-    """Of a step in which `interactive_decodes` requests generate, the tokens that batch rows may have. `last`: what they had
-    in the last such step; more than twice that comes in several steps, lest one wrong estimate makes a long pause."""
-    if step % config.quiet_every == 0:
-        return 0
-    quiet = step_time.seconds(interactive_decodes)
-    fits = None if quiet is None else step_time.tokens_within(config.slowdown * quiet)
-    wanted = config.min_batch if fits is None else fits - interactive_decodes
-    return max(config.min_batch, min(wanted, 2 * last + config.min_batch))
+def batch_allowance(config: SchedulerConfig, step_time: StepTime, interactive_decodes: int) -> float:
+    """Of a step in which `interactive_decodes` requests generate, the tokens that batch rows may have on average: what makes
+    it `slowdown` times as long. Less than `min_batch` means that many in some steps and none in others."""
+    least = config.min_batch / config.quiet_every
+    line = step_time.line()
+    if line is None:
+        return least
+    base, per_token = line
+    return max(least, (config.slowdown - 1) * (base + per_token * interactive_decodes) / per_token)
