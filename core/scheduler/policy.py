@@ -33,7 +33,7 @@ class SchedulerConfig:
     min_chunk: int = 32
     batch_share: float = 0.125
     batch_step_s: float = 0.25
-    slowdown: float = 1.5
+    slowdown: float = 1.35
     quiet_every: int = 16
     min_batch: int = 4
     patience_steps: int = 64

@@ -122,7 +122,7 @@ def test_batch_work_makes_a_chat_at_most_twice_as_slow(make_driver, noise):
     assert chat[len(chat) // 2] <= 2 * 0.0034
     assert sum(chat) / len(chat) <= 2.2 * 0.0034
     batch = sum(step.plan.num_tokens for step in driver.steps) - done - len(chat)
-    assert batch > 3 * len(chat)  # and the summary gets on meanwhile: what is left of the time
+    assert batch > 2 * len(chat)  # and the summary gets on meanwhile: what is left of the time
     driver.run()
     assert len(driver.dones) == 41
 
