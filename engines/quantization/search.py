@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engines.network.schemes import Scheme
 from engines.quantization.activations import token_fp8, token_int8
-from engines.quantization.encode import Arrays, encode, encode_groups, widened
+from engines.quantization.encode import Arrays, encode_groups, encode_scales, nearest, nearest_groups, stored_scales
 from engines.quantization.folding import Fold
 
 Float32 = NDArray[np.float32]
@@ -75,7 +75,7 @@ def _loss(weights: Sequence[tuple[Scheme, Float32]], x: Float32, plain: Sequence
         else:
             given = seen
         scaled = w if s is None else w * s
-        got = given @ widened(scheme, encode(scheme, scaled), w.shape).T
+        got = given @ nearest(scheme, scaled).T
         got -= want
         total += float(np.vdot(got, got))
     return total
@@ -84,17 +84,18 @@ def _loss(weights: Sequence[tuple[Scheme, Float32]], x: Float32, plain: Sequence
 def encode_clipped(scheme: Scheme, w: Float32, moments: Float32) -> Arrays:
     """`encode` for groups, each with the scale, of 11 between the one that clips nothing and half of it, that leaves the least
     error weighted by `moments` [in], the mean square of the input's columns (Lin et al. 2023 clip by the output's error)."""
-    plain = encode(scheme, w)["scale"].astype(np.float32)
-    shape = (len(w), -1, scheme.group or w.shape[1])
+    plain = encode_scales(scheme, w)
+    shape = (len(w), plain.shape[1], -1)
     weight = moments.reshape(1, *shape[1:])
     least, best = np.full(plain.shape, np.inf, np.float32), plain.copy()
     for factor in _CLIPS:
-        scales = plain * np.float32(factor)
-        arrays = encode_groups(scheme, w, scales)
-        error = widened(scheme, arrays, w.shape)
+        scales = stored_scales(plain * np.float32(factor))
+        error = nearest_groups(scheme, w, scales)
         error -= w
         error *= error
-        loss = (error.reshape(shape) * weight).sum(axis=2)
+        grouped = error.reshape(shape)
+        grouped *= weight
+        loss = grouped.sum(axis=2)
         better = loss < least
         least[better], best[better] = loss[better], scales[better]
     return encode_groups(scheme, w, best)
