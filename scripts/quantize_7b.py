@@ -121,13 +121,14 @@ def rss_anon(pid: int) -> int:
 
 
 CHILD = """
-import sys, numpy as np
+import sys, time, numpy as np
 from pathlib import Path
 from engines.quantization.checkpoint import quantize_checkpoint
 tokens = int(sys.argv[4])
 ids = [np.random.default_rng(1).integers(0, 32000, tokens).astype(np.int32)] if tokens else None
+begin = time.process_time()
 report = quantize_checkpoint(Path(sys.argv[1]), sys.argv[3], Path(sys.argv[2]), calibration_ids=ids)
-print(report.bytes_in, report.bytes_out, report.seconds)
+print(report.bytes_in, report.bytes_out, report.seconds, time.process_time() - begin)
 """
 
 
@@ -169,11 +170,13 @@ def main() -> None:
             time.sleep(0.02)
         if child.returncode or child.stdout is None:
             sys.exit(f"The child failed with exit code {child.returncode}.")
-        bytes_in, bytes_out, seconds = child.stdout.read().split()
+        bytes_in, bytes_out, seconds, busy = child.stdout.read().split()
         speed = int(bytes_in) / float(seconds) / 1e6
         print(
             f"{args.recipe}: {float(seconds):.1f} s, {speed:.0f} MB/s of bf16 in, {int(bytes_out) / 1e9:.2f} GB out (fsync counted)"
         )
+        load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+        print(f"{float(busy):.1f} s of processor time, {int(bytes_in) / float(busy) / 1e6:.0f} MB/s per core{load}")
         print(f"peak RssAnon {peak / 1e6:.0f} MB in {samples} samples (limit of the issue: 4 GiB)")
         print(
             f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}, {time.strftime('%Y-%m-%d', time.gmtime())}"
