@@ -145,6 +145,7 @@ class AsyncThread:
             with contextlib.suppress(Exception):
                 self._loop.run_until_complete(asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 2.0))
                 self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+                self._loop.run_until_complete(asyncio.sleep(0.01))  # a transport closes its socket some turns later
             self._loop.close()
 
 

@@ -41,7 +41,8 @@ class DocumentsController(QObject):
 
     def refresh(self) -> None:
         if self._session.service.phase == "ready":
-            self._session.call(lambda client: client.jobs(), self._take_jobs, _quiet, self)
+            before = set(self._works)
+            self._session.call(lambda client: client.jobs(), lambda reply: self._take_jobs(reply, before), _quiet, self)
 
     def summarize(self, paths: Sequence[str], **options: Any) -> None:
         """`options`: of core.schemas.SummarizeRequest; what is None is left out."""
@@ -126,10 +127,9 @@ class DocumentsController(QObject):
             self.work_changed.emit(job)
             self.works_changed.emit()
 
-    def _take_jobs(self, reply: JobsReply) -> None:
-        """What the service does not know any more is gone."""
-        known = {job.id for job in reply.jobs}
-        for job_id in [job_id for job_id in self._works if job_id not in known]:
+    def _take_jobs(self, reply: JobsReply, before: set[str]) -> None:
+        """What the service does not know any more is gone; what came since it was asked is not. `before`: known then."""
+        for job_id in before - {job.id for job in reply.jobs}:
             self._forget(job_id)
         for job in reply.jobs:
             if job.state != "cancelled":

@@ -14,7 +14,7 @@ from app.session import Session
 from core.errors import DesksideError
 
 if TYPE_CHECKING:
-    from core.schemas import JobReply, RemoveReply, SearchReply, ServiceEvent, Status
+    from core.schemas import JobReply, JobsReply, RemoveReply, SearchReply, ServiceEvent, Status
 
 
 class LibraryController(QObject):
@@ -55,7 +55,8 @@ class LibraryController(QObject):
         """Ask for everything again."""
         if self._session.service.phase == "ready":
             self._session.refresh_models()
-            self._session.call(lambda client: client.jobs(), self._take_jobs, _quiet, self)
+            before = self._jobs.ids
+            self._session.call(lambda client: client.jobs(), lambda reply: self._take_jobs(reply, before), _quiet, self)
             self._ask_status()
 
     def search(self, text: str) -> None:
@@ -189,8 +190,8 @@ class LibraryController(QObject):
         """The last stage; the job is not worth a line once its engine answers."""
         self.load(engine, lambda: self._dismiss(job))
 
-    def _take_jobs(self, reply: object) -> None:
-        self._jobs.replace(reply.jobs)  # type: ignore[attr-defined]
+    def _take_jobs(self, reply: JobsReply, before: set[str]) -> None:
+        self._jobs.replace(reply.jobs, before)
         self.jobs_changed.emit()
 
     def _dismiss(self, job: str) -> None:

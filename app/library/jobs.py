@@ -96,9 +96,17 @@ class JobList:
     def __init__(self) -> None:
         self._jobs: dict[str, JobReply] = {}
 
-    def replace(self, jobs: list[JobReply]) -> None:
-        """All that the service knows. Ended ones are history: only failed ones ask for something."""
-        self._jobs = {job.id: job for job in jobs if job.kind in KINDS and job.state not in ("done", "cancelled")}
+    @property
+    def ids(self) -> set[str]:
+        return set(self._jobs)
+
+    def replace(self, jobs: list[JobReply], before: set[str]) -> None:
+        """All that the service knew when it was asked; `before`: what the list held then, as what came since stays. Ended
+        ones are history: only failed ones ask for something."""
+        since = {job_id: job for job_id, job in self._jobs.items() if job_id not in before}
+        self._jobs = {
+            job.id: job for job in jobs if job.kind in KINDS and job.state not in ("done", "cancelled")
+        } | since
 
     def take(self, job: JobReply) -> bool:
         """One that changed. True if the list did."""

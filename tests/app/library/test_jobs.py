@@ -54,7 +54,9 @@ def test_rate_and_time_left_are_those_of_what_runs() -> None:
 
 def test_the_list_is_in_order_and_drops_what_is_late_foreign_or_cancelled() -> None:
     jobs = JobList()
-    jobs.replace([job(id="b", created=2.0), job(id="a"), job(id="old", state="done"), job(id="s", kind="summarize")])
+    jobs.replace(
+        [job(id="b", created=2.0), job(id="a"), job(id="old", state="done"), job(id="s", kind="summarize")], set()
+    )
     assert [view.id for view in jobs.views()] == ["a", "b"]
     assert jobs.take(job(id="a", state="paused", updated=5.0))
     assert not jobs.take(job(id="a", state="running", updated=4.0))
@@ -65,6 +67,15 @@ def test_the_list_is_in_order_and_drops_what_is_late_foreign_or_cancelled() -> N
     assert not jobs.drop("b")
     assert jobs.views() == []
     assert jobs.of_model("org/a") is None
+
+
+def test_what_came_since_the_service_was_asked_stays() -> None:
+    jobs = JobList()
+    jobs.take(job(id="a"))
+    before = jobs.ids
+    jobs.take(job(id="b"))
+    jobs.replace([], before)
+    assert [view.id for view in jobs.views()] == ["b"]
 
 
 def test_a_finished_build_stays_until_it_is_dismissed_and_a_revision_is_the_same_model() -> None:

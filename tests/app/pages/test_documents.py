@@ -308,3 +308,18 @@ def test_the_real_service(real: Session, show: Show, qtbot: QtBot, tmp_path: Pat
     qtbot.waitUntil(lambda: work.summary is not None, timeout=5_000)
     assert work.coverage == 100.0
     assert page.result.reader.toPlainText()
+
+
+def test_a_list_from_before_does_not_drop_what_was_just_begun(
+    page: DocumentsPage, scripted: Session, client: Any, qtbot: QtBot
+) -> None:
+    qtbot.waitUntil(lambda: client.asked("jobs") != [])
+    client.answers["document_events"] = lambda job_id: []
+    client.held.add("jobs")
+    page.controller.refresh()
+    scripted._take_event(ServiceEvent(kind="job", job=job()))
+    qtbot.wait(50)
+    client.held.clear()
+    qtbot.wait(150)
+    assert len(client.asked("jobs")) == 2
+    assert page.model.rowCount() == 1

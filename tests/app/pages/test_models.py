@@ -340,3 +340,33 @@ def test_the_real_service_links_loads_and_removes(
     page.controller.remove("small")
     qtbot.waitUntil(lambda: not page.model.find("here:small").isValid(), timeout=10_000)
     assert (folder / "config.json").exists()  # a link: the files are the user's
+
+
+def test_from_weights_to_a_loaded_engine_for_real(real: Session, show: Show, said: list[Message], qtbot: QtBot) -> None:
+    """The one button, the real service, the demo model: every stage, the engine loaded, its report card, its removal."""
+    page = ModelsPage(real)
+    show(page)
+    qtbot.waitUntil(lambda: page.detail is not None and page.detail.fit.buttons != {}, timeout=30_000)
+    assert page.detail is not None
+    page.detail.fit.buttons["int4"].setChecked(True)
+    page.detail.fit.go.click()
+    stages: list[str] = []
+
+    def done() -> bool:
+        for view in page.controller.jobs:
+            assert view.state != "failed", view.problem
+            if view.stage and view.stage not in stages:
+                stages.append(view.stage)
+        return any(message.text == "demo:int4 is loaded and answers." for message in said)
+
+    qtbot.waitUntil(done, timeout=100_000)
+    assert stages == [stage for stage in ("check", "quantize", "compile", "verify") if stage in stages]
+    assert "verify" in stages
+    qtbot.waitUntil(lambda: bool(page.findChildren(EngineCard)) and page.jobs.cards == {}, timeout=10_000)
+    card = page.findChild(EngineCard)
+    card.report_button.click()
+    assert "(predicted" in texts(card)
+    page.controller.unload("demo:int4")
+    qtbot.waitUntil(lambda: all(not engine.loaded for engine in real.models.installed[0].engines), timeout=10_000)  # type: ignore[union-attr]
+    page.controller.remove("demo:int4")
+    qtbot.waitUntil(lambda: real.models is not None and not real.models.installed[0].engines, timeout=10_000)
