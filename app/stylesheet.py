@@ -104,6 +104,7 @@ QCheckBox::indicator:hover, QRadioButton::indicator:hover {{ background: {c.hove
 QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; image: url({check}); }}
 QRadioButton::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; image: url({dot}); }}
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ background: {c.surface}; border-color: {c.border}; }}
+QCheckBox::indicator:checked:disabled, QRadioButton::indicator:checked:disabled {{ background: {c.strong_border}; }}
 QCheckBox:disabled, QRadioButton:disabled {{ color: {c.strong_border}; }}
 QCheckBox:focus, QRadioButton:focus {{ border: 2px solid {c.focus}; }}
 
