@@ -58,14 +58,16 @@ class _Tint(QObject):
     def apply(self) -> None:
         button = self.parent()
         assert isinstance(button, QAbstractButton)
-        button.setIcon(icon(self.name, getattr(Theme.current().colors, self.role)))
+        theme = Theme.current()
+        size = round(SIZE * max(1.0, min(1.5, theme.font_size / 11)))  # larger with a larger font
+        button.setIconSize(QSize(size, size))
+        button.setIcon(icon(self.name, getattr(theme.colors, self.role)))
 
 
 def set_icon(button: QAbstractButton, name: str, role: str = "text") -> None:
     """Give `button` the icon and keep it in the colour `role` of the theme, whatever theme comes."""
     tint = button.findChild(_Tint) or _Tint(button)
     tint.name, tint.role = name, role
-    button.setIconSize(QSize(SIZE, SIZE))
     tint.apply()
 
 

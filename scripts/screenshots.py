@@ -96,8 +96,40 @@ def take(shot: Shot, target: Path) -> None:
     application.quit()
 
 
+QUESTION = "Why is a paged KV cache faster? Please show some code and a small table."
+ANSWER = """A **paged** cache hands out memory in small pages, so that nothing is reserved for text that never comes.
+
+1. Sequences of any length share one pool.
+2. A second turn finds its pages again and computes only what is new.
+
+```python
+def pages_needed(tokens: int, page_size: int = 16) -> int:
+    # the last page may be half empty, and that is all the waste there is
+    return -(-tokens // page_size)
+```
+
+| Context | Reserved | Paged |
+|---|---:|---:|
+| 512 tokens | 4,096 | 512 |
+| 1,000 tokens | 4,096 | 1,008 |
+
+The waste per sequence is at most $p - 1$ tokens, where $p$ is the page size.
+"""
+
+
 def _chat(page: Any, session: Any, wait: Callable[..., None]) -> None:
-    page.composer.submitted.emit("How do I count to nine in French?", [])
+    """Made-up chats in the list, one of them open with everything that Markdown has, and a real answer of the demo model."""
+    from app.store.records import Chat, ChatSummary, Message
+
+    for title, days, pinned in (
+        ("Ideas for the garden", 0.3, True), ("给妈妈的信", 0.1, False), ("Regular expressions, again", 1.2, False),
+        ("رحلة إلى القاهرة", 2.0, False), ("A very long title that does not fit into the list at all", 3.0, False),
+    ):  # fmt: skip
+        page.controller.add_chat(Chat(ChatSummary(title=title, pinned=pinned, updated=time.time() - days * 86400)))
+    one = Message("user", QUESTION)
+    two = Message("assistant", ANSWER, one.id, reasoning="They want it short.", model="a larger model")
+    page.controller.add_chat(Chat(ChatSummary(title="Why paging?"), head=two.id, messages=[one, two]))
+    page.composer.submitted.emit("And how do I count to nine in French?", [])
     wait(lambda: False, 1)
     wait(lambda: not page.controller.answers.running, 40)
 

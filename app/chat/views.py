@@ -96,6 +96,7 @@ class TextView(QTextBrowser):
         self._tail = 0  # offset in the source of the last top-level block
         self._tail_position = 0  # and in the document
         self._stripped = False
+        self._slack = 0  # what the distance of lines leaves below the last one of a plain text
         self.anchorClicked.connect(self._clicked)
 
     @property
@@ -112,6 +113,7 @@ class TextView(QTextBrowser):
         cursor = QTextCursor(self.document())
         cursor.select(QTextCursor.SelectionType.Document)
         cursor.mergeBlockFormat(spaced)
+        self._slack = int(0.2 * QFontMetricsF(self.font()).lineSpacing())
 
     def show_markdown(self, source: str) -> None:
         """If `source` begins with what is shown, only its last block is made again."""
@@ -156,7 +158,7 @@ class TextView(QTextBrowser):
 
     def content_height(self, width: int) -> int:
         self._wrap_at(width)
-        return int(self.document().size().height() + 0.999)
+        return int(self.document().size().height() + 0.999) - self._slack
 
     def ideal_width(self, most: int) -> int:
         """The least width at which nothing wraps that does not at `most`."""
