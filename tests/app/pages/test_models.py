@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -342,6 +343,7 @@ def test_the_real_service_links_loads_and_removes(
     assert (folder / "config.json").exists()  # a link: the files are the user's
 
 
+@pytest.mark.skipif("SOAK_ROUNDS" not in os.environ, reason="half a minute of a whole build: with SOAK_ROUNDS set")
 def test_from_weights_to_a_loaded_engine_for_real(real: Session, show: Show, said: list[Message], qtbot: QtBot) -> None:
     """The one button, the real service, the demo model: every stage, the engine loaded, its report card, its removal."""
     page = ModelsPage(real)
