@@ -44,7 +44,7 @@ def linked(text: str) -> str:
     leads anywhere."""
     bare = re.sub(r"!?\[([^\]\n]*)\]\([^)\n]*\)", r"\1", text)
     bare = re.sub(r"^\s*\[[^\]\n]+\]:.*$", "", bare, flags=re.MULTILINE)  # addresses of reference links
-    bare = bare.replace("<", "&lt;")
+    bare = bare.replace("](", "] (").replace("<", "&lt;")  # what was nested in a link, or never closed
 
     def link(match: re.Match[str]) -> str:
         mark = Mark(int(match[1] or 1) - 1, int(match[2]))

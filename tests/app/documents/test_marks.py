@@ -35,6 +35,7 @@ def test_no_other_address_is_a_mark(link: str) -> None:
     [
         "[click](https://evil.example)", "![x](https://evil.example/a.png)", "[x](file:///etc/passwd)",
         "[ref]: https://evil.example", "<a href='https://evil.example'>x</a>", "<img src=x>",
+        "[![x](https://evil.example/a.png)](https://evil.example)", "[[]()]()", "[a [b] c](https://evil.example)",
     ],
 )  # fmt: skip
 def test_nothing_that_a_model_writes_leads_anywhere(text: str) -> None:
