@@ -54,7 +54,7 @@ def test_all_events_of_a_step_travel_in_one_frame(make: Any) -> None:
 def test_cancel_and_finish(make: Any) -> None:
     peer = make.serve(slow())
     peer.send(make.submit(1, max_tokens=4000), make.submit(2, max_tokens=4000))
-    peer.until(Events)
+    peer.until(Events, lambda frame: any(isinstance(e, Tokens) and e.request == 2 for e in frame.events))
     peer.send(Cancel(1), Cancel(99), Finish(2, 0, 1), Finish(2, 7, 1), Finish(98, 0, 1))
     assert peer.done(1).outcome is Outcome.CANCELLED
     assert peer.done(2) == Done(2, Outcome.COMPLETED, 3, 0, 1)
@@ -117,7 +117,7 @@ def test_a_dead_engine_ends_every_request_and_the_worker(
                 raise error
             return super().collect(step)
 
-    peer = make.serve(Dying(num_slots=2))
+    peer = make.serve(Dying(num_slots=2, seconds_per_step=0.02))  # time to hear of all three
     peer.send(*(make.submit(request, n=2) for request in (1, 2, 3)))
     assert peer.end() == exit_code
     for request in (1, 2, 3):
