@@ -27,12 +27,13 @@ from engines.cuda.program import Runner
 from engines.cuda.sampling import Pending, Sampler
 from engines.cuda.slots import Slots
 from engines.cuda.state import Limits, StepState, kv_itemsize, page_bytes
-from engines.cuda.weights import LoadedModel, Parameters, schemes_of
+from engines.cuda.weights import Parameters, schemes_of
 from engines.network.graph import Program
 from engines.network.ops import Attention
 from engines.network.schemes import precision
 from engines.passes import compile_program
 from engines.weights import DType
+from engines.weights.loaded import LoadedModel
 
 MAX_TOP = 32
 # Of the memory that is free once weights and workspaces are there, what the KV pool takes by itself.

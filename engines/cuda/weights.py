@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api.errors import ContractError, UnsupportedError, WeightError
+from engines.api.errors import ContractError, UnsupportedError
 from engines.cuda.driver import Driver
 from engines.cuda.memory import Arena, DeviceTensor, Memory, StagingRing, align
 from engines.network import ops
-from engines.network.graph import Network, Program, Segment
+from engines.network.graph import Program, Segment
 from engines.network.schemes import Scheme
-from engines.weights import DType, Tensor, to_float32
+from engines.weights import DType, Tensor, round_bf16, to_float32
+from engines.weights.loaded import LoadedModel, replacements
 
-_DTYPES = {np.dtype(np.uint16): DType.BF16, np.dtype(np.float16): DType.FP16, np.dtype(np.float32): DType.FP32}
 # Bytes of a weight that go through the staging buffers at a time.
 _PIECE = 32 << 20
-
-
-class LoadedModel(Protocol):
-    """What the engine needs of `engines.models.Model`. `config`: anything with `vocab_size` and `max_context`."""
-
-    @property
-    def network(self) -> Network: ...
-    @property
-    def config(self) -> Any: ...
-    @property
-    def family(self) -> str: ...
-    @property
-    def dtype(self) -> DType: ...
-    @property
-    def revision(self) -> str: ...
-    @property
-    def schemes(self) -> Mapping[str, Scheme]: ...
-    @property
-    def kv_scales(self) -> Sequence[tuple[float, float]] | None: ...
-    def load(self, param: str) -> Tensor: ...
-    def convert(self, param: str, stored: Tensor) -> Tensor: ...
-    def params_of(self, tensor: str) -> tuple[str, ...]: ...
 
 
 def to_element(tensor: Tensor, fp16: bool) -> NDArray[np.uint16]:
@@ -52,13 +30,6 @@ def to_element(tensor: Tensor, fp16: bool) -> NDArray[np.uint16]:
     if fp16:
         return wide.astype(np.float16).view(np.uint16)
     return round_bf16(wide)
-
-
-def round_bf16(x: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """float32 -> bf16 bits, to nearest even. Finite values only."""
-    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
-    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-    return rounded.astype(np.uint16)
 
 
 def groups(program: Program) -> list[tuple[str, ...]]:
@@ -186,19 +157,7 @@ class Parameters:
 
     def check(self, tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
         """The parameters that checkpoint `tensors` make, all checked, nothing changed. Raises WeightError."""
-        found: dict[str, Tensor] = {}
-        for name, data in tensors.items():
-            params = self._model.params_of(name)
-            if not params:
-                continue
-            if data.dtype not in _DTYPES:
-                raise WeightError(
-                    f"The new tensor {name} is a NumPy array of {data.dtype}; give fp32, fp16, or bf16 as its uint16 bits."
-                )
-            tensor = Tensor(name, _DTYPES[data.dtype], data)
-            for param in params:
-                found[param] = self._model.convert(param, tensor)
-        return found
+        return {param: self._model.convert(param, tensor) for param, tensor in replacements(self._model, tensors)}
 
     def has(self, name: str) -> bool:
         """Whether a parameter is here, and not only in somebody else's part of the program."""

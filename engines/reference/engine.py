@@ -18,8 +18,9 @@ from engines.reference.kv import KVPool, bytes_per_page
 from engines.reference.program import Runner
 from engines.reference.slots import Slots
 from engines.reference.step import RopeTables, Step
-from engines.reference.weights import LoadedModel, Parameters
+from engines.reference.weights import Parameters
 from engines.reference.workers import Workers
+from engines.weights.loaded import LoadedModel
 
 
 class ReferenceEngine(Engine):

@@ -4,49 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.api.errors import WeightError
-from engines.network.graph import Network
 from engines.network.schemes import Scheme
 from engines.quantization.decode import check_tensors, codes, dequantize, row_scales
-from engines.weights import DType, Tensor, to_float32
+from engines.weights import Tensor, to_float32
+from engines.weights.loaded import LoadedModel, replacements
 
 Float32 = NDArray[np.float32]
-
-# How callers of `update_weights` hold each type (NumPy has no bfloat16).
-_DTYPES = {np.dtype(np.uint16): DType.BF16, np.dtype(np.float16): DType.FP16, np.dtype(np.float32): DType.FP32}
-
-
-class LoadedModel(Protocol):
-    """What the engine needs of `engines.models.Model`. `config`: anything with `vocab_size` and `max_context`."""
-
-    @property
-    def network(self) -> Network: ...
-    @property
-    def config(self) -> Any: ...
-    @property
-    def family(self) -> str: ...
-    @property
-    def dtype(self) -> DType: ...
-    @property
-    def revision(self) -> str: ...
-    @property
-    def schemes(self) -> Mapping[str, Scheme]: ...
-    @property
-    def kv_scales(self) -> Sequence[tuple[float, float]] | None: ...
-
-    def load(self, param: str) -> Tensor:
-        """A parameter in its own shape; of a quantized weight, one of its tensors (`engines.network.schemes`)."""
-
-    def convert(self, param: str, stored: Tensor) -> Tensor:
-        """The parameter that a checkpoint tensor makes; WeightError if shape, dtype or values are not as they must be."""
-
-    def params_of(self, tensor: str) -> tuple[str, ...]:
-        """The parameters made of a checkpoint tensor; WeightError for an unknown name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +100,10 @@ class Parameters:
     def check(self, tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
         """The parameters that checkpoint `tensors` make, all checked, nothing changed. Raises WeightError."""
         found: dict[str, Tensor] = {}
-        for name, data in tensors.items():
-            params = self._model.params_of(name)
-            if not params:  # a buffer that holds nothing to load, of whatever type
-                continue
-            if data.dtype not in _DTYPES:
-                raise WeightError(
-                    f"The new tensor {name} is a NumPy array of {data.dtype}; give fp32, fp16, or bf16 as its uint16 bits."
-                )
-            tensor = Tensor(name, _DTYPES[data.dtype], data)
-            for param in params:
-                if param in self._packed:
-                    raise WeightError(f"The weight {param} is quantized: it cannot be replaced in a running engine.")
-                found[param] = self._model.convert(param, tensor)
+        for param, tensor in replacements(self._model, tensors):
+            if param in self._packed:
+                raise WeightError(f"The weight {param} is quantized: it cannot be replaced in a running engine.")
+            found[param] = self._model.convert(param, tensor)
         return found
 
     def write(self, params: Mapping[str, Tensor]) -> None:

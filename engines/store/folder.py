@@ -14,7 +14,8 @@ from pathlib import Path
 
 from engines.api.errors import EngineError, StaleError
 from engines.api.manifest import MANIFEST_FILE, MAX_BYTES, DeviceInfo, EngineFile, Manifest, decode, encode
-from engines.store.files import describe_file, sync_folder, write_whole
+from engines.store.files import describe_file, write_whole
+from engines.weights.writer import sync_folder
 
 TRASH = ".trash-"
 

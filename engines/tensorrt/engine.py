@@ -19,7 +19,6 @@ from engines.cuda.driver import Driver
 from engines.cuda.engine import CudaEngine
 from engines.cuda.memory import Memory, StagingRing
 from engines.cuda.program import Runner
-from engines.cuda.weights import LoadedModel
 from engines.network.graph import Program
 from engines.passes import compile_program
 from engines.tensorrt.library import Library, load_library
@@ -30,6 +29,7 @@ from engines.tensorrt.runtime import Segments
 from engines.tensorrt.seal import read_key
 from engines.tensorrt.targets import target_of
 from engines.tensorrt.weights import Weight
+from engines.weights.loaded import LoadedModel
 
 
 def as_program(model: LoadedModel) -> Program:

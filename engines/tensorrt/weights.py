@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api.errors import ContractError, UnsupportedError, WeightError
-from engines.weights import DType, Tensor, to_float32
+from engines.weights import DType, Tensor, round_bf16, to_float32
 
 ElementType = Literal["bf16", "fp16", "fp32", "int8", "int4", "fp8", "fp4"]
 Form = Literal[
@@ -62,13 +62,6 @@ class Weight:
         if made.nbytes != self.nbytes:
             raise ContractError(f"Weight {self.name} of {self.params} takes {self.nbytes} bytes, not {made.nbytes}.")
         return made
-
-
-def round_bf16(x: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """float32 -> bf16 bits, to nearest even. Finite values only."""
-    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
-    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-    return rounded.astype(np.uint16)
 
 
 def to_type(values: NDArray[np.float32], dtype: ElementType) -> NDArray[np.generic]:

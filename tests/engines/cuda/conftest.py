@@ -19,13 +19,12 @@ from engines.cuda.driver import Driver
 from engines.cuda.launch import Kernel, Modules
 from engines.cuda.memory import Memory
 from engines.cuda.nvrtc import Compiler
-from engines.cuda.weights import round_bf16
 from engines.network import ops
 from engines.network.builder import Builder
 from engines.network.graph import Network
 from engines.network.schemes import SCHEMES, Scheme
 from engines.quantization.encode import encode
-from engines.weights import DType, Tensor
+from engines.weights import DType, Tensor, round_bf16
 
 
 def has_gpu() -> bool:

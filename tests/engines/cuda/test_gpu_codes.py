@@ -11,12 +11,12 @@ import pytest
 from engines.cuda.engine import CudaEngine
 from engines.cuda.gemm import SKINNY_SHAPES, Gemm, Shape, Tactic
 from engines.cuda.program import row_shape
-from engines.cuda.weights import round_bf16
 from engines.models import open_model
 from engines.quantization.activations import static_fp8, token_fp8
 from engines.quantization.checkpoint import quantize_checkpoint
 from engines.quantization.floats import decode_e4m3, encode_e4m3
 from engines.reference.engine import ReferenceEngine
+from engines.weights import round_bf16
 
 pytestmark = pytest.mark.gpu
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engines.cuda.program import row_shape
-from engines.cuda.weights import round_bf16
 from engines.quantization.activations import token_fp8
 from engines.quantization.floats import decode_e4m3
+from engines.weights import round_bf16
 
 pytestmark = pytest.mark.gpu
 

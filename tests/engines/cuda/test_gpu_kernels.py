@@ -12,9 +12,9 @@ from engines.api import PlanRow, StepPlan
 from engines.cuda.attention import HOPPER_BLOCK, PREFILL_WARPS, hopper_shared, prefill_shared, tile_tokens
 from engines.cuda.program import row_shape
 from engines.cuda.state import WORK_HEADER
-from engines.cuda.weights import round_bf16
 from engines.network.alibi import alibi_slopes
 from engines.quantization.floats import decode_e4m3, encode_e4m3
+from engines.weights import round_bf16
 
 pytestmark = pytest.mark.gpu
 

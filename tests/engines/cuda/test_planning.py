@@ -27,10 +27,10 @@ from engines.cuda.sampling import argmax_parts, check_masks
 from engines.cuda.slots import PARAMS, check_init, is_plain, pack_counts, pack_lists, pack_params
 from engines.cuda.state import Limits, decode_blocks, max_splits, page_bytes
 from engines.cuda.values import plan_buffers, split
-from engines.cuda.weights import groups, round_bf16, schemes_of, to_element, weight_bytes
+from engines.cuda.weights import groups, schemes_of, to_element, weight_bytes
 from engines.network import ops
 from engines.passes import compile_program
-from engines.weights import DType, Tensor
+from engines.weights import DType, Tensor, round_bf16
 
 
 @given(st.integers(1, 1024), st.integers(1, 8192))
