@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
+import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -262,3 +264,39 @@ def gpu(kernel_cache: Path) -> Iterator[Gpu]:
     device.modules.close()
     device.memory.close()
     device.driver.release()
+
+
+def load_beside(name: str) -> ModuleType:
+    """A file of this folder as a module: its checks can be run on another machine than its tests ask for."""
+    path = Path(__file__).parent / name
+    module = sys.modules.get(f"beside_{path.stem}")
+    if module is None:
+        spec = importlib.util.spec_from_file_location(f"beside_{path.stem}", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[f"beside_{path.stem}"] = module
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def beside() -> Callable[[str], ModuleType]:
+    return load_beside
+
+
+@pytest.fixture(scope="session")
+def emulator_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("emulator")
+
+
+@pytest.fixture
+def emulator(emulator_folder: Path) -> Callable[..., Any]:
+    """Makes an Emulator (emulator/emulate.py): the kernels on the CPU. Skips where there is nothing to compile them with."""
+    emulate = load_beside("emulator/emulate.py")
+    if emulate.COMPILER is None or sys.platform != "linux" or platform.machine() != "x86_64":
+        pytest.skip("kernels are emulated with g++ on Linux, x86-64")
+
+    def make(**options: Any) -> Any:
+        return emulate.Emulator(emulator_folder, **options)
+
+    return make

@@ -1,0 +1,209 @@
+"""Our CUDA kernels on the CPU, for tests: a kernel file is translated to C++, compiled by g++, and run block by block.
+
+The file is preprocessed with the macros that the engine would give NVRTC, `__CUDA_ARCH__` among them, so that each architecture's own
+branches are what runs. Every inline `asm` becomes a call named after the instruction in its template, operands in the template's
+order: a wrong template is wrong here too. What instructions and CUDA's functions do is in cuda.hpp; one that is missing there does not
+compile. Not emulated: wgmma, TMA, clusters, textures, speed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import mmap
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from engines.cuda.launch import pack_arguments
+from engines.cuda.nvrtc import KERNELS
+
+HERE = Path(__file__).parent
+COMPILER = shutil.which("g++")
+_FLAGS = (
+    "-std=c++20", "-O1", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE", "-w",
+    "-ftrivial-auto-var-init=pattern", "-fsanitize=bounds,alignment", "-fsanitize-undefined-trap-on-error",
+)  # fmt: skip
+_BOUNDS = r"(?:__launch_bounds__\s*\((?:[^()]|\([^()]*\))*\)\s*)?"
+_KERNEL = re.compile(rf"__global__\s+{_BOUNDS}void\s+{_BOUNDS}(\w+)\s*\(")
+_DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:__align__\(\d+\)\s*)?([\w ]+?)\s*(\w+)\s*\[\s*\]\s*;")
+_ASM = re.compile(r"\basm\b(?:\s+volatile\b)?\s*\(")
+
+
+class EmulationError(AssertionError):
+    """A kernel did what a GPU does not allow, or what is not emulated."""
+
+
+def translate_asm(source: str) -> str:
+    """Every `asm(template : outputs : inputs)` as calls of ptx_<instruction>."""
+    parts, at = [], 0
+    while found := _ASM.search(source, at):
+        end, sections, depth, quoted, start = found.end(), [], 0, False, found.end()
+        while True:
+            char = source[end]
+            if quoted:
+                end += char == "\\"
+                quoted = char != '"'
+            elif char == '"':
+                quoted = True
+            elif char in "([":
+                depth += 1
+            elif char in ")]":
+                if not depth:
+                    break
+                depth -= 1
+            elif char == ":" and not depth:
+                sections.append(source[start:end])
+                start = end + 1
+            end += 1
+        sections.append(source[start:end])
+        template = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', sections[0]))
+        operands = [text for section in sections[1:3] for text in _operands(section)]
+        parts += [
+            source[at : found.start()],
+            "do { ",
+            *(_call(line, operands) for line in _lines(template)),
+            "} while (0)",
+        ]
+        at = end + 1
+    return "".join(parts) + source[at:]
+
+
+def _operands(section: str) -> list[str]:
+    """The C++ expressions of `"r"(a), "f"(b)`."""
+    found, at = [], 0
+    while start := section.find("(", at) + 1:
+        depth, end = 1, start
+        while depth:
+            depth += {"(": 1, ")": -1}.get(section[end], 0)
+            end += 1
+        found.append(section[start : end - 1])
+        at = end
+    return found
+
+
+def _lines(template: str) -> list[str]:
+    return [line.strip() for line in template.replace("\\n", " ").split(";") if line.strip()]
+
+
+def _call(line: str, operands: list[str]) -> str:
+    name, _, rest = line.partition(" ")
+    arguments = [text.strip() for text in re.sub(r"[{}\[\]]", "", rest).split(",") if text.strip()]
+    given = [f"({operands[int(text[1:])]})" if text.startswith("%") else text for text in arguments]
+    return f"ptx_{re.sub('[.:]', '_', name)}({', '.join(given)}); "
+
+
+def translate(preprocessed: str) -> str:
+    """C++ of a preprocessed kernel file, with an exported `run_<kernel>` and `count_<kernel>` for each kernel."""
+    names = _KERNEL.findall(preprocessed)
+    source = _DYNAMIC.sub(r"\1 *\2 = emu::dynamic_shared<\1>();", translate_asm(preprocessed))
+    made = ['#include "cuda.hpp"', "namespace {", source, "}"]
+    for name in names:
+        made.append(
+            f'extern "C" const char *run_{name}(const uint64_t *cells, const unsigned *grid, int block, size_t shared, int order) {{\n'
+            f"    return emu::launch([](const uint64_t *c) {{ emu::call({name}, c); }}, cells, grid, block, shared, order);\n}}\n"
+            f'extern "C" int count_{name}() {{ return emu::count({name}); }}'
+        )
+    return "\n".join(made)
+
+
+def build(name: str, source: str, defines: Mapping[str, int], folder: Path) -> Path:
+    """The shared library of CUDA C++ `source` with these macros; made once per folder. Raises EmulationError with g++'s words."""
+    flags = [f"-D{macro}={value}" for macro, value in sorted(defines.items())]
+    headers = [path.read_text(encoding="utf-8") for path in (KERNELS / "common.cuh", HERE / "cuda.hpp")]
+    stem = f"{name}-{hashlib.sha256(chr(0).join([source, *headers, *flags]).encode()).hexdigest()[:24]}"
+    target = folder / f"{stem}.so"
+    if target.exists():
+        return target
+    (folder / f"{stem}.cu").write_text(source, encoding="utf-8")
+    preprocessed = _compile(["-E", "-x", "c++", *flags, "-I", str(KERNELS), str(folder / f"{stem}.cu")])
+    (folder / f"{stem}.cpp").write_text(translate(preprocessed), encoding="utf-8")
+    header = folder / "cuda.hpp.gch"  # parsing the header takes longer than a kernel
+    if not header.exists():
+        _compile([*_FLAGS, "-x", "c++-header", "-o", str(header), str(HERE / "cuda.hpp")])
+    _compile([*_FLAGS, "-I", str(folder), "-I", str(HERE), "-o", str(target), str(folder / f"{stem}.cpp")])
+    return target
+
+
+def _compile(arguments: list[str]) -> str:
+    done = subprocess.run([str(COMPILER), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EmulationError(f"g++ does not compile the kernel: {done.stderr[:4000]}")
+    return done.stdout
+
+
+class EmulatedKernel:
+    """As `engines.cuda.launch.Kernel`. Runs at once, on buffers of `Emulator`."""
+
+    def __init__(self, library: ctypes.CDLL, name: str, shared: int, machine: Emulator) -> None:
+        self._run, self._name, self._shared, self._machine = library[f"run_{name}"], name, shared, machine
+        self._run.restype = ctypes.c_char_p
+        self.count = int(library[f"count_{name}"]())
+
+    def __call__(self, grid: tuple[int, int, int], block: int, *arguments: float, shared: int | None = None) -> None:
+        if len(arguments) != self.count:
+            raise EmulationError(f"{self._name} takes {self.count} arguments and was given {len(arguments)}.")
+        cells = (ctypes.c_uint64 * len(arguments))(*pack_arguments(arguments))
+        size = self._shared if shared is None else shared
+        wrong = self._run(cells, (ctypes.c_uint32 * 3)(*grid), block, ctypes.c_size_t(size), self._machine.order)
+        if wrong:
+            raise EmulationError(f"{self._name}: {wrong.decode()}")
+
+
+class Emulator:
+    """As `Gpu` of conftest.py. `order`: of threads and blocks, 0 ascending, 1 descending, 2 mixed. `arch`: whose branches run."""
+
+    def __init__(self, folder: Path, arch: int = 90, order: int = 0, fp16: bool = False) -> None:
+        self.folder, self.order, self.fp16 = folder, order, fp16
+        self.driver = SimpleNamespace(info=SimpleNamespace(arch=arch))
+        self._buffers: dict[int, tuple[mmap.mmap, int, Any]] = {}
+        self._libraries: dict[Path, ctypes.CDLL] = {}
+
+    def kernel(self, file: str, name: str, defines: Mapping[str, int] | None = None, shared: int = 0) -> EmulatedKernel:
+        """The kernel `name` of kernels/<file>.cu."""
+        source = (KERNELS / f"{file}.cu").read_text(encoding="utf-8")
+        return self.compile(file, source, name, defines, shared)
+
+    def compile(
+        self, label: str, source: str, name: str, defines: Mapping[str, int] | None = None, shared: int = 0
+    ) -> EmulatedKernel:
+        """The kernel `name` of CUDA C++ `source`."""
+        macros = {"ELEM_FP16": int(self.fp16), "__CUDA_ARCH__": self.driver.info.arch * 10, **(defines or {})}
+        path = build(label, source, macros, self.folder)
+        if path not in self._libraries:
+            self._libraries[path] = ctypes.CDLL(str(path))
+        return EmulatedKernel(self._libraries[path], name, shared, self)
+
+    def poisoned(self, nbytes: int) -> int:
+        """A block of 0xFF bytes that ends, up to 16 bytes, at a page that cannot be touched."""
+        size, page = -(-max(nbytes, 1) // 16) * 16, mmap.PAGESIZE
+        room = -(-size // page) * page
+        block = mmap.mmap(-1, room + page)
+        view = ctypes.c_char.from_buffer(block)
+        base = ctypes.addressof(view)
+        if ctypes.CDLL(None, use_errno=True).mprotect(ctypes.c_void_p(base + room), ctypes.c_size_t(page), 0):
+            raise OSError(ctypes.get_errno(), "mprotect failed")
+        address = base + room - size
+        ctypes.memset(address, 0xFF, size)
+        self._buffers[address] = (block, nbytes, view)
+        return address
+
+    def put(self, array: np.ndarray) -> int:
+        data = np.ascontiguousarray(array)
+        address = self.poisoned(data.nbytes)
+        ctypes.memmove(address, data.ctypes.data, data.nbytes)
+        return address
+
+    def get(self, ptr: int, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        out = np.empty(shape, dtype)
+        ctypes.memmove(out.ctypes.data, ptr, out.nbytes)
+        return out
+
+    def get_bf16(self, ptr: int, shape: tuple[int, ...]) -> np.ndarray:
+        return (self.get(ptr, shape, np.uint16).astype(np.uint32) << 16).view(np.float32)
