@@ -272,7 +272,8 @@ def load_beside(name: str) -> ModuleType:
     module = sys.modules.get(f"beside_{path.stem}")
     if module is None:
         spec = importlib.util.spec_from_file_location(f"beside_{path.stem}", path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[f"beside_{path.stem}"] = module
         spec.loader.exec_module(module)

@@ -1,9 +1,9 @@
 """Our CUDA kernels on the CPU, for tests: a kernel file is translated to C++, compiled by g++, and run block by block.
 
-The file is preprocessed with the macros that the engine would give NVRTC, `__CUDA_ARCH__` among them, so that each architecture's own
-branches are what runs. Every inline `asm` becomes a call named after the instruction in its template, operands in the template's
-order: a wrong template is wrong here too. What instructions and CUDA's functions do is in cuda.hpp; one that is missing there does not
-compile. Not emulated: wgmma, TMA, clusters, textures, speed.
+The file is preprocessed with the macros that the engine would give NVRTC, `__CUDA_ARCH__` among them, so that each
+architecture's own branches are what runs. Every inline `asm` becomes a call named after the instruction in its template,
+operands in the template's order: a wrong template is wrong here too. What instructions and CUDA's functions do is in cuda.hpp;
+one that is missing there does not compile. Not emulated: wgmma, TMA, clusters, textures, speed.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ _BOUNDS = r"(?:__launch_bounds__\s*\((?:[^()]|\([^()]*\))*\)\s*)?"
 _KERNEL = re.compile(rf"__global__\s+{_BOUNDS}void\s+{_BOUNDS}(\w+)\s*\(")
 _DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:__align__\(\d+\)\s*)?([\w ]+?)\s*(\w+)\s*\[\s*\]\s*;")
 _ASM = re.compile(r"\basm\b(?:\s+volatile\b)?\s*\(")
+
+_EXPORT = """
+extern "C" const char *run_NAME(const uint64_t *cells, const unsigned *grid, int block, size_t shared, int order) {
+    return emu::launch([](const uint64_t *c) { emu::call(NAME, c); }, cells, grid, block, shared, order);
+}
+extern "C" int count_NAME() { return emu::count(NAME); }
+"""
 
 
 class EmulationError(AssertionError):
@@ -101,15 +108,9 @@ def _call(line: str, operands: list[str]) -> str:
 
 def translate(preprocessed: str) -> str:
     """C++ of a preprocessed kernel file, with an exported `run_<kernel>` and `count_<kernel>` for each kernel."""
-    names = _KERNEL.findall(preprocessed)
     source = _DYNAMIC.sub(r"\1 *\2 = emu::dynamic_shared<\1>();", translate_asm(preprocessed))
     made = ['#include "cuda.hpp"', "namespace {", source, "}"]
-    for name in names:
-        made.append(
-            f'extern "C" const char *run_{name}(const uint64_t *cells, const unsigned *grid, int block, size_t shared, int order) {{\n'
-            f"    return emu::launch([](const uint64_t *c) {{ emu::call({name}, c); }}, cells, grid, block, shared, order);\n}}\n"
-            f'extern "C" int count_{name}() {{ return emu::count({name}); }}'
-        )
+    made += [_EXPORT.replace("NAME", name) for name in _KERNEL.findall(preprocessed)]
     return "\n".join(made)
 
 
