@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engines.api.engine import Engine
-from engines.api.errors import ContractError, DeviceError, ModelError, OutOfMemory, UnsupportedError
+from engines.api.errors import ContractError, DeviceError, EngineError, ModelError, OutOfMemory, UnsupportedError
 from engines.backends import library_version
 from engines.models import Model, open_model
 from engines.store import check_engine, find_manifest
 from engines.store.device import find_device
+
+if TYPE_CHECKING:
+    from engines.cuda.engine import CudaEngine
 
 BACKENDS: Final = ("auto", "cuda", "reference", "tensorrt")
 _LOG: Final = logging.getLogger("deskside.engines")
@@ -41,10 +44,10 @@ def open_engine(
 ) -> Engine:
     """Load the checkpoint, or the built engine, in `folder`.
 
-    `backend`: "auto" takes CUDA where a GPU can run the model, else the reference; why is
-    logged. An engine built for TensorRT takes that if its build found it right and faster here. `num_slots`: sequences at
-    once. `max_tokens`: packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither, on
-    a GPU most of what is free, else room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the
+    `backend`: "auto" takes CUDA where a GPU can run the model, else the reference; why is logged. An engine built for TensorRT
+    takes that if its build found it right and faster here (`engines.tensorrt.choice`). `num_slots`: sequences at once. `max_tokens`:
+    packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither, on a GPU most of what
+    is free, else room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the
     cores this process may use. `cache`: folder for compiled kernels and measured choices of a GPU, None keeps nothing.
     `kv_dtype`: "auto" for a cache as precise as the backend computes, "fp8" for E4M3, a quarter to a half of the memory.
     `key_file`, `pack`: for TensorRT, the file of the key that plans are sealed with and the folder of the RTX pack.
@@ -52,7 +55,7 @@ def open_engine(
     `on_progress(phase, done, total)` is told of what goes on: phase "load", "compile" or "capture"; total 0 if it is unknown.
 
     A built engine (`engines.build`) is checked first: StaleError if it was changed, or belongs to another GPU, driver or revision.
-    Its own backend is what "auto" means for it.
+    Its own backend is what "auto" means for it, but TensorRT.
 
     Raises UnsupportedError for a backend that is not in this version, OutOfMemory, and what `open_model` and loading raise.
     """
@@ -65,68 +68,50 @@ def open_engine(
     manifest = find_manifest(folder)
     if manifest is not None:
         check_engine(folder, manifest, device=find_device, versions=library_version)
-        backend = manifest.backend if backend == "auto" else backend
-    if on_progress is not None:
-        on_progress("load", 0, 0)
+        if backend == "auto" and manifest.backend != "tensorrt":
+            backend = manifest.backend
+    tell = on_progress or (lambda phase, done, total: None)
+    tell("load", 0, 0)
+    pages = None if kv_tokens is None else 1 + -(-kv_tokens // page_size)
+    gpu: dict[str, Any] = {
+        "num_pages": pages, "kv_bytes": kv_bytes, "page_size": page_size, "num_slots": num_slots, "max_tokens": max_tokens,
+    }  # fmt: skip
+
+    def tensorrt(model: Model) -> CudaEngine:
+        from engines.tensorrt.engine import open_tensorrt
+
+        return open_tensorrt(model, folder, key_file, pack, cache, **gpu)
+
+    def cuda(model: Model) -> CudaEngine:
+        from engines.cuda.engine import CudaEngine
+
+        return CudaEngine(model, cache=cache, deterministic=deterministic, kv_dtype=kv_dtype, **gpu)
+
     # The engine holds its own copies: the files need not stay mapped.
     with open_model(folder) as model:
+        if backend == "tensorrt" and (kv_dtype != "auto" or deterministic):
+            raise UnsupportedError(
+                "The TensorRT backend has neither a deterministic mode nor another cache than 16 bits; use --backend cuda."
+            )
+        tries: list[tuple[str, Callable[[Model], CudaEngine], tuple[type[EngineError], ...], str]] = []
         if backend == "tensorrt" or (
             backend == "auto" and not deterministic and kv_dtype == "auto" and tensorrt_chosen(folder)
         ):
-            if backend == "tensorrt" and (kv_dtype != "auto" or deterministic):
-                raise UnsupportedError(
-                    "The TensorRT backend has neither a deterministic mode nor another cache than 16 bits; use --backend cuda."
-                )
-            from engines.tensorrt.engine import open_tensorrt
-
+            tries.append(("tensorrt", tensorrt, (DeviceError, ModelError), "CUDA"))
+        if backend in ("auto", "cuda"):
+            tries.append(("cuda", cuda, (DeviceError, UnsupportedError), "reference"))
+        for name, make, misfits, other in tries:
             try:
-                trt = open_tensorrt(
-                    model,
-                    folder,
-                    key_file,
-                    pack,
-                    cache,
-                    num_pages=None if kv_tokens is None else 1 + -(-kv_tokens // page_size),
-                    kv_bytes=kv_bytes,
-                    page_size=page_size,
-                    num_slots=num_slots,
-                    max_tokens=max_tokens,
-                )
-                if on_progress is not None:
-                    on_progress("capture", 0, 0)
-                trt.warm_up()
-                return trt
-            except OutOfMemory:
-                raise
-            except (DeviceError, ModelError) as error:
-                if backend == "tensorrt":
-                    raise
-                _LOG.info("The CUDA backend runs %s: %s", folder, error)
-        if backend != "reference":
-            from engines.cuda.engine import CudaEngine
-
-            try:
-                engine = CudaEngine(
-                    model,
-                    num_pages=None if kv_tokens is None else 1 + -(-kv_tokens // page_size),
-                    kv_bytes=kv_bytes,
-                    page_size=page_size,
-                    num_slots=num_slots,
-                    max_tokens=max_tokens,
-                    cache=cache,
-                    deterministic=deterministic,
-                    kv_dtype=kv_dtype,
-                )
-                if on_progress is not None:
-                    on_progress("capture", 0, 0)
+                engine = make(model)
+                tell("capture", 0, 0)
                 engine.warm_up()
                 return engine
             except OutOfMemory:
                 raise
-            except (DeviceError, UnsupportedError) as error:
-                if backend == "cuda":
+            except misfits as error:
+                if backend == name:
                     raise
-                _LOG.info("The reference backend runs %s: %s", folder, error)
+                _LOG.info("The %s backend runs %s: %s", other, folder, error)
         from engines.reference.engine import ReferenceEngine
 
         return ReferenceEngine(

@@ -20,12 +20,13 @@ from core.commands.options import add_json, print_json
 from core.config import Config, load_config
 from core.errors import DesksideError
 from core.library.engines import built_engines
-from core.library.gpus import GIB, driver_version, present_gpus
+from core.library.gpus import GIB, present_gpus
 from core.library.staging import unfinished
 from core.packs.install import installed
 from core.packs.pinned import RTX
 from core.paths import Places
 from core.probe import probe
+from engines.api.driver import driver_version
 
 PACKAGES = ("numpy", "tokenizers", "transformers", "msgspec", "jinja2", "huggingface-hub", "PySide6-Essentials")
 GPU_PACKAGES = (

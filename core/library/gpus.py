@@ -112,19 +112,6 @@ def present_gpus() -> list[Gpu]:
     return sorted(found, key=lambda gpu: gpu.others - gpu.memory)
 
 
-def driver_version() -> str | None:
-    """The NVIDIA driver's own version, such as 580.65.06; None without one or without nvidia-ml-py."""
-    with suppress(Exception):
-        nvml: Any = importlib.import_module("pynvml")
-        nvml.nvmlInit()
-        try:
-            version = nvml.nvmlSystemGetDriverVersion()
-        finally:
-            nvml.nvmlShutdown()
-        return version.decode() if isinstance(version, bytes) else str(version)
-    return None
-
-
 def _bandwidth(label: str, memory: int) -> int:
     """Of the row with that name, and with that memory where there are two."""
     plain = _plain(label)

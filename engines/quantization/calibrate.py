@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.api.errors import Cancelled
 from engines.models.model import Model
 from engines.network import ops
 from engines.network.schemes import FP8_MAX, Scheme
@@ -53,6 +54,11 @@ def calibrate(
     """Run `ids` through `model` and find everything that `recipe` needs. Raises Cancelled, and what `observe` raises."""
     found = Calibration()
     network = model.network
+
+    def check() -> None:
+        if cancelled():
+            raise Cancelled("Calibration was stopped.")
+
     readers: dict[str, list[str]] = {}
     makers: dict[int, str] = {}
     for node in network.nodes:
@@ -69,6 +75,7 @@ def calibrate(
         sizes, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
         max_abs = np.zeros(x.shape[1], np.float32)
         for first in range(0, len(x), 512):  # not all at once: |x| would be as large as x
+            check()
             size = np.abs(x[first : first + 512])
             sizes += size.sum(axis=0, dtype=np.float64)
             max_abs = np.maximum(max_abs, size.max(axis=0))
@@ -78,7 +85,7 @@ def calibrate(
         if value in folds:
             sample = x[np.linspace(0, len(x) - 1, min(_TOKENS, len(x))).astype(np.int64)]
             weights = [(schemes[w], _some_rows(model, w)) for w in folds[value].readers]
-            s = best_scales(folds[value], recipe.method, weights, sample, mean_abs, max_abs)
+            s = best_scales(folds[value], recipe.method, weights, sample, mean_abs, max_abs, check)
             if s is not None:
                 columns = _move(model, folds[value], s, found)
         for weight in readers[value]:
@@ -97,7 +104,7 @@ def calibrate(
         on_cache=on_cache,
         until=list(schemes)[-1],
         on_progress=on_progress,
-        cancelled=cancelled,
+        check=check,
     )
     for layer, peaks in value_peaks.items():
         # The scale of an output column of attention went into the rows of v, and so into the cache.

@@ -6,7 +6,7 @@ same input. Weights are W * s and the input x / s, s > 0 per column; without rou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,17 +31,19 @@ def best_scales(
     x: Float32,
     mean_abs: Float32,
     max_abs: Float32,
+    check: Callable[[], None] = lambda: None,
 ) -> Float32 | None:
     """Free scales of `fold` (`Fold.columns` makes them [in]), or None if none is better than no scale at all.
 
     `weights`: scheme and rows [n, in] of each reader (all rows or some). `x`: tokens [S, in]. `mean_abs`, `max_abs`: of the
-    input's columns over the whole text [in].
+    input's columns over the whole text [in]. `check` is called before each trial; what it raises ends the search.
     """
     plain = [x @ w.T for _, w in weights]
     top = np.max([np.abs(w).max(axis=0) for _, w in weights], axis=0)
     candidates = _awq(fold, mean_abs) if method == "awq" else _smooth(fold, max_abs, top)
     best, least = None, _loss(weights, x, plain, None)
     for s in candidates:
+        check()
         loss = _loss(weights, x, plain, fold.columns(s))
         if loss < least:
             best, least = s, loss

@@ -77,6 +77,7 @@ class Attention:
 
         def part(first: int, end: int) -> None:
             for tile in tiles[first:end]:
+                self._workers.check()
                 self._attend(q, tile, result)
 
         if len(tiles) == 1 or sum(tile.scores for tile in tiles) * heads < _SHARE:

@@ -49,6 +49,7 @@ class Linear:
         def part(first: int, end: int) -> None:
             # order="C": tokens inside, blocks outside; left alone, NumPy would follow the strides of y and turn them round.
             for t in range(0, count, _TOKENS):
+                self._workers.check()
                 np.matmul(
                     self._blocks[first:end],
                     columns[:, t : t + _TOKENS],

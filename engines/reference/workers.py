@@ -68,10 +68,12 @@ class _Here(threading.local):
 
 
 class Workers:
-    """`threads` - 1 helpers beside the calling thread. Started at the first call that needs them, ended by `close`."""
+    """`threads` - 1 helpers beside the calling thread. Started at the first call that needs them, ended by `close`. `check` is
+    called by operations between pieces of what may take long, on any thread; what it raises comes out of `split`."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, check: Callable[[], None] = lambda: None) -> None:
         self.threads = default_threads() if threads is None else max(1, threads)
+        self.check = check
         self._jobs: list[SimpleQueue[_Job | None]] = []
         self._helpers: list[threading.Thread] = []
         self._here = _Here()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from contextlib import suppress
-from typing import Any
-
+from engines.api.driver import driver_version
 from engines.api.errors import EngineError
 from engines.api.manifest import DeviceInfo
 
@@ -21,19 +18,6 @@ def find_device(index: int = 0) -> DeviceInfo:
         return DeviceInfo(info.name, f"sm_{info.arch}", info.memory, driver_version() or f"CUDA {info.driver}")
     finally:
         driver.release()
-
-
-def driver_version() -> str | None:
-    """The driver's own version, such as 580.65.06, asked of NVML; None where that is not there."""
-    with suppress(Exception):  # no package, no driver, or one that refuses
-        nvml: Any = importlib.import_module("pynvml")
-        nvml.nvmlInit()
-        try:
-            version = nvml.nvmlSystemGetDriverVersion()
-        finally:
-            nvml.nvmlShutdown()
-        return version.decode() if isinstance(version, bytes) else str(version)
-    return None
 
 
 def device_or_reason(index: int = 0) -> DeviceInfo | str:

@@ -12,7 +12,7 @@ and weight = (q - zero) * scale, q and zero 0 .. 15. Activation-aware scales are
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engines.network.schemes import Scheme
 from engines.quantization.formats.format import (
-    CacheScales,
+    ForeignFormat,
     Loader,
     Packed,
     expect,
@@ -37,15 +37,8 @@ _NIBBLE: Final = (0, 4, 1, 5, 2, 6, 3, 7)
 
 
 @dataclass(frozen=True, slots=True)
-class AwqFormat:
+class AwqFormat(ForeignFormat):
     group: int  # -1: one group of all columns
-
-    @property
-    def own_names(self) -> bool:
-        return False
-
-    def cache_scales(self, store: WeightStore, layers: int) -> tuple[CacheScales | None, Collection[str]]:
-        return None, ()
 
     def find(self, store: WeightStore, name: str, out: int, width: int) -> Packed | None:
         module = name.removesuffix(".weight")

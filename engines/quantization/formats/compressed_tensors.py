@@ -15,7 +15,7 @@ weight = code * scale. Modules without weight_scale (`ignore`) are plain.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,13 +25,12 @@ from numpy.typing import NDArray
 from engines.api.errors import UnsupportedError, WeightError
 from engines.network.schemes import Scheme
 from engines.quantization.formats.format import (
-    CacheScales,
+    ForeignFormat,
     Loader,
     Packed,
     expect,
     group_scale_loader,
     loader,
-    read_cache_scales,
     refuse,
     scale_loader,
 )
@@ -43,18 +42,11 @@ _FLOATS = (DType.FP32, DType.FP16, DType.BF16)
 
 
 @dataclass(frozen=True, slots=True)
-class CompressedFormat:
+class CompressedFormat(ForeignFormat):
     """`scheme` of every quantized linear; `packed`: the codes are in `weight_packed`."""
 
     scheme: Scheme
     packed: bool
-
-    @property
-    def own_names(self) -> bool:
-        return False
-
-    def cache_scales(self, store: WeightStore, layers: int) -> tuple[CacheScales | None, Collection[str]]:
-        return read_cache_scales(store, layers)
 
     def find(self, store: WeightStore, name: str, out: int, width: int) -> Packed | None:
         module = name.removesuffix(".weight")

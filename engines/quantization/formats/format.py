@@ -47,6 +47,19 @@ class Format(Protocol):
         """(key, value) scales of an FP8 cache for each layer, or None, and the names of the checkpoint that hold them."""
 
 
+class ForeignFormat:
+    """What all layouts but our own have: their families' names, and perhaps scales of an FP8 cache, in one of two places."""
+
+    __slots__ = ()
+
+    @property
+    def own_names(self) -> bool:
+        return False
+
+    def cache_scales(self, store: WeightStore, layers: int) -> tuple[CacheScales | None, Collection[str]]:
+        return read_cache_scales(store, layers)
+
+
 def expect(store: WeightStore, name: str, dtypes: Collection[DType], *shapes: tuple[int, ...]) -> str:
     """`name`, if the tensor is there with one of these types and shapes. Raises WeightError."""
     if name not in store:

@@ -14,7 +14,7 @@ groups by importance; only checkpoints whose g_idx is i // group_size all the sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from engines.api.errors import UnsupportedError, WeightError
 from engines.network.schemes import Scheme
 from engines.quantization.formats.format import (
-    CacheScales,
+    ForeignFormat,
     Loader,
     Packed,
     expect,
@@ -37,20 +37,13 @@ from engines.weights import DType, Tensor, WeightStore
 
 
 @dataclass(frozen=True, slots=True)
-class GptqFormat:
+class GptqFormat(ForeignFormat):
     """`offset`: what is added to stored zeros: 1, or 0 in gptq_v2."""
 
     bits: int
     group: int  # -1: one group of all columns
     symmetric: bool
     offset: int
-
-    @property
-    def own_names(self) -> bool:
-        return False
-
-    def cache_scales(self, store: WeightStore, layers: int) -> tuple[CacheScales | None, Collection[str]]:
-        return None, ()
 
     def find(self, store: WeightStore, name: str, out: int, width: int) -> Packed | None:
         module = name.removesuffix(".weight")

@@ -16,18 +16,17 @@ k_proj.k_scale and v_proj.v_scale are its scales.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from engines.network.schemes import NVFP4_BLOCK, Scheme
 from engines.quantization.formats.format import (
-    CacheScales,
+    ForeignFormat,
     Loader,
     Packed,
     expect,
     loader,
-    read_cache_scales,
     refuse,
     scale_loader,
 )
@@ -44,17 +43,10 @@ _SCHEMES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class ModelOptFormat:
+class ModelOptFormat(ForeignFormat):
     """`scheme` as the algorithm has it; tensors that are there or not decide the rest."""
 
     scheme: Scheme
-
-    @property
-    def own_names(self) -> bool:
-        return False
-
-    def cache_scales(self, store: WeightStore, layers: int) -> tuple[CacheScales | None, Collection[str]]:
-        return read_cache_scales(store, layers)
 
     def find(self, store: WeightStore, name: str, out: int, width: int) -> Packed | None:
         module = name.removesuffix(".weight")

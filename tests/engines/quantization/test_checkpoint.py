@@ -161,6 +161,43 @@ def test_cancelled_at_any_moment(after, tmp_path):
     assert not (tmp_path / "config.json").exists()
 
 
+def test_long_operations_ask_whether_to_stop(tmp_path, monkeypatch):
+    """Cancelling waits for a piece of an operation, never for all of it: products, tiles of attention, trials of a search."""
+    monkeypatch.setattr("engines.reference.alone._WORK", 1 << 14)
+    monkeypatch.setattr("engines.reference.attention._SHARE", 0)
+    asked = {"calls": 0}
+    between: list[int] = []
+
+    def cancelled():
+        asked["calls"] += 1
+        return False
+
+    def tell(stage, done, total):
+        if stage == "calibrate":
+            between.append(asked["calls"])
+
+    quantize_checkpoint(
+        LLAMA,
+        "int4-awq",
+        tmp_path,
+        calibration_ids=texts(vocab(LLAMA)),
+        on_progress=tell,
+        cancelled=cancelled,
+        threads=1,
+    )
+    with open_model(LLAMA) as model:
+        calls = dict(zip(model.network.nodes, np.diff(between).tolist(), strict=False))
+    tokens = sum(map(len, texts(1 << 5)))
+    for node, count in calls.items():
+        if isinstance(node.op, ops.Linear):
+            out, width = next(iter(model.network.params[w] for w in node.op.weights))
+            assert count > out * width * tokens // (1 << 14), node.op.weights
+        if isinstance(node.op, ops.Attention):
+            assert count > len(texts(1 << 5))
+    first = next(count for node, count in calls.items() if isinstance(node.op, ops.Linear))
+    assert first > 20  # q: with the search for its scales
+
+
 @pytest.mark.parametrize("recipe", ["int8", "int4-awq"])
 def test_a_nan_in_a_weight_is_named(recipe, tmp_path, write_safetensors):
     folder = tmp_path / "model"
