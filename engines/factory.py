@@ -44,11 +44,12 @@ def open_engine(
 ) -> Engine:
     """Load the checkpoint, or the built engine, in `folder`.
 
-    `backend`: "auto" takes CUDA where a GPU can run the model, else the reference; why is logged. An engine built for TensorRT
-    takes that if its build found it right and faster here (`engines.tensorrt.choice`). `num_slots`: sequences at once. `max_tokens`:
-    packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither, on a GPU most of what
-    is free, else room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None for the
-    cores this process may use. `cache`: folder for compiled kernels and measured choices of a GPU, None keeps nothing.
+    `backend`: "auto" takes CUDA where a GPU can run the model, else the reference; why is logged. An engine built for
+    TensorRT takes that if its build found it right and faster here (`engines.tensorrt.choice`). `num_slots`: sequences at
+    once. `max_tokens`: packed tokens of a step. The KV pool holds `kv_tokens` tokens or takes `kv_bytes` bytes; with neither,
+    on a GPU most of what is free, else room for 8 full contexts but at most 2 GiB. `threads`: of the reference backend, None
+    for the cores this process may use. `cache`: folder for compiled kernels and measured choices of a GPU, None keeps
+    nothing.
     `kv_dtype`: "auto" for a cache as precise as the backend computes, "fp8" for E4M3, a quarter to a half of the memory.
     `key_file`, `pack`: for TensorRT, the file of the key that plans are sealed with and the folder of the RTX pack.
     `deterministic`: results do not depend on what else is in a step (the reference's never do).
