@@ -12,7 +12,7 @@ import argparse
 from core.commands.documents import Follower, find_client, finish, follow, options_of, run_here
 from core.commands.documents import add_arguments as add_common
 from core.commands.options import note
-from core.documents.report import ranges
+from core.documents.document import ranges
 from core.schemas import SummaryReport
 
 

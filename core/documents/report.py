@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.documents.document import Document
+from core.documents.document import Document, ranges
 from core.schemas import DocumentInfo, UnreadPage
 
-_WORDS = {
-    "scanned": "hold pictures without text (a scan) and are not in it; run a text recognition over them first",
-    "unreadable": "cannot be read and are not in it",
-    "empty": "are empty",
+_WORDS = {  # of one page, and of several
+    "scanned": (
+        "holds pictures without text (a scan) and is not in it; run a text recognition over it first",
+        "hold pictures without text (a scan) and are not in it; run a text recognition over them first",
+    ),
+    "unreadable": ("cannot be read and is not in it", "cannot be read and are not in it"),
+    "empty": ("is empty", "are empty"),
 }
 
 
@@ -34,18 +37,8 @@ def page_notes(documents: Sequence[Document]) -> list[str]:
         for reason, words in _WORDS.items():
             numbers = [item.page for item in document.unread if item.reason == reason]
             if numbers:
-                unit = document.unit if len(numbers) == 1 else f"{document.unit}s"
-                notes.append(f"{document.name}: {unit} {ranges(numbers)} {words}.")
+                several = len(numbers) > 1
+                unit = f"{document.unit}s" if several else document.unit
+                notes.append(f"{document.name}: {unit} {ranges(numbers)} {words[several]}.")
         notes += [f"{document.name}: {note}" for note in document.notes]
     return notes
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """1, 2, 3, 7 -> "1-3, 7"."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 _CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _TOKEN = re.compile(rf"[{_CJK}]+|\d+(?:[.,:]\d+)*|[^\W\d_{_CJK}]+(?:['’][^\W\d_]+)?")
 _IS_CJK = re.compile(f"[{_CJK}]")
+_RAISED = re.compile("[⁰¹²³⁴-⁻]+")
 STEM = 7  # letters that tell a word from others, whatever its ending
 
 # Words that say nothing about what a text is about, of the languages that documents here come in most.
@@ -45,6 +46,7 @@ def terms(text: str) -> list[str]:
 
 
 def _terms(text: str) -> Iterator[str]:
+    text = _RAISED.sub(" ", text)  # or 10⁶ would become 106
     for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).casefold()):
         token = match[0]
         if _IS_CJK.match(token):

@@ -33,6 +33,24 @@ def row(cells: Iterable[str]) -> str:
     return " | ".join(texts) if any(texts) else ""
 
 
+def nested(rows: Iterable[str]) -> str:
+    """The rows of a table within a cell of another, as that cell's text."""
+    return "; ".join(line.replace(" | ", ", ") for line in rows)
+
+
+_SUPERSCRIPT = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+
+
+def superscript(text: str) -> str:
+    """Raised digits as characters of their own: 10 to the 6th is not 106, nor the mark of a note a part of the year before."""
+    return text.translate(_SUPERSCRIPT)
+
+
+def pictures_note(count: int, what: str = "picture") -> tuple[str, ...]:
+    """A sentence on what is shown and holds no text, if there is any."""
+    return () if not count else (f"{count} {what}{' is' if count == 1 else 's are'} not read; only text is.",)
+
+
 def parts(blocks: Iterable[Block], size: int = PART_CHARS) -> tuple[Page, ...]:
     """Pages for a text without any: whole blocks, about `size` characters each, beginning with a heading where one is near.
     A longer block is cut at lines or sentences."""

@@ -1,7 +1,10 @@
-"""DOCX (ISO/IEC 29500, WordprocessingML): paragraphs with their styles, tables, notes; pages where Word left marks of them."""
+"""DOCX (ISO/IEC 29500-1, WordprocessingML, section 17): paragraphs with their styles (17.3, 17.7), tables (17.4), foot- and
+endnotes (17.11); pages where Word left marks of them (17.3.1.20, 17.3.3.13)."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import msgspec
 
 from core.documents.document import Block, BlockKind, Document, Page
 from core.documents.formats.archive import Archive
-from core.documents.formats.blocks import block, parts, row, unread_of
+from core.documents.formats.blocks import block, nested, parts, pictures_note, row, superscript, unread_of
 from core.documents.formats.xml import Element, attribute, local, parse
 from core.documents.limits import ReadLimits
 from core.documents.trouble import empty
@@ -19,9 +22,15 @@ WHAT = "Word document"
 _SKIP = frozenset(
     {"del", "moveFrom", "delText", "instrText", "Fallback", "rPr", "pPr", "sectPr", "tblPr", "trPr", "tcPr"}
 )
-_PICTURES = frozenset({"drawing", "pict", "object"})
+_PICTURES = frozenset({"blip", "imagedata", "chart", "relIds"})  # the last two: of charts and of SmartArt
+_NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote"}
+_HEADERS = re.compile(r"word/(?:header|footer)\d*\.xml")
 _PAGE = "\f"  # a page break within a paragraph's text
+_SHOWN = "\v"  # where Word last began a page, which it notes after the author's breaks as well
+_SHAPE = "\x01"  # a picture, which cleaning takes out again
+_BREAK = re.compile(f"([{_PAGE}{_SHOWN}])")
 MAX_DEPTH = 200
+MAX_HEADERS = 60  # that are looked at
 
 
 def read(path: Path, name: str, limits: ReadLimits) -> Document:
@@ -31,23 +40,32 @@ def read(path: Path, name: str, limits: ReadLimits) -> Document:
         body = parse(archive.read("word/document.xml"), name, WHAT).find("{*}body")
         if body is None:
             raise empty(name, "it has no body")
-        blocks, pictures = _Body(styles).read(body)
-        for notes in ("word/footnotes.xml", "word/endnotes.xml"):
-            if notes in archive:
-                blocks += [(0, item) for item in _notes(parse(archive.read(notes), name, WHAT))]
+        notes = {kind: _notes(archive, kind, name) for kind in _NOTES.values()}
+        reader = _Body(styles, notes)
+        blocks = list(reader.blocks(body))
+        blocks += [(0, item) for item in reader.endnotes]
         title = _title(archive, name)
+        heads = [member for member in archive.members if _HEADERS.fullmatch(member)][:MAX_HEADERS]
+        headed = any(_has_text(archive, member, name) for member in heads)
     breaks = max((number for number, _ in blocks), default=0)
-    remarks = (f"{pictures} pictures are not read; only text is.",) if pictures else ()
+    remarks = pictures_note(reader.pictures)
+    if headed:
+        remarks = (*remarks, "Headers and footers are left out.")
     document = Document(path=str(path), name=name, format="docx", title=title, notes=remarks)
     if not breaks:
         return msgspec.structs.replace(document, unit="part", pages=parts(item for _, item in blocks))
     by_page: dict[int, list[Block]] = {number: [] for number in range(breaks + 1)}
     last = 0
     for number, item in blocks:
-        last = max(last, number)  # notes belong to the end
+        last = max(last, number)  # endnotes belong to the end
         by_page[last].append(item)
     pages = tuple(Page(number + 1, tuple(items)) for number, items in by_page.items())
     return msgspec.structs.replace(document, pages=pages, unread=unread_of(pages))
+
+
+def _has_text(archive: Archive, member: str, name: str) -> bool:
+    texts = parse(archive.read(member), name, WHAT).iter("{*}t")
+    return any(letter.isalpha() for element in texts for letter in element.text or "")
 
 
 def _heading_styles(archive: Archive, name: str) -> dict[str, int]:
@@ -74,18 +92,24 @@ def _title(archive: Archive, name: str) -> str:
 
 
 class _Body:
-    """Walks a body. Pages are counted by explicit breaks and by those that Word noted when it last showed the document."""
+    """Walks a body. Pages are counted by explicit breaks and by those that Word noted when it last showed the document.
 
-    def __init__(self, styles: dict[str, int]) -> None:
+    `notes`: the text of foot- and endnotes by id. Footnotes follow the paragraph that they belong to, so that they are on its
+    page; `endnotes` are collected. `pictures` counts what shows something without text."""
+
+    def __init__(self, styles: dict[str, int], notes: dict[str, dict[str, str]]) -> None:
         self._styles = styles
+        self._notes = notes
         self._page = 0
+        self._fresh = True  # nothing stands on it yet
+        self._tables = 0  # that are open
+        self._numbers: Counter[str] = Counter()
+        self._footnotes: list[Block] = []
+        self.endnotes: list[Block] = []
         self.pictures = 0
 
-    def read(self, body: Element) -> tuple[list[tuple[int, Block]], int]:
-        """(page from 0, block) in order, and how many pictures there are."""
-        return list(self._blocks(body, 0)), self.pictures
-
-    def _blocks(self, parent: Element, depth: int) -> Iterator[tuple[int, Block]]:
+    def blocks(self, parent: Element, depth: int = 0) -> Iterator[tuple[int, Block]]:
+        """(page from 0, block) in order."""
         if depth > MAX_DEPTH:
             return
         for child in parent:
@@ -95,7 +119,7 @@ class _Body:
             elif tag == "tbl":
                 yield from self._table(child, depth)
             elif tag not in _SKIP:
-                yield from self._blocks(child, depth + 1)  # content controls, insertions, custom XML
+                yield from self.blocks(child, depth + 1)  # content controls, insertions, custom XML
 
     def _paragraph(self, paragraph: Element) -> Iterator[tuple[int, Block]]:
         properties = paragraph.find("{*}pPr")
@@ -111,14 +135,40 @@ class _Body:
                 elif tag == "numPr":
                     listed = True
                 elif tag == "pageBreakBefore" and value not in ("0", "false"):
-                    self._page += 1
-        pieces = self._text(paragraph).split(_PAGE)
-        for i, piece in enumerate(pieces):
-            self._page += i > 0
+                    self._turn(again=False)
+        for piece in _BREAK.split(self._text(paragraph)):
+            if piece in (_PAGE, _SHOWN):
+                self._turn(again=piece == _PAGE)
+                continue
+            self._fresh = self._fresh and not piece.strip()
             made = block(piece, BlockKind.HEADING if level else BlockKind.TEXT, level)
             if made is not None:
                 text = f"- {made.text}" if listed and not level else made.text
                 yield self._page, Block(text, made.kind, made.level)
+        yield from self._footnotes_here()
+
+    def _turn(self, again: bool) -> None:
+        """The next page; from one that nothing stands on yet only if `again`."""
+        if again or not self._fresh:
+            self._page += 1
+        self._fresh = True
+
+    def _footnotes_here(self) -> Iterator[tuple[int, Block]]:
+        if not self._tables:  # those of cells come below their table
+            yield from ((self._page, item) for item in self._footnotes)
+            self._footnotes.clear()
+
+    def _note(self, kind: str, reference: Element) -> str:
+        """Its mark; the note itself comes later."""
+        text = self._notes.get(kind, {}).get(attribute(reference, "id"), "")
+        if not text:
+            return ""
+        self._numbers[kind] += 1
+        number = str(self._numbers[kind])
+        made = block(f"{kind.capitalize()} {number}: {text}")
+        if made is not None:
+            (self._footnotes if kind == "footnote" else self.endnotes).append(made)
+        return superscript(number)
 
     def _text(self, parent: Element, depth: int = 0) -> str:
         made = []
@@ -135,33 +185,44 @@ class _Body:
             elif tag == "noBreakHyphen":
                 made.append("-")
             elif tag == "lastRenderedPageBreak":
-                made.append(_PAGE)
+                made.append(_SHOWN)
+            elif tag in _NOTES:
+                made.append(self._note(_NOTES[tag], child))
             elif tag not in _SKIP:
-                self.pictures += tag in _PICTURES
+                if tag in _PICTURES:
+                    self.pictures += 1
+                    made.append(_SHAPE)
                 inner = self._text(child, depth + 1)
+                if tag == "r" and (raised := child.find("{*}rPr/{*}vertAlign")) is not None:
+                    inner = superscript(inner) if attribute(raised, "val") == "superscript" else inner
                 made.append(f"\n{inner}\n" if tag == "txbxContent" else inner)
                 if tag == "p":
                     made.append("\n")
         return "".join(made)
 
     def _table(self, table: Element, depth: int) -> Iterator[tuple[int, Block]]:
-        lines = []
+        self._tables += 1
+        by_page: dict[int, list[str]] = {}
         for line in table.iterchildren("{*}tr"):
-            cells = [
-                " ".join(item.text for _, item in self._blocks(cell, depth + 1)) for cell in line.iterchildren("{*}tc")
-            ]
-            if text := row(cells):
-                lines.append(text)
-        made = block("\n".join(lines), BlockKind.TABLE)
-        if made is not None:
-            yield self._page, made
+            if text := row([self._cell(cell, depth) for cell in line.iterchildren("{*}tc")]):
+                by_page.setdefault(self._page, []).append(text)
+        self._tables -= 1
+        for page, lines in by_page.items():
+            yield page, Block("\n".join(lines), BlockKind.TABLE)
+        yield from self._footnotes_here()
+
+    def _cell(self, cell: Element, depth: int) -> str:
+        items = (item for _, item in self.blocks(cell, depth + 1))
+        return " ".join(nested(item.text.split("\n")) if item.kind is BlockKind.TABLE else item.text for item in items)
 
 
-def _notes(root: Element) -> Iterator[Block]:
-    for note in root:
-        if attribute(note, "type") in ("separator", "continuationSeparator", "continuationNotice"):
-            continue
-        text = " ".join(item.text for _, item in _Body({}).read(note)[0])
-        made = block(f"Note {attribute(note, 'id')}: {text}") if text.strip() else None
-        if made is not None:
-            yield made
+def _notes(archive: Archive, kind: str, name: str) -> dict[str, str]:
+    """The text of each note by its id."""
+    member = f"word/{kind}s.xml"
+    if member not in archive:
+        return {}
+    found = {}
+    for note in parse(archive.read(member), name, WHAT).iterchildren(f"{{*}}{kind}"):
+        if attribute(note, "type") in ("", "normal"):
+            found[attribute(note, "id")] = " ".join(item.text for _, item in _Body({}, {}).blocks(note))
+    return found

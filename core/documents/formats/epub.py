@@ -6,7 +6,7 @@ import posixpath
 from pathlib import Path
 from urllib.parse import unquote
 
-from core.documents.document import Document, Page, Unread
+from core.documents.document import Block, Document, Page, Unread
 from core.documents.formats.archive import Archive
 from core.documents.formats.html import blocks_of, parse_html
 from core.documents.formats.xml import attribute, parse
@@ -41,20 +41,27 @@ def read(path: Path, name: str, limits: ReadLimits) -> Document:
         pages, unread = [], []
         for number, href in enumerate(spine, 1):
             member = posixpath.normpath(posixpath.join(folder, unquote(href.partition("#")[0])))
-            page = Page(number)
-            if member not in archive:
-                unread.append(Unread(number, "unreadable"))
-            else:
-                data = archive.read(member)
-                element = parse_html(data, name) if data.strip() else None
-                page = Page(number, () if element is None else tuple(blocks_of(element)))
-                if not page.blocks:
-                    has_picture = element is not None and element.find(".//img") is not None
-                    unread.append(Unread(number, "scanned" if has_picture else "empty"))
-            pages.append(page)
+            blocks, reason = _chapter(archive.read(member), name) if member in archive else ((), "unreadable")
+            pages.append(Page(number, blocks))
+            if reason:
+                unread.append(Unread(number, reason))
     return Document(
         path=str(path), name=name, format="epub", unit="chapter", title=title, pages=tuple(pages), unread=tuple(unread)
     )
+
+
+def _chapter(data: bytes, name: str) -> tuple[tuple[Block, ...], str]:
+    """Its blocks, and why it is unread if it is."""
+    if not data.strip():
+        return (), "empty"
+    try:
+        element = parse_html(data, name)
+    except DocumentUnusable:
+        return (), "unreadable"
+    blocks = tuple(blocks_of(element))
+    if blocks:
+        return blocks, ""
+    return (), "scanned" if next(element.iter("img", "image", "svg"), None) is not None else "empty"
 
 
 def _check_rights(archive: Archive, name: str) -> None:

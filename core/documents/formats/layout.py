@@ -24,6 +24,9 @@ _BAND_GAP = 2.0  # heights of a line
 _MARGIN = 0.1  # of the height, where running heads are
 _REPEATED = 0.5  # of the pages, and at least:
 _REPEATED_PAGES = 3
+_BULLET = re.compile(r"[•‣◦▪▫■□●○∙]\s")
+_NUMBERED = re.compile(r"\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)]\s|[–—*·-]\s")
+_ITEM = re.compile(f"{_BULLET.pattern}|{_NUMBERED.pattern}")
 _LINE_END = re.compile(r"(\w)-$")
 
 
@@ -41,14 +44,19 @@ class Run:
     def height(self) -> float:
         return self.top - self.bottom
 
+    def moved(self, x: float, y: float) -> Run:
+        return Run(self.text, self.left + x, self.right + x, self.bottom + y, self.top + y)
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page: its size in points and its runs in the order of the file."""
+    """A page's text in one direction of writing: its size in points and its runs in the order of the file. What else is on the
+    `page`, such as a stamp along its edge, are sheets of their own, and come after the one with most of the text."""
 
     width: float
     height: float
     runs: list[Run]
+    page: int
 
 
 @dataclass(slots=True)
@@ -80,13 +88,17 @@ class _Line:
         return max(run.height for run in self.runs)
 
 
-def assemble(sheets: Sequence[Sheet]) -> tuple[list[tuple[Block, ...]], list[str]]:
-    """The blocks of each page, and notes on what was left out."""
+def assemble(sheets: Sequence[Sheet]) -> tuple[dict[int, tuple[Block, ...]], list[str]]:
+    """The blocks of each page by its number, and notes on what was left out."""
     pages = [[lines for band in _bands(sheet.runs) for lines in _regions(band)] for sheet in sheets]
     body = _body_height(pages)
     notes = _drop_running_heads(sheets, pages, body)
     words = _Words(pages)
-    return [tuple(made for lines in regions for made in _blocks(lines, body, words)) for regions in pages], notes
+    blocks: dict[int, tuple[Block, ...]] = {}
+    for sheet, regions in zip(sheets, pages, strict=True):
+        made = tuple(item for lines in regions for item in _blocks(lines, body, words))
+        blocks[sheet.page] = blocks.get(sheet.page, ()) + made
+    return blocks, notes
 
 
 # --- regions and lines ---------------------------------------------------------------------------------------------------
@@ -118,6 +130,7 @@ def _regions(runs: list[Run], depth: int = 0) -> list[list[_Line]]:
     left = [run for run in runs if run.right <= gutter]
     right = [run for run in runs if run.left >= gutter]
     crossing = sorted((run for run in runs if run.left < gutter < run.right), key=lambda run: -run.top)
+    crossing = _with_last_lines(crossing, left, right)
     regions: list[list[_Line]] = []
     for storey in [*_lines(crossing), None]:
         floor = float("-inf") if storey is None else storey.bottom + 0.3 * storey.height
@@ -131,6 +144,24 @@ def _regions(runs: list[Run], depth: int = 0) -> list[list[_Line]]:
             else:
                 regions.append([storey])
     return [lines for lines in regions if lines]
+
+
+def _with_last_lines(crossing: list[Run], left: list[Run], right: list[Run]) -> list[Run]:
+    """Also the last line of a wide paragraph, which may be too short to reach the gutter: taken out of `left`."""
+    found: list[Run] = []
+    for line in _lines(crossing):
+        for run in left:
+            below = line.bottom - run.bottom
+            if (
+                0.5 * line.height < below < 1.5 * line.height
+                and abs(run.left - line.left) < 0.3 * line.height
+                and abs(run.height - line.height) < 0.15 * line.height
+                and not any(other.top > run.bottom and other.bottom < run.top for other in (*right, *crossing))
+            ):
+                found.append(run)
+                left.remove(run)
+                break
+    return crossing + found
 
 
 def _gutter(runs: list[Run]) -> float | None:
@@ -194,10 +225,10 @@ def _drop_running_heads(sheets: Sequence[Sheet], pages: list[list[list[_Line]]],
     numbers. A page is never left without any line by that."""
     seen: Counter[tuple[str, int]] = Counter()
     found: list[tuple[int, list[_Line], _Line, tuple[str, int]]] = []
-    with_text = 0
-    for index, (sheet, regions) in enumerate(zip(sheets, pages, strict=True)):
-        with_text += bool(regions)
+    lines_left: Counter[int] = Counter()
+    for sheet, regions in zip(sheets, pages, strict=True):
         keys = set()
+        lines_left[sheet.page] += sum(map(len, regions))
         for lines in regions:
             for line in lines:
                 near = line.bottom > (1 - _MARGIN) * sheet.height or line.top < _MARGIN * sheet.height
@@ -207,14 +238,15 @@ def _drop_running_heads(sheets: Sequence[Sheet], pages: list[list[list[_Line]]],
                 text = "#" if _PAGE_NUMBER.fullmatch(text) else line.text
                 key = (text, round(line.bottom / 4))
                 keys.add(key)
-                found.append((index, lines, line, key))
+                found.append((sheet.page, lines, line, key))
         seen.update(keys)
-    needed = max(_REPEATED_PAGES, _REPEATED * with_text)
+    needed = max(_REPEATED_PAGES, _REPEATED * len(+lines_left))
     dropped: set[int] = set()
-    for index, lines, line, key in found:
-        if seen[key] >= needed and sum(map(len, pages[index])) > 1:
+    for page, lines, line, key in found:
+        if seen[key] >= needed and lines_left[page] > 1:
             lines.remove(line)
-            dropped.add(index)
+            lines_left[page] -= 1
+            dropped.add(page)
     for regions in pages:
         regions[:] = [lines for lines in regions if lines]
     return [f"Running heads and page numbers of {len(dropped)} pages are left out."] if dropped else []
@@ -276,9 +308,9 @@ def _blocks(lines: list[_Line], body: float, words: _Words) -> list[Block]:
 
 
 def _spacing(lines: list[_Line]) -> float:
-    """From one line's bottom to the next one's, in the middle."""
-    steps = [a.bottom - b.bottom for a, b in pairwise(lines) if a.bottom > b.bottom]
-    return median(steps) if steps else 0.0
+    """From one line's bottom to the next one's, within paragraphs: most steps may be between short ones."""
+    steps = sorted(step for a, b in pairwise(lines) if (step := a.bottom - b.bottom) > 0.7 * min(a.height, b.height))
+    return steps[len(steps) // 4] if steps else 0.0
 
 
 def _parted(held: list[_Line], line: _Line, spacing: float, body: float) -> bool:
@@ -293,10 +325,14 @@ def _parted(held: list[_Line], line: _Line, spacing: float, body: float) -> bool
         return True
     if len(line.runs) > 1:
         return False
+    if _BULLET.match(line.text):
+        return True
     indent = line.left - min(item.left for item in held)
     ended = last.text.endswith((".", "!", "?", ":", "。", "！", "？"))
     width = max(item.right for item in held) - min(item.left for item in held)
     short = last.right < max(max(item.right for item in held), line.right) - 0.15 * max(width, line.right - line.left)
+    if _NUMBERED.match(line.text) and (ended or _ITEM.match(held[0].text)):
+        return True
     return ended and (0.6 * body < indent < 6 * body or short)
 
 

@@ -155,6 +155,47 @@ def scanned_pdf() -> None:
     only.save()
 
 
+TURNED_TEXT = """
+    A page that lies on its side has/a left column with these lines,/which end here, after the fourth/line of it.
+    The column at its right begins/with another sentence of its own,/and it also has the four lines/of a column.
+"""
+TURNED_LEFT, TURNED_RIGHT = (line.strip().split("/") for line in TURNED_TEXT.strip().split("\n"))
+
+
+def turned_pdf() -> None:
+    """Landscape pages on their side, told by /Rotate or not, one upside down, and one with a stamp and a sideways margin."""
+    from reportlab.lib.pagesizes import A5
+    from reportlab.pdfgen import canvas
+
+    width, height = A5
+    pdf = canvas.Canvas(str(FOLDER / "turned.pdf"), pagesize=A5, invariant=1)
+    for rotate, origin, angle in ((90, (width, 0), 90), (0, (0, height), -90), (180, (width, height), 180)):
+        pdf.setPageRotation(rotate)
+        pdf.translate(*origin)
+        pdf.rotate(angle)
+        pdf.setFont("Helvetica", 10)
+        for place, lines in ((40, TURNED_LEFT), (300 if angle != 180 else 220, TURNED_RIGHT)):
+            for row in range(8):
+                pdf.drawString(place, 200 - 13 * row, lines[row % 4])
+        pdf.showPage()
+    pdf.setPageRotation(0)
+    pdf.setFont("Helvetica", 10)
+    for row in range(6):
+        pdf.drawString(40, 400 - 13 * row, f"Line {row} of a page that has a stamp across it.")
+    for place, angle, size, text in (
+        ((100, 300), 45, 40, "DRAFT COPY"),
+        ((20, 100), 90, 10, "Printed on 1 January 2026"),
+    ):
+        pdf.saveState()
+        pdf.translate(*place)
+        pdf.rotate(angle)
+        pdf.setFont("Helvetica", size)
+        pdf.drawString(0, 0, text)
+        pdf.restoreState()
+    pdf.showPage()
+    pdf.save()
+
+
 def protected_pdf() -> None:
     from reportlab.lib.pdfencrypt import StandardEncryption
     from reportlab.pdfgen import canvas
@@ -249,6 +290,7 @@ if __name__ == "__main__":
     columns_pdf()
     cjk_pdf()
     scanned_pdf()
+    turned_pdf()
     protected_pdf()
     report_docx()
     slides_pptx()

@@ -5,6 +5,7 @@ import pytest
 from core.documents.document import BlockKind
 from core.documents.limits import DEFAULT
 from core.documents.reader import read_here
+from core.documents.trouble import DocumentUnusable
 
 
 @pytest.fixture
@@ -85,6 +86,32 @@ def test_html(blocks):
         ("code", 0, "a\n  b"),
         ("text", 0, "A mill © end"),
     ]
+
+
+def test_html_tables_in_tables_and_tables_for_layout(blocks):
+    made = blocks(
+        "a.html",
+        "<table><tr><td>a<td></td><td>c</tr><tr><td>1<td>in<table><tr><td>x<td>y<tr><td>z</table>out<td>3</table>"
+        "<table role=presentation><tr><td><p>left<p>side<td>right</table>"
+        "<table><tr><td><h1>Head</h1>text<table><tr><th>k<th>v<tr><td>1<td>2</table></td><td>2<sup>10</sup> bytes</table>",
+    )
+    assert made == [
+        ("table", 0, "a | | c\n1 | in x, y; z out | 3"),
+        ("text", 0, "left"),
+        ("text", 0, "side"),
+        ("text", 0, "right"),
+        ("heading", 1, "Head"),
+        ("text", 0, "text"),
+        ("table", 0, "k | v\n1 | 2"),
+        ("text", 0, "2¹⁰ bytes"),
+    ]
+    deep = "<table><tr><td>a" * 300 + "</table>" * 300 + "<p>end"
+    assert [text.split() for _, _, text in blocks("deep.html", deep)] == [["a"] * 300, ["end"]]
+
+
+def test_html_too_deep_for_its_parser_is_refused_and_not_cut(blocks):
+    with pytest.raises(DocumentUnusable, match=r"'a\.html' is damaged .* nested more than 2,000 deep"):
+        blocks("a.html", "<div>" * 3000 + "bottom")
 
 
 def test_html_in_a_declared_encoding(blocks):

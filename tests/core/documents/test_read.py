@@ -124,7 +124,7 @@ def test_a_folder_is_its_readable_files(tmp_path):
         path.write_text("x")
     found, notes = find_files([tmp_path / "papers", tmp_path / "papers" / "a.txt"])
     assert [path.name for path in found] == ["a.txt", "b.md", "c.csv"]
-    assert notes == ["1 files in 'papers' are of kinds that are not read, and are left out."]
+    assert notes == ["1 file in 'papers' is of kinds that are not read, and left out."]
     with pytest.raises(NotFound, match="no file or folder"):
         find_files([tmp_path / "nothing"])
     (tmp_path / "void").mkdir()

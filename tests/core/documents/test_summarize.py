@@ -80,7 +80,7 @@ def test_what_fits_is_summarized_in_a_single_pass(make_model):
     assert (report.chunks, report.levels, report.coverage) == (1, 0, 100)
     assert report.summary == "Seven ships left Bergen in 1911. [p. 3]"
     assert report.notes == [
-        "d.txt: page 2 hold pictures without text (a scan) and are not in it; run a text recognition over them first."
+        "d.txt: page 2 holds pictures without text (a scan) and is not in it; run a text recognition over it first."
     ]
     assert report.documents[0].unread[0].page == 2
 
