@@ -92,7 +92,7 @@ def test_wait_and_drain(pair: tuple[Connection, Connection]) -> None:
     here, there = pair
     started = time.monotonic()
     assert not there.wait(0.05)
-    assert 0.04 <= time.monotonic() - started < 1
+    assert 0.04 <= time.monotonic() - started < 30
     here.send(b"a")
     here.send(b"b")
     assert there.wait()
@@ -103,7 +103,7 @@ def test_wait_and_drain(pair: tuple[Connection, Connection]) -> None:
     assert there.wait(0), "a frame that was read with an earlier one counts"
     assert there.drain() == [b"d"]
     here.end_sending()
-    assert there.wait(1), "so does the end"
+    assert there.wait(30), "so does the end"
     with pytest.raises(PipeClosed):
         there.drain()
 

@@ -39,16 +39,21 @@ def counts(context):
 def fills(context):
     '''The disk is full after 2 MB, unless there is a file `room`.'''
     def chunks():
-        for i in range(100):
+        for i in range(10):
             if i == 2 and not Path(context.params["room"]).exists():
                 raise OSError(errno.ENOSPC, "No space left on device")
             yield bytes(1 << 20)
     return context.write_result(Path(context.params["target"]), chunks())
 
 def backwards(context):
+    '''Each step waits until the one before was `seen`: a file for each.'''
+    steps = 0
     for stage, done, total in [("a", 5, 10), ("a", 3, 10), ("a", 7, 5), ("a", 99, 5), ("b", 0, 0), ("b", 4, 0), ("b", -1, 0)]:
         context.progress(stage, done, total)
         time.sleep(0.12)
+        steps += 1
+        while not Path(f"{context.params['seen']}{steps}").exists():
+            time.sleep(0.01)
 
 def borrows(context):
     '''Uses the GPU until there is a file `enough`; says when it has it.'''

@@ -6,13 +6,13 @@ import json
 import os
 import re
 import signal
-import time
 
 import pytest
 
 from core import lifecycle
 from core.client import Client
 from core.config import load_config
+from tests.waiting import descendants, gone, wait_until
 
 PAGES = 120
 
@@ -39,12 +39,11 @@ def test_killed_and_resumed(places, tmp_path):
             assert event.kind != "end", event.job.error
             if event.job is not None and event.job.stage == "map" and event.job.done >= 5:
                 break
+    below = descendants(info.pid)
     os.kill(info.pid, signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
     kept = places.job(job.id) / "answers.jsonl"
-    deadline = time.monotonic() + 30
-    while lifecycle.find(places) is not None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)  # the job's process ends with its service
+    wait_until(lambda: lifecycle.find(places) is None)
+    wait_until(lambda: all(map(gone, below)))  # the job's process ends with its service
     before = kept.read_bytes().splitlines()
     assert len(before) >= 5
     source.unlink()  # what was read is kept too

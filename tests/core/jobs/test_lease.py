@@ -12,12 +12,7 @@ from core.jobs.manager import JobManager
 from core.jobs.rate import Rate
 from core.paths import Places
 from tests.core.jobs.conftest import KINDS
-
-
-async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.01)
+from tests.waiting import until
 
 
 class OneAtATime:

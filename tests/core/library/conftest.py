@@ -29,7 +29,7 @@ from core.library.pull import Pull
 from core.library.retry import Policy
 from core.paths import Places
 
-FAST = Policy(attempts=4, base_s=0.01, cap_s=0.05, patience_s=5.0, connect_s=5.0, stall_s=0.4, floor=1)
+FAST = Policy(attempts=4, base_s=0.01, cap_s=0.05, patience_s=5.0, connect_s=20.0, stall_s=10.0, floor=1)
 LFS_FROM = 4096  # bytes from which a file is "LFS": at the second origin, with a sha256
 
 
@@ -256,7 +256,7 @@ class FakeHub:
             if fault.stall_at is not None and seen.sent + len(piece) > fault.stall_at:
                 handler.wfile.flush()
                 handler.close_connection = True
-                self.release.wait(20)
+                self.release.wait(60)
                 raise ConnectionError
             handler.wfile.write(piece)
             seen.sent += len(piece)

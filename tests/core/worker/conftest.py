@@ -42,6 +42,7 @@ from core.worker.pulse import Pulse
 from core.worker.serve import Server
 from engines.api import Engine
 from engines.stub import StubEngine
+from tests.waiting import PATIENCE
 
 F = TypeVar("F")
 
@@ -53,9 +54,11 @@ def pipes() -> tuple[Connection, Connection]:
 
 
 class Peer:
-    """The service's end. `code` is what the worker's thread returned."""
+    """The service's end. `code` is what the worker's thread returned; `over` is set once its loop has ended, though what it
+    has to say may not have been read yet."""
 
-    def __init__(self, run: Callable[[Connection], int]) -> None:
+    def __init__(self, run: Callable[[Connection], int], over: threading.Event | None = None) -> None:
+        self.over = over or threading.Event()
         self.connection, self._theirs = pipes()
         self.code: int | None = None
         self.frames: list[FromWorker] = []
@@ -70,7 +73,7 @@ class Peer:
         for frame in frames:
             self.connection.send(encode(frame))
 
-    def until(self, kind: type[F], accept: Callable[[F], bool] = lambda frame: True, timeout: float = 20.0) -> F:
+    def until(self, kind: type[F], accept: Callable[[F], bool] = lambda frame: True, timeout: float = PATIENCE) -> F:
         """Read until a frame of this kind comes; those before it are in `frames`, as it is."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -98,7 +101,7 @@ class Peer:
     def events(self, request: int) -> list[Event]:
         return [e for f in self.frames if isinstance(f, Events) for e in f.events if e.request == request]
 
-    def end(self, timeout: float = 20.0) -> int:
+    def end(self, timeout: float = PATIENCE) -> int:
         """Read to the end; the exit code."""
         deadline = time.monotonic() + timeout
         try:
@@ -151,11 +154,13 @@ class Make:
         engine: Engine | None = None,
         *,
         make_constraint: MakeConstraint = _no_grammars,
-        grammar_s: float = 5.0,
+        grammar_s: float = PATIENCE,
         deadlines: Deadlines | None = None,
         change: Callable[[EngineLoop], None] = lambda loop: None,
     ) -> Peer:
         deadlines = deadlines or Deadlines()
+
+        over = threading.Event()
 
         def run(connection: Connection) -> int:
             outbox = Outbox(connection)
@@ -167,9 +172,10 @@ class Make:
                 return server.run()
             finally:
                 pulse.stop()
-                outbox.close(5.0)
+                over.set()
+                outbox.close(PATIENCE)
 
-        return self._add(Peer(run))
+        return self._add(Peer(run, over))
 
     def main(self) -> Peer:
         return self._add(Peer(worker_main.main))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import contextlib
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from core.protocol import GrammarSource, Submit
 from core.sampling import SamplingParams
 from core.worker import grammars as grammars_module
 from core.worker.grammars import Grammars
+from tests.waiting import PATIENCE, wait_until
 
 
 class Clock:
@@ -31,10 +32,12 @@ def frame(request: int, text: str = "a") -> Submit:
 
 def wait(grammars: Grammars, count: int) -> dict[int, Any]:
     out: dict[int, Any] = {}
-    deadline = time.monotonic() + 5
-    while len(out) < count and time.monotonic() < deadline:
-        out |= {submit.request: outcome for submit, outcome in grammars.ready()}
-        time.sleep(0.001)
+
+    def arrived() -> bool:
+        out.update({submit.request: outcome for submit, outcome in grammars.ready()})
+        return len(out) >= count
+
+    wait_until(arrived)
     assert len(out) == count
     return out
 
@@ -52,7 +55,7 @@ def test_two_are_compiled_at_once_and_the_rest_in_turn() -> None:
             at_once[0] -= 1
         return Made()
 
-    grammars = Grammars(make, 5.0)
+    grammars = Grammars(make, PATIENCE)
     for request in range(6):
         grammars.add(frame(request))
     assert grammars.ready() == []
@@ -65,7 +68,7 @@ def test_two_are_compiled_at_once_and_the_rest_in_turn() -> None:
 
 def test_compilers_that_never_end_are_given_up_and_do_not_pile_up() -> None:
     clock, release = Clock(), threading.Event()
-    grammars = Grammars(lambda source: release.wait(30) and Made(), 2.0, clock)  # type: ignore[arg-type,return-value]
+    grammars = Grammars(lambda source: release.wait(PATIENCE) and Made(), 2.0, clock)  # type: ignore[arg-type,return-value]
     for request in range(4):
         grammars.add(frame(request))
         grammars.ready()
@@ -76,13 +79,14 @@ def test_compilers_that_never_end_are_given_up_and_do_not_pile_up() -> None:
     with pytest.raises(Busy, match="Too many grammars"):
         grammars.add(frame(5))
     release.set()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
+
+    def taken() -> bool:
+        with contextlib.suppress(Busy):
             grammars.add(frame(6))
-            break
-        except Busy:
-            time.sleep(0.01)
+            return True
+        return False
+
+    wait_until(taken)
     assert callable(wait(grammars, 1)[6])
 
 
@@ -103,7 +107,7 @@ def test_errors_are_ours() -> None:
             raise InvalidRequest("No.", "response_format")
         return None
 
-    grammars = Grammars(make, 1.0)
+    grammars = Grammars(make, PATIENCE)
     grammars.add(frame(1, "ours"))
     grammars.add(frame(2, "nothing made"))
     outcomes = wait(grammars, 2)

@@ -4,6 +4,7 @@ import threading
 
 from core.protocol import Deadlines, Heartbeat, Phase
 from core.worker.pulse import Pulse, StepLimit
+from tests.waiting import PATIENCE
 
 
 def test_a_step_may_take_time_for_its_tokens() -> None:
@@ -32,8 +33,8 @@ def test_beats_tell_the_phase_of_the_moment() -> None:
     pulse.enter(Phase.LOAD, 9.0, tell=True)
     assert beats[-1].phase is Phase.LOAD
     assert beats[-1].deadline == beats[-1].started + 9.0
-    pulse.enter(Phase.STEP, 3.0, step=17)
-    assert enough.wait(5)
+    pulse.enter(Phase.STEP, PATIENCE, step=17)
+    assert enough.wait(PATIENCE)
     pulse.stop()
     last = beats[-1]
     assert (last.phase, last.step) == (Phase.STEP, 17)

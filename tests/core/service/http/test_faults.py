@@ -21,6 +21,7 @@ from core.client import Client
 from core.client_events import Text
 from core.errors import DesksideError, EngineDied
 from core.lifecycle import ServiceInfo
+from tests.waiting import PATIENCE, gone, wait_until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 
@@ -59,10 +60,10 @@ def test_a_killed_worker_ends_each_stream_once_with_its_text_and_serves_the_next
                 begun = threading.Semaphore(0)
                 readers = [pool.submit(read_to_the_end, server.info, begun) for _ in range(8)]
                 for _ in range(8):
-                    assert begun.acquire(timeout=20)
+                    assert begun.acquire(timeout=PATIENCE)
                 time.sleep(0.5 * rng.random())
                 os.kill(pid, signal.SIGKILL)
-                ends = [reader.result(30) for reader in readers]
+                ends = [reader.result(PATIENCE) for reader in readers]
             for text, errors in ends:
                 assert [type(error) for error in errors] == [EngineDied]
                 assert expected.startswith(text[: len(expected)])
@@ -81,18 +82,7 @@ def test_a_killed_service_takes_its_worker_with_it(tmp_path: Path) -> None:
             worker = worker_of(client)
         process.kill()
         process.wait()
-        deadline = time.monotonic() + 2.0
-        while alive(worker):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie that nobody has reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        wait_until(lambda: gone(worker))
 
 
 def test_many_streams_with_random_leavers_leave_nothing_behind(serve_real: Any) -> None:
@@ -121,12 +111,11 @@ def test_many_streams_with_random_leavers_leave_nothing_behind(serve_real: Any) 
                         break
                 connection.close()
         assert finished > 20
-        deadline = time.monotonic() + 20
-        while True:
+
+        def nothing_is_left() -> bool:
             status = client.status()
             model = status.models[0]
-            if not status.open_requests and not model.running and not model.waiting and not model.pages_used:
-                break
-            assert time.monotonic() < deadline, status
-            time.sleep(0.1)
+            return not (status.open_requests or model.running or model.waiting or model.pages_used)
+
+        wait_until(nothing_is_left)
         assert client.chat(MESSAGES, max_tokens=3, ignore_eos=True).usage.completion_tokens == 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import socket
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from core.service.app import create_api
 from core.service.limits import Limits
 from core.service.models import Models
 from core.service.state import Service
+from tests.waiting import PATIENCE, wait_until
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))  # per operation and mode
 ALLOWED = {200, 400, 401, 403, 404, 405, 408, 411, 413, 414, 422, 429, 431, 503}
@@ -108,8 +108,7 @@ def test_damaged_bytes(target: Any) -> None:
     """Sent, half closed, and read to the end: something sensible comes back, or the connection is closed, in time."""
     seen: set[int] = set()
     for seed in range(20 * EXAMPLES):
-        began = time.monotonic()
-        with socket.create_connection((target.info.host, target.info.port), timeout=10) as connection:
+        with socket.create_connection((target.info.host, target.info.port), timeout=PATIENCE) as connection:
             raw = b""
             try:
                 connection.sendall(mutations(seed, target.info.token))
@@ -118,24 +117,17 @@ def test_damaged_bytes(target: Any) -> None:
                     raw += piece
             except ConnectionError:
                 pass
-        assert time.monotonic() - began < 8, f"seed {seed} hung"
         assert set(answers(raw)) <= ALLOWED, (seed, raw[:200])
         seen |= set(answers(raw))
     assert {200, 400, 404} & seen
     with target.client() as client:
-        deadline = time.monotonic() + 10
-        while client.get("/v1/deskside/status").json()["open_requests"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: not client.get("/v1/deskside/status").json()["open_requests"])
         assert client.get("/v2/health/live").status_code == 200
 
 
 def test_at_the_end_no_page_is_lost(target: Any) -> None:
     """Runs after the others of this file, on the same server."""
     for handle in target.engines.handles.values():
-        deadline = time.monotonic() + 20
-        while handle.loop.busy:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda handle=handle: not handle.loop.busy)
         handle.loop.check_idle()
         assert set(handle.dones) == {submit.request for submit in handle.submits}

