@@ -21,7 +21,7 @@ from engines.cuda.state import WORK_HEADER
 # Three tiles of keys, the last one partly full, and more tokens than one tile of queries where heads are grouped.
 _BEFORE, _TOKENS = 250, 40
 # The kernels sum in different orders and round the weights of the values to 16 bits.
-_TOLERANCE: Final = 1e-2
+TOLERANCE: Final = 1e-2
 
 
 def agree(
@@ -78,7 +78,7 @@ def close(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
     """Whether two results are finite and equal but for rounding."""
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return False
-    return bool(np.linalg.norm(a - b) <= _TOLERANCE * np.linalg.norm(b))
+    return bool(np.linalg.norm(a - b) <= TOLERANCE * np.linalg.norm(b))
 
 
 def _work(tokens_per_tile: int) -> NDArray[np.int32]:

@@ -29,8 +29,8 @@ class CodePlan:
 
 
 def takes_codes(op: ops.Op) -> bool:
-    """Whether the operation is a linear whose input is rounded to E4M3."""
-    return isinstance(op, ops.Linear) and op.scheme is not None and op.scheme.activations == "fp8"
+    """Whether the operation is a linear whose input is rounded to E4M3 or INT8."""
+    return isinstance(op, ops.Linear) and op.scheme is not None and op.scheme.activations in ("fp8", "int8")
 
 
 def plan_codes(nodes: Sequence[Node], output: str) -> CodePlan:
@@ -64,6 +64,7 @@ def read_alike(readers: Sequence[Node]) -> bool:
         or all(
             isinstance(node.op, ops.Linear)
             and node.op.scheme is not None
+            and node.op.scheme.activations == _rounding(readers[0].op)
             and node.op.scheme.activation_scale == "dynamic_token"
             and not node.op.scheme.pre_scale
             for node in readers
@@ -83,3 +84,8 @@ def scales_input(node: Node, position: int) -> bool:
         case ops.GatedActivation() | ops.Activation():
             return True
     return False
+
+
+def _rounding(op: ops.Op) -> str | None:
+    """The type that a linear rounds its input to."""
+    return op.scheme.activations if isinstance(op, ops.Linear) and op.scheme is not None else None

@@ -138,7 +138,7 @@ class CudaEngine(Engine):
         self._deterministic = deterministic
         make_gemm = ExactGemm if deterministic else Gemm
         self._gemm = make_gemm(driver, memory, self._modules, self._stream, fp16=fp16, cache=cache)
-        self._params = Parameters(driver, memory, self._staging, program, model, fp16)
+        self._params = Parameters(driver, memory, self._staging, self._modules, program, model, fp16)
         one_page = page_bytes(layers, page_size, kv_itemsize(kv_fp8))
         config = model.config
         self._decode_buckets, self._mixed_buckets = decode_buckets(num_slots), mixed_buckets(max_tokens)

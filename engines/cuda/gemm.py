@@ -7,10 +7,11 @@ the caller gives one (our timing cache).
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -18,13 +19,25 @@ from typing import Any, Final
 import numpy as np
 
 from engines.api.errors import DeviceError
+from engines.cuda.agreement import TOLERANCE
 from engines.cuda.driver import Driver, load
 from engines.cuda.launch import Modules
 from engines.cuda.memory import Memory
+from engines.cuda.packed import (
+    LAUNCH_TOKENS,
+    PACKED_TOKENS,
+    PackedKernels,
+    Packing,
+    piece_rows,
+    pieces,
+    shapes,
+    split_bytes,
+)
+from engines.weights import round_bf16
 
 # cudaDataType_t, cublasComputeType_t, cublasOperation_t, cublasLtEpilogue_t.
-R_32F, R_16F, R_16BF, R_8F_E4M3 = 0, 2, 14, 28
-COMPUTE_32F = 68
+R_32F, R_16F, R_8I, R_32I, R_16BF, R_8F_E4M3 = 0, 2, 3, 10, 14, 28
+COMPUTE_32F, COMPUTE_32I = 68, 72
 OP_T = 1
 EPILOGUE_BIAS = 4
 
@@ -37,12 +50,15 @@ GEMV_SHARED: Final = 64 * 1024
 # The same for codes: most tokens, and (warps, unroll) to try.
 SKINNY_TOKENS: Final = 64
 SKINNY_SHAPES: Final = ((8, 2), (4, 4), (8, 4), (4, 2))
+# Sums of INT8 codes that cublasLt leaves as int32 at a time, bytes.
+SUMS: Final = 64 << 20
+_LOG: Final = logging.getLogger("deskside.engines")
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of product. `out_float`: y is float32, else an element; `bias`: added in the epilogue. `fp8`: x and w are
-    E4M3 codes, and y is their product as it comes out, before any scale."""
+    """One kind of product. `out_float`: y is float32, else an element; `bias`: added in the epilogue. `fp8`, `int8`: x and w are
+    codes of that type, and y is their product as it comes out, before any scale. `packed`: how w lies, of fewer bits than x."""
 
     n: int
     k: int
@@ -50,16 +66,20 @@ class Shape:
     out_float: bool = False
     bias: bool = False
     fp8: bool = False
+    int8: bool = False
+    packed: Packing | None = None
 
     @property
     def key(self) -> str:
-        return f"{self.n}x{self.k}x{self.m}{'f' * self.out_float}{'b' * self.bias}{'q' * self.fp8}"
+        kind = "f" * self.out_float + "b" * self.bias + "q" * self.fp8 + "i" * self.int8
+        return f"{self.n}x{self.k}x{self.m}{kind}{'' if self.packed is None else f'-{self.packed.key}'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Tactic:
-    """How a shape is computed. kind "lt": `algo`, cublasLt's 64 bytes in hex, with its `workspace`; kind "gemv":
-    `rows`, `unroll`; kind "skinny": `rows` warps, `unroll`. `micros`: measured when chosen, 0 if there was no choice."""
+    """How a shape is computed. kind "lt": `algo`, cublasLt's 64 bytes in hex, with its `workspace`; kind "unpack": the same on
+    pieces of a packed weight made into elements; kind "gemv": `rows`, `unroll`; kinds "skinny" and "packed": `rows` warps,
+    `unroll`, for packed weights `row_tiles`, `split`. `micros`: measured when chosen, 0 if there was no choice."""
 
     kind: str
     algo: str = ""
@@ -67,6 +87,8 @@ class Tactic:
     rows: int = 0
     unroll: int = 0
     micros: float = 0.0
+    row_tiles: int = 0
+    split: int = 1
 
 
 @dataclass(slots=True)
@@ -127,13 +149,17 @@ class Gemm:
             raise DeviceError(
                 f"cuBLASLt cannot be started ({error}); install it with: pip install 'deskside[gpu]'."
             ) from error
+        self._memory = memory
         self._workspace = memory.take(WORKSPACE)
+        self._packed = PackedKernels(driver, modules)
+        self._unpacked = self._partials = self._counters = self._found = self._sums = 0
         self._layouts: dict[tuple[int, int, int, int], int] = {}
-        self._descs: dict[int, int] = {}
+        self._descs: dict[tuple[int, bool], int] = {}
         self._scalars = np.array([1.0, 0.0], np.float32)
+        self._whole_scalars = np.array([1, 0], np.int32)
         self._algos: dict[str, np.ndarray[Any, np.dtype[np.uint8]]] = {}
         identity = (
-            f"{driver.info.name} sm_{driver.info.arch} cublasLt {self._lt.get_version()} {'fp16' if fp16 else 'bf16'}"
+            f"{driver.info.name} sm_{driver.info.arch} cublasLt {self._lt.get_version()} {'fp16' if fp16 else 'bf16'} 2"
         )
         self.tactics = TacticCache(identity, None if cache is None else cache / "gemm-tactics.json")
         self.tactics.read()
@@ -142,6 +168,8 @@ class Gemm:
         """Choose how `shape` is computed, by timing on `samples` (weight, bias addresses; several, so that the cache of the GPU
         does not serve them all) from input `x` into `y`. Must not run while a graph is captured."""
         found = self.tactics.tactics.get(shape.key)
+        if shape.packed is not None:
+            return self._prepare_packed(shape, samples, x, y, found)
         if found is not None:
             # Once now, so that no module is loaded under capture.
             self._run(shape, found, *samples[0], x, y, row_stride(shape))
@@ -149,15 +177,94 @@ class Gemm:
         timed = [
             (self._time(shape, tactic, samples, x, y), tactic) for tactic in self._candidates(shape, samples[0][1])
         ]
-        usable = [(t, tactic) for t, tactic in timed if t is not None]
-        if not usable:
+        return self._choose(shape, [(t, tactic) for t, tactic in timed if t is not None])
+
+    def _choose(self, shape: Shape, timed: list[tuple[float, Tactic]]) -> Tactic:
+        """The fastest, kept."""
+        if not timed:
             raise DeviceError(
                 f"cuBLASLt has no way to compute a product of shape {shape.key} on {self._driver.info.name}."
             )
-        micros, best = min(usable, key=lambda pair: pair[0] or 0.0)
-        chosen = Tactic(best.kind, best.algo, best.workspace, best.rows, best.unroll, round(micros or 0.0, 2))
+        micros, best = min(timed, key=lambda pair: pair[0])
+        chosen = replace(best, micros=round(micros, 2))
         self.tactics.put(shape.key, chosen)
         return chosen
+
+    def reserve(self, packed: Sequence[tuple[int, int]], int8: Sequence[tuple[int, int]]) -> None:
+        """Take room for products with packed weights, and of INT8 codes, of these (N, K). Once, before anything is captured."""
+        if packed:
+            sms = self._driver.info.multiprocessors
+            room = max(max(piece_rows(n, k) * k, PACKED_TOKENS * n) * 2 for n, k in packed)
+            sums = max(
+                split_bytes(m, n, variant[3])
+                for n, k in packed
+                for m in range(8, LAUNCH_TOKENS + 1, 8)
+                for variant in shapes(m, n, k, sms)
+            )
+            counters = 4 * max(-(-n // 16) for n, _ in packed)
+            self._unpacked, self._partials = self._memory.take(room), self._memory.take(sums)
+            self._counters, self._found = self._memory.take(counters), self._memory.take(12)
+            self._driver.call("cuMemsetD8Async", self._counters, 0, counters, self._stream)
+        if int8:
+            self._sums = self._memory.take(max(SUMS, 4 * max(n for n, _ in int8)))
+
+    def _prepare_packed(
+        self, shape: Shape, samples: Sequence[tuple[int, int]], x: int, y: int, known: Tactic | None
+    ) -> Tactic:
+        """As `prepare`; writes x too. Our kernel is a choice only where it gives on this device, for these weights, what cublasLt
+        gives with the weights made into elements; a choice that was kept is asked again."""
+        assert shape.packed is not None
+        rows = piece_rows(shape.n, shape.k)
+        piece = Shape(rows, shape.k, shape.m, bias=shape.bias)
+        plain = [replace(way, kind="unpack") for way in self._lt_ways(piece, samples[0][1], shape.n)]
+        if not plain:
+            return self._choose(shape, [])
+        self._fill_random(x, shape.m * shape.k)
+        if known is not None and (known.kind == "unpack" or self._agrees(shape, known, plain[0], samples[0], x, y)):
+            self._run(shape, known, *samples[0], x, y, shape.n)
+            return known
+        ways = []
+        if shape.m <= PACKED_TOKENS:
+            m = min(shape.m, LAUNCH_TOKENS)
+            for warps, unroll, row_tiles, split in shapes(m, shape.n, shape.k, self._driver.info.multiprocessors):
+                ways.append(Tactic("packed", rows=warps, unroll=unroll, row_tiles=row_tiles, split=split))
+        ways = [way for way in ways if self._agrees(shape, way, plain[0], samples[0], x, y)]
+        timed = [(self._time(shape, tactic, samples, x, y), tactic) for tactic in (*ways, *plain[:3])]
+        return self._choose(shape, [(t, tactic) for t, tactic in timed if t is not None])
+
+    def _agrees(self, shape: Shape, tactic: Tactic, plain: Tactic, sample: tuple[int, int], x: int, y: int) -> bool:
+        """Whether two ways to compute a product with a packed weight give the same but for rounding, everywhere."""
+        call, stream, size = self._driver.call, self._stream, shape.m * shape.n * 2
+        self._run(shape, plain, *sample, x, y, shape.n)
+        call("cuMemcpyDtoDAsync", self._unpacked, y, size, stream)
+        call("cuMemsetD8Async", y, 255, size, stream)
+        call("cuMemsetD8Async", self._found, 0, 12, stream)
+        try:
+            self._run(shape, tactic, *sample, x, y, shape.n)
+        except DeviceError as error:
+            _LOG.warning(
+                "The kernel for packed weights does not run here for %s (%s): another way is taken.", shape.key, error
+            )
+            return False
+        self._packed.difference(y, self._unpacked, shape.m * shape.n, self._found)
+        found = np.empty(3, np.float32)
+        call("cuStreamSynchronize", stream)
+        call("cuMemcpyDtoH", found.ctypes.data, self._found, 12)
+        apart, wanted, wrong = (float(value) for value in found)
+        if wrong or apart > TOLERANCE**2 * wanted:
+            _LOG.warning(
+                "The kernel for packed weights disagrees with cuBLASLt for %s (%s warps, unroll %s, %s row tiles, split %s): "
+                "it is not used, few tokens are slower.", shape.key, tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split,
+            )  # fmt: skip
+            return False
+        return True
+
+    def _fill_random(self, x: int, count: int) -> None:
+        """`count` random elements at x."""
+        values = np.random.default_rng(count).standard_normal(count).astype(np.float32)
+        bits = values.astype(np.float16).view(np.uint16) if self._element == R_16F else round_bf16(values)
+        self._driver.call("cuStreamSynchronize", self._stream)
+        self._driver.call("cuMemcpyHtoD", x, bits.ctypes.data, bits.nbytes)
 
     def run(self, shape: Shape, w: int, bias: int, x: int, y: int, stride: int) -> None:
         """Enqueue; `prepare` was called for the shape. `stride`: elements from one row of y to the next."""
@@ -190,30 +297,74 @@ class Gemm:
             return
         if tactic.kind == "skinny":
             defines = {"TOKENS": shape.m, "WARPS": tactic.rows, "UNROLL": tactic.unroll}
+            if shape.int8:
+                defines["CODE_INT8"] = 1
             skinny = self._modules.kernel("skinny_fp8", "skinny_fp8", defines)
             skinny((shape.n // 16, 1, 1), 32 * tactic.rows, w, x, y, shape.n, shape.k)
             return
+        if shape.packed is not None:
+            self._run_packed(shape, shape.packed, tactic, w, bias, x, y)
+        elif shape.int8:
+            self._run_int8(shape, tactic, w, x, y)
+        else:
+            kind = R_8F_E4M3 if shape.fp8 else self._element
+            self._run_lt(shape, tactic, w, bias, x, y, stride, kind, R_32F if shape.out_float else self._element)
+
+    def _run_packed(self, shape: Shape, packing: Packing, tactic: Tactic, w: int, bias: int, x: int, y: int) -> None:
+        n, k = shape.n, shape.k
+        if tactic.kind == "packed":
+            variant = (tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split)
+            for start in range(0, shape.m, LAUNCH_TOKENS):
+                m, ours, theirs = min(LAUNCH_TOKENS, shape.m - start), x + start * k * 2, y + start * n * 2
+                self._packed.multiply(packing, variant, w, bias, ours, theirs, m, n, k, self._partials, self._counters)
+            return
+        rows = piece_rows(n, k)
+        for first in pieces(n, k):
+            self._packed.unpack(packing, w, self._unpacked, first, rows, n, k)
+            part = bias + 2 * first if bias else 0
+            self._run_lt(
+                Shape(rows, k, shape.m, bias=shape.bias), tactic, self._unpacked, part, x, y + 2 * first, n, self._element,
+                self._element,
+            )  # fmt: skip
+
+    def _run_int8(self, shape: Shape, tactic: Tactic, w: int, x: int, y: int) -> None:
+        """Sums come out as int32, some tokens at a time, and are rounded to elements."""
+        m, n = sum_tokens(shape), shape.n
+        narrow = self._modules.kernel("elementwise", "narrow")
+        for first in range(0, shape.m, m):
+            start = min(first, shape.m - m)
+            self._run_lt(replace(shape, m=m), tactic, w, 0, x + start * shape.k, self._sums, n, R_8I, R_32I)
+            narrow((-(-m * n // 4 // 256), 1, 1), 256, self._sums, y + start * n * 2, m * n // 4)
+
+    def _run_lt(
+        self, shape: Shape, tactic: Tactic, w: int, bias: int, x: int, y: int, stride: int, kind: int, made: int
+    ) -> None:
+        """`kind`: type of x and w; `made`: of y."""
         algo = self._algos.get(tactic.algo)
         if algo is None:
             algo = np.frombuffer(bytes.fromhex(tactic.algo), np.uint8).copy()
             self._algos[tactic.algo] = algo
-        one = self._scalars.ctypes.data
-        desc = self._desc(bias)
-        out = self._layout(R_32F if shape.out_float else self._element, shape.n, shape.m, stride)
-        into = R_8F_E4M3 if shape.fp8 else self._element
+        one = (self._whole_scalars if made == R_32I else self._scalars).ctypes.data
+        out = self._layout(made, shape.n, shape.m, stride)
         self._lt.matmul(
-            self._handle, desc, one, w, self._layout(into, shape.k, shape.n, shape.k), x,
-            self._layout(into, shape.k, shape.m, shape.k), one + 4, y, out, y, out,
+            self._handle, self._desc(bias, made == R_32I), one, w, self._layout(kind, shape.k, shape.n, shape.k), x,
+            self._layout(kind, shape.k, shape.m, shape.k), one + 4, y, out, y, out,
             algo.ctypes.data, self._workspace, tactic.workspace, self._stream_address,
         )  # fmt: skip
 
     def _candidates(self, shape: Shape, bias: int) -> list[Tactic]:
         found: list[Tactic] = []
-        if shape.fp8:
+        if shape.fp8 or shape.int8:
             if shape.m <= SKINNY_TOKENS and shape.k % 128 == 0 and shape.n % 16 == 0:
                 found += [Tactic("skinny", rows=warps, unroll=unroll) for warps, unroll in SKINNY_SHAPES]
         elif shape.m in GEMV_TOKENS and shape.m * shape.k * 2 <= GEMV_SHARED:
             found += [Tactic("gemv", rows=rows, unroll=unroll) for rows, unroll in GEMV_SHAPES]
+        at = replace(shape, m=sum_tokens(shape)) if shape.int8 else shape
+        return found + self._lt_ways(at, bias, row_stride(shape))
+
+    def _lt_ways(self, shape: Shape, bias: int, stride: int) -> list[Tactic]:
+        """What cublasLt proposes for y with `stride` elements from row to row."""
+        found: list[Tactic] = []
         lt = self._lt
         preference = lt.matmul_preference_create()
         limit = np.array([WORKSPACE], np.uint64)
@@ -223,12 +374,13 @@ class Gemm:
         self._limit(preference)
         results = np.zeros(CANDIDATES, lt.matmul_heuristic_result_dtype)
         count = np.zeros(1, np.int32)
-        out = self._layout(R_32F if shape.out_float else self._element, shape.n, shape.m, row_stride(shape))
+        made = R_32F if shape.out_float else R_32I if shape.int8 else self._element
+        out = self._layout(made, shape.n, shape.m, stride)
         try:
-            into = R_8F_E4M3 if shape.fp8 else self._element
+            kind = R_8F_E4M3 if shape.fp8 else R_8I if shape.int8 else self._element
             lt.matmul_algo_get_heuristic(
-                self._handle, self._desc(bias), self._layout(into, shape.k, shape.n, shape.k),
-                self._layout(into, shape.k, shape.m, shape.k), out, out, preference, CANDIDATES,
+                self._handle, self._desc(bias, shape.int8), self._layout(kind, shape.k, shape.n, shape.k),
+                self._layout(kind, shape.k, shape.m, shape.k), out, out, preference, CANDIDATES,
                 results.ctypes.data, count.ctypes.data,
             )  # fmt: skip
         except lt.cuBLASLtError:
@@ -295,11 +447,11 @@ class Gemm:
             self._layouts[key] = self._lt.matrix_layout_create(*key)
         return self._layouts[key]
 
-    def _desc(self, bias: int) -> int:
-        """w transposed, x as it lies (column-major, as cublasLt counts: w is [K, N], x [K, M], y [N, M])."""
-        if bias not in self._descs:
+    def _desc(self, bias: int, whole: bool = False) -> int:
+        """w transposed, x as it lies (column-major, as cublasLt counts: w is [K, N], x [K, M], y [N, M]). whole: int32 sums."""
+        if (bias, whole) not in self._descs:
             lt, attribute = self._lt, self._lt.MatmulDescAttribute
-            desc = lt.matmul_desc_create(COMPUTE_32F, R_32F)
+            desc = lt.matmul_desc_create(COMPUTE_32I, R_32I) if whole else lt.matmul_desc_create(COMPUTE_32F, R_32F)
             transpose = np.array([OP_T], np.int32)
             lt.matmul_desc_set_attribute(desc, int(attribute.TRANSA), transpose.ctypes.data, 4)
             if bias:
@@ -308,8 +460,14 @@ class Gemm:
                 lt.matmul_desc_set_attribute(desc, int(attribute.BIAS_POINTER), pointer.ctypes.data, 8)
                 kind = np.array([self._element], np.int32)
                 lt.matmul_desc_set_attribute(desc, int(attribute.BIAS_DATA_TYPE), kind.ctypes.data, 4)
-            self._descs[bias] = desc
-        return self._descs[bias]
+            self._descs[(bias, whole)] = desc
+        return self._descs[(bias, whole)]
+
+
+def sum_tokens(shape: Shape) -> int:
+    """Tokens of a product of INT8 codes whose sums are made at a time: all parts of one size, the last may overlap."""
+    most = max(1, SUMS // (4 * shape.n))
+    return -(-shape.m // -(-shape.m // most))
 
 
 def logits_stride(vocab: int) -> int:

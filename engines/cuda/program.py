@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from engines.api.errors import UnsupportedError
 from engines.cuda.attention import PLAIN, AttentionLaunches, Launch, Run, Scales
@@ -13,7 +13,8 @@ from engines.cuda.driver import Driver
 from engines.cuda.fuse import AddLayerNorm, fuse_layer_norms
 from engines.cuda.gemm import Gemm, Shape, logits_stride
 from engines.cuda.launch import Kernel, Modules
-from engines.cuda.memory import Memory, StagingRing, align
+from engines.cuda.memory import DeviceTensor, Memory, StagingRing, align
+from engines.cuda.packed import Packing
 from engines.cuda.state import StepState
 from engines.cuda.values import Split, plan_buffers, split
 from engines.cuda.weights import Parameters
@@ -28,7 +29,8 @@ _ACT, _SCALE, _SOFT_CAP = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class _Linear:
-    """A linear as launched: `n`, `k`, addresses of weight and bias (0: none), input and output. `fp8`: a product of codes."""
+    """A linear as launched: `n`, `k`, addresses of weight and bias (0: none), input and output. `fp8`, `int8`: a product of codes;
+    `packed`: a weight of fewer bits than its input."""
 
     n: int
     k: int
@@ -38,6 +40,8 @@ class _Linear:
     y: int
     out_float: bool
     fp8: bool = False
+    int8: bool = False
+    packed: Packing | None = None
 
 
 class Runner:
@@ -93,17 +97,21 @@ class Runner:
         self.nodes = nodes
         self._body = [self._build(node, False) for node in parts.body]
         self._head = [self._build(node, True) for node in parts.head]
+        made = [linear for _, linear in self._linears]
+        gemm.reserve([(x.n, x.k) for x in made if x.packed is not None], [(x.n, x.k) for x in made if x.int8])
 
     def prepare(self, rows: int, head: bool) -> None:
         """Choose how every product of a padded size is computed. Not while capturing."""
-        kinds: dict[tuple[Any, ...], list[_Linear]] = {}
+        kinds: dict[Shape, list[_Linear]] = {}
         for in_head, linear in self._linears:
             if in_head == head:
-                kind = (linear.n, linear.k, linear.out_float, linear.bias != 0, linear.fp8)
-                kinds.setdefault(kind, []).append(linear)
-        for (n, k, out_float, bias, fp8), linears in kinds.items():
+                shape = Shape(
+                    linear.n, linear.k, rows, linear.out_float, linear.bias != 0, linear.fp8, linear.int8, linear.packed
+                )
+                kinds.setdefault(shape, []).append(linear)
+        for shape, linears in kinds.items():
             samples = [(linear.w, linear.bias) for linear in linears[:8]]
-            self._gemm.prepare(Shape(n, k, rows, out_float, bias, fp8), samples, linears[0].x, linears[0].y)
+            self._gemm.prepare(shape, samples, linears[0].x, linears[0].y)
 
     def body(self, launch: Launch) -> None:
         for run in self._body:
@@ -192,6 +200,9 @@ class Runner:
         w = self._params.get(*op.weights)
         bias = self._params.get(*op.biases).ptr if op.biases else 0
         run = self._gemm.run
+        packing = Packing.of(op.scheme)
+        if packing is not None:
+            return self._packed_linear(packing, w, bias, x, y, head, out_float)
         if out_float:  # the bias of the logits is an element where they are float32: a launch of its own
             linear = _Linear(n, w.shape[1], w.ptr, 0, x, y, True)
             self._linears.append((head, linear))
@@ -208,10 +219,28 @@ class Runner:
         self._linears.append((head, linear))
         return lambda s: run(Shape(n, linear.k, s.rows, False, bias != 0), linear.w, bias, x, y, n)
 
-    def _row_kernel(self, name: str, width: int) -> tuple[Kernel, int]:
-        """A kernel of elementwise.cu that keeps a row in registers, and its block."""
+    def _packed_linear(
+        self, packing: Packing, w: DeviceTensor, bias: int, x: int, y: int, head: bool, out_float: bool
+    ) -> Run:
+        if out_float:
+            raise UnsupportedError(
+                "The CUDA backend takes no weights of 4 or 8 bits that make the logits yet; use --backend reference."
+            )
+        n, k = w.shape
+        if k % 8:
+            raise UnsupportedError(
+                f"The CUDA backend needs widths that are multiples of 8, not {k}; use --backend reference."
+            )
+        linear = _Linear(n, k, w.ptr, bias, x, y, False, packed=packing)
+        self._linears.append((head, linear))
+        run = self._gemm.run
+        return lambda s: run(Shape(n, k, s.rows, bias=bias != 0, packed=packing), linear.w, bias, x, y, n)
+
+    def _row_kernel(self, name: str, width: int, int8: bool = False) -> tuple[Kernel, int]:
+        """A kernel of elementwise.cu that keeps a row in registers, and its block. `int8`: the codes it makes, else E4M3."""
         threads, vectors = row_shape(width)
-        return self._modules.kernel("elementwise", name, {"NORM_VECTORS": vectors}), threads
+        defines = {"NORM_VECTORS": vectors, "CODE_INT8": 1} if int8 else {"NORM_VECTORS": vectors}
+        return self._modules.kernel("elementwise", name, defines), threads
 
     # --- codes -----------------------------------------------------------------------------------------------------------
 
@@ -226,7 +255,7 @@ class Runner:
         name, output = node.inputs[0], node.outputs[0]
         if output in self._floats:
             raise UnsupportedError(
-                "The CUDA backend takes no FP8 weights that make the logits yet; use --backend reference."
+                "The CUDA backend takes no FP8 or INT8 products that make the logits yet; use --backend reference."
             )
         w, columns, fixed = (
             self._params.get(*op.weights),
@@ -236,10 +265,11 @@ class Runner:
         k, code_scales = w.shape[1], self._row_scales[name]
         rows = 0 if fixed else code_scales
         codes = x if name in self._codes.codes else self._scratch
-        linear = _Linear(n, k, w.ptr, 0, codes, y, False, True)
+        int8 = op.scheme is not None and op.scheme.activations == "int8"
+        linear = _Linear(n, k, w.ptr, 0, codes, y, False, fp8=not int8, int8=int8)
         self._linears.append((head, linear))
         multiply, kernel = self._gemm.run, self._modules.kernel
-        quantize, block = self._row_kernel("quantize_fp8", k)
+        quantize, block = self._row_kernel("quantize_fp8", k, int8)
         rescale, bias = kernel("elementwise", "rescale"), self._params.get(*op.biases).ptr if op.biases else 0
         raw, made = output in self._codes.raw, codes == x
         if raw:
@@ -248,7 +278,7 @@ class Runner:
         def run(s: Launch) -> None:
             if not made:
                 quantize((s.rows, 1, 1), block, x, codes, code_scales, fixed, k // 8)
-            multiply(Shape(n, k, s.rows, fp8=True), w.ptr, 0, codes, y, n)
+            multiply(Shape(n, k, s.rows, fp8=not int8, int8=int8), w.ptr, 0, codes, y, n)
             if not raw:
                 rescale(_flat(s.rows * n), 256, y, rows, columns, bias, s.rows * n // 8, n // 8)
 
@@ -262,29 +292,30 @@ class Runner:
         codes, out = (y[-1], 0) if group is not None else (0, y[-1])
         fixed = self._params.fixed(group) if group is not None else 0.0
         to = self._row_scales[made] if group is not None else 0
+        int8 = group is not None and self._params.get(*group).dtype == "int8"
         match op:
             case ops.RMSNorm(weight=name, eps=eps):
-                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("rms_norm_fp8", width)
+                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("rms_norm_fp8", width, int8)
                 return lambda s: norm((s.rows, 1, 1), block, x[0], weight, codes, to, fixed, width // 8, float(eps))
             case ops.AddRMSNorm(weight=name, eps=eps):
-                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("add_rms_norm_fp8", width)
+                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("add_rms_norm_fp8", width, int8)
                 return lambda s: norm(
                     (s.rows, 1, 1), block, x[0], scales.rows, scales.columns, x[1], weight, y[0], out, codes, to, fixed, width // 8,
                     float(eps),
                 )  # fmt: skip
             case ops.LayerNorm(weight=name, bias=bias_name, eps=eps):
-                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("layer_norm_fp8", width)
+                weight, (norm, block) = self._params.get(name).ptr, self._row_kernel("layer_norm_fp8", width, int8)
                 bias = 0 if bias_name is None else self._params.get(bias_name).ptr
                 return lambda s: norm(
                     (s.rows, 1, 1), block, x[0], weight, bias, codes, to, fixed, width // 8, float(eps)
                 )
             case ops.GatedActivation(kind=kind):
-                (gated, block), code = self._row_kernel("gated_activation_fp8", width), ACTIVATIONS[kind]
+                (gated, block), code = self._row_kernel("gated_activation_fp8", width, int8), ACTIVATIONS[kind]
                 return lambda s: gated(
                     (s.rows, 1, 1), block, x[0], scales.rows, scales.columns, out, codes, to, fixed, width // 8, code
                 )
             case ops.Activation(kind=kind):
-                (act, block), code = self._row_kernel("activation_fp8", width), ACTIVATIONS[kind]
+                (act, block), code = self._row_kernel("activation_fp8", width, int8), ACTIVATIONS[kind]
                 return lambda s: act(
                     (s.rows, 1, 1),
                     block,
@@ -303,12 +334,13 @@ class Runner:
 
     def _add_layer_norm(self, node: Node, op: AddLayerNorm, x: list[int], y: list[int], width: int) -> Run:
         """Each summand a value or a product of codes; the norm as elements, or as codes if linears take it so."""
-        weight, (norm, block) = self._params.get(op.weight).ptr, self._row_kernel("add_layer_norm", width)
+        group = self._codes.codes.get(node.outputs[-1])
+        int8 = group is not None and self._params.get(*group).dtype == "int8"
+        weight, (norm, block) = self._params.get(op.weight).ptr, self._row_kernel("add_layer_norm", width, int8)
         bias = 0 if op.bias is None else self._params.get(op.bias).ptr
         first, second = (self._scales.get(name, PLAIN) for name in (*node.inputs, "")[1:3])
         b = x[2] if len(x) == 3 else 0
         made = node.outputs[-1]
-        group = self._codes.codes.get(made)
         codes, out = (y[-1], 0) if group is not None else (0, y[-1])
         fixed, to = (self._params.fixed(group), self._row_scales[made]) if group is not None else (0.0, 0)
         return lambda s: norm(

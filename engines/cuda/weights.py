@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api.errors import ContractError, UnsupportedError
+from engines.api.errors import ContractError
 from engines.cuda.driver import Driver
+from engines.cuda.launch import Modules
 from engines.cuda.memory import Arena, DeviceTensor, Memory, StagingRing, align
+from engines.cuda.packed import PackedKernels, PackedLoader, Packing, check_packing
 from engines.network import ops
 from engines.network.graph import Program, Segment
 from engines.network.schemes import Scheme
@@ -68,12 +70,15 @@ def schemes_of(program: Program) -> dict[tuple[str, ...], Scheme]:
         for node in stage.nodes if isinstance(stage, Segment) else ():
             if isinstance(node.op, ops.Linear) and node.op.scheme is not None:
                 scheme = node.op.scheme
-                if scheme.weights != "fp8" or scheme.activations != "fp8" or scheme.pre_scale:
-                    raise UnsupportedError(
-                        f"The CUDA backend does not run {scheme.label} weights yet; use --backend reference."
-                    )
+                if not is_coded(scheme):
+                    check_packing(scheme)
                 found[node.op.weights] = scheme
     return found
+
+
+def is_coded(scheme: Scheme) -> bool:
+    """Whether inputs are rounded too, to FP8 or INT8: a product of codes."""
+    return scheme.activations in ("fp8", "int8") and not scheme.pre_scale
 
 
 def weight_bytes(program: Program) -> int:
@@ -81,8 +86,11 @@ def weight_bytes(program: Program) -> int:
     shapes, schemes, total = program.network.params, schemes_of(program), 0
     for group in groups(program):
         size = sum(int(np.prod(shapes[name])) for name in group)
-        if group in schemes:
-            total += align(size) + align(4 * sum(shapes[name][0] for name in group))
+        rows, packing = sum(shapes[name][0] for name in group), Packing.of(schemes.get(group))
+        if packing is not None:
+            total += packing.places(rows, shapes[group[0]][1])[2]
+        elif group in schemes:
+            total += align(size) + align(4 * rows)
         else:
             total += align(2 * size)
     return total
@@ -92,7 +100,14 @@ class Parameters:
     """Device tensors by group of parameters."""
 
     def __init__(
-        self, driver: Driver, memory: Memory, staging: StagingRing, program: Program, model: LoadedModel, fp16: bool
+        self,
+        driver: Driver,
+        memory: Memory,
+        staging: StagingRing,
+        modules: Modules,
+        program: Program,
+        model: LoadedModel,
+        fp16: bool,
     ) -> None:
         self._driver = driver
         self._staging = staging
@@ -105,11 +120,26 @@ class Parameters:
         shapes, schemes = program.network.params, schemes_of(program)
         arena = Arena(memory, weight_bytes(program))
         dtype = "fp16" if fp16 else "bf16"
+        packings = {group: packing for group in schemes if (packing := Packing.of(schemes[group])) is not None}
+        loader = None
+        if packings:
+            largest = max(
+                sum(int(np.prod(shapes[name])) for name in group) * p.bits // 8 for group, p in packings.items()
+            )
+            loader = PackedLoader(driver, memory, staging, PackedKernels(driver, modules), largest, fp16)
         for group in groups(program):
             rows = sum(shapes[name][0] for name in group)
             shape = (rows, *shapes[group[0]][1:])
+            packing = packings.get(group)
+            if packing is not None and loader is not None:
+                k = shape[1]
+                block = DeviceTensor(arena.take(packing.places(rows, k)[2]), (rows, k), schemes[group].weights, 1)
+                self._groups[group] = block
+                parts = [self._tensors(name, schemes[group]) for name in group]
+                loader.load(packing, parts, k, block.ptr)
+                continue
             if group in schemes:
-                codes = DeviceTensor(arena.take(int(np.prod(shape))), shape, "fp8", 1)
+                codes = DeviceTensor(arena.take(int(np.prod(shape))), shape, schemes[group].weights, 1)
                 self._groups[group], self._columns[group] = codes, arena.take(4 * rows)
                 self._load_codes(group, schemes[group])
                 continue
@@ -120,6 +150,8 @@ class Parameters:
                 count = shapes[name][0]
                 self._places.setdefault(name, []).append(whole.rows(at, at + count))
                 at += count
+        if loader is not None:
+            loader.close()
         for name in self._places:
             self._write(name, model.load(name))
 
@@ -149,6 +181,12 @@ class Parameters:
             columns.append(scale * np.float32(fixed) if static else scale)
             at += count
         self._upload(np.concatenate(columns).astype(np.float32), self._columns[group])
+
+    def _tensors(self, name: str, scheme: Scheme) -> dict[str, NDArray[Any]]:
+        """The arrays of a packed weight by suffix."""
+        suffixes = ("scale", "zero") if scheme.zero_points else ("scale",)
+        load = self._model.load
+        return {"": load(name).data, **{suffix: load(f"{name}.{suffix}").data for suffix in suffixes}}
 
     def _upload(self, data: NDArray[Any], target: int) -> None:
         flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8)

@@ -149,6 +149,14 @@ __device__ __forceinline__ uint2 pack8_e4m3(const float *x) {
                       (u32)to_e4m3x2(x[4], x[5]) | (u32)to_e4m3x2(x[6], x[7]) << 16);
 }
 
+// Eight floats to whole numbers -127 .. 127, round to nearest even.
+__device__ __forceinline__ uint2 pack8_int8(const float *x) {
+    u32 r[2] = {0, 0};
+#pragma unroll
+    for (int i = 0; i < 8; i++) r[i >> 2] |= ((u32)__float2int_rn(fminf(fmaxf(x[i], -127.f), 127.f)) & 0xffu) << 8 * (i & 3);
+    return make_uint2(r[0], r[1]);
+}
+
 // --- tensor cores ----------------------------------------------------------------------------------------------------------
 
 #if ARCH < 800 && !ELEM_FP16
@@ -211,6 +219,20 @@ __device__ __forceinline__ void mma16832_e4m3(float *c, u32 a0, u32 a1, u32 a2, 
                   half2_of_e4m3x2(b0), half2_of_e4m3x2(b0 >> 16));
     mma16816_half(c, half2_of_e4m3x2(a2), half2_of_e4m3x2(a3), half2_of_e4m3x2(a2 >> 16), half2_of_e4m3x2(a3 >> 16),
                   half2_of_e4m3x2(b1), half2_of_e4m3x2(b1 >> 16));
+#endif
+}
+
+// The same on INT8 codes, into int32.
+__device__ __forceinline__ void mma16832_int8(int *c, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+#if ARCH >= 800
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+                 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#else  // four of 8 x 8 x 16: rows g, then rows g + 8
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};" : "+r"(c[0]), "+r"(c[1]) : "r"(a0), "r"(b0));
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};" : "+r"(c[0]), "+r"(c[1]) : "r"(a2), "r"(b1));
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};" : "+r"(c[2]), "+r"(c[3]) : "r"(a1), "r"(b0));
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};" : "+r"(c[2]), "+r"(c[3]) : "r"(a3), "r"(b1));
 #endif
 }
 

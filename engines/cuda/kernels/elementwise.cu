@@ -36,7 +36,19 @@ struct Scales {
     }
 };
 
-// Where a row goes as E4M3 codes: its greatest size is 448 and its scale goes to scales[row], or the scale is `fixed` if that is
+// CODE_INT8: the codes below are INT8, -127 .. 127, else E4M3, as their names say.
+#ifndef CODE_INT8
+#define CODE_INT8 0
+#endif
+#if CODE_INT8
+#define CODE_MAX 127.f
+#define PACK_CODES pack8_int8
+#else
+#define CODE_MAX 448.f
+#define PACK_CODES pack8_e4m3
+#endif
+
+// Where a row goes as codes: its greatest size is CODE_MAX and its scale goes to scales[row], or the scale is `fixed` if that is
 // not 0 (greater values saturate). codes null: it does not.
 struct Codes {
     uint2 *codes;
@@ -56,7 +68,7 @@ __device__ __forceinline__ void write_codes(const Codes &to, const uint4 *v, int
             for (int k = 0; k < 8; k++) top = fmaxf(top, fabsf(x[k]));
         }
         top = block_max(top, scratch);
-        scale = fmaxf(top / 448.f, 1e-12f);
+        scale = fmaxf(top / CODE_MAX, 1e-12f);
         if (threadIdx.x == 0) to.scales[blockIdx.x] = scale;
     }
     float inverse = 1.f / scale;
@@ -67,7 +79,7 @@ __device__ __forceinline__ void write_codes(const Codes &to, const uint4 *v, int
         unpack8(v[j], x);
 #pragma unroll
         for (int k = 0; k < 8; k++) x[k] *= inverse;
-        to.codes[(u64)blockIdx.x * width8 + i] = pack8_e4m3(x);
+        to.codes[(u64)blockIdx.x * width8 + i] = PACK_CODES(x);
     }
 }
 
@@ -265,6 +277,14 @@ extern "C" __global__ void rescale(uint4 *x, const float *rows, const float *col
         for (int k = 0; k < 8; k++) v[k] += b[k];
     }
     x[i] = pack8(v);
+}
+
+// Sums of INT8 codes to elements, rounded: their scales are the reader's. Grid (ceil(count4 / block)).
+extern "C" __global__ void narrow(const int4 *x, uint2 *y, int count4) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count4) return;
+    int4 v = x[i];
+    y[i] = make_uint2(pack2((float)v.x, (float)v.y), pack2((float)v.z, (float)v.w));
 }
 
 // --- elementwise -----------------------------------------------------------------------------------------------------------

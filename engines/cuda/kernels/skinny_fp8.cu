@@ -1,5 +1,5 @@
-// y [M, N] = x [M, K] W [N, K]^T on E4M3 codes, for few tokens: bound by reading W once. y is the product of the codes; scales are the
-// reader's.
+// y [M, N] = x [M, K] W [N, K]^T on E4M3 codes (INT8 with CODE_INT8), for few tokens: bound by reading W once. y is the product of the
+// codes; scales are the reader's.
 //
 // Tensor cores do the sums, transposed: 16 rows of W by 8 tokens. A product does not care in which order it sums, so lane 4 g + t may
 // hold any 16 neighbouring columns of rows g and g + 8, as long as x is held alike: W goes from memory to registers in 16-byte loads,
@@ -20,6 +20,17 @@
 
 #define TILES ((TOKENS + 7) / 8)
 
+#ifndef CODE_INT8
+#define CODE_INT8 0
+#endif
+#if CODE_INT8
+typedef int sum_t;
+#define PRODUCT mma16832_int8
+#else
+typedef float sum_t;
+#define PRODUCT mma16832_e4m3
+#endif
+
 // W is read once: past the first-level cache. volatile: loads stay in front of the sums that wait for them.
 __device__ __forceinline__ uint4 load_once(const unsigned char *p) {
     uint4 v;
@@ -27,7 +38,7 @@ __device__ __forceinline__ uint4 load_once(const unsigned char *p) {
     return v;
 }
 
-__device__ __forceinline__ void step(float (*acc)[4], const uint4 *a, const unsigned char *x, int k, int g) {
+__device__ __forceinline__ void step(sum_t (*acc)[4], const uint4 *a, const unsigned char *x, int k, int g) {
 #pragma unroll
     for (int n = 0; n < TILES; n++) {
         bool there = TOKENS % 8 == 0 || n * 8 + g < TOKENS;
@@ -35,21 +46,21 @@ __device__ __forceinline__ void step(float (*acc)[4], const uint4 *a, const unsi
 #pragma unroll
         for (int h = 0; h < 2; h++) {
             uint4 b = there ? __ldg(from + 4 * h) : make_uint4(0, 0, 0, 0);
-            mma16832_e4m3(acc[n], a[h].x, a[2 + h].x, a[h].y, a[2 + h].y, b.x, b.y);
-            mma16832_e4m3(acc[n], a[h].z, a[2 + h].z, a[h].w, a[2 + h].w, b.z, b.w);
+            PRODUCT(acc[n], a[h].x, a[2 + h].x, a[h].y, a[2 + h].y, b.x, b.y);
+            PRODUCT(acc[n], a[h].z, a[2 + h].z, a[h].w, a[2 + h].w, b.z, b.w);
         }
     }
 }
 
 // Grid N / 16, block 32 * WARPS.
 extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_fp8(const unsigned char *w, const unsigned char *x, u16 *y, int n, int k) {
-    __shared__ float partial[WARPS][TILES * 8][17];
+    __shared__ sum_t partial[WARPS][TILES * 8][17];
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, row = blockIdx.x * 16;
     const unsigned char *upper = w + (u64)(row + g) * k + t * 16, *lower = upper + (u64)8 * k;
     const unsigned char *tokens = x + (u64)g * k + t * 16;
-    float acc[TILES][4];
+    sum_t acc[TILES][4];
 #pragma unroll
-    for (int i = 0; i < TILES; i++) acc[i][0] = acc[i][1] = acc[i][2] = acc[i][3] = 0.f;
+    for (int i = 0; i < TILES; i++) acc[i][0] = acc[i][1] = acc[i][2] = acc[i][3] = 0;
     int at = warp * 128;
     for (; at + (UNROLL - 1) * WARPS * 128 < k; at += UNROLL * WARPS * 128) {
         uint4 a[UNROLL][4];
@@ -79,9 +90,9 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_fp8(const unsign
     __syncthreads();
     for (int i = threadIdx.x; i < TOKENS * 16; i += 32 * WARPS) {
         int m = i >> 4, r = i & 15;
-        float sum = 0.f;
+        sum_t sum = 0;
 #pragma unroll
         for (int v = 0; v < WARPS; v++) sum += partial[v][m][r];
-        y[(u64)m * n + row + r] = from_float(sum);
+        y[(u64)m * n + row + r] = from_float((float)sum);
     }
 }

@@ -19,7 +19,7 @@ from engines.api import Engine, PlanRow, SamplerParams, SlotInit, StepPlan
 from engines.api.errors import WeightError
 from engines.cuda.driver import Driver
 from engines.cuda.launch import Kernel, Modules
-from engines.cuda.memory import Memory
+from engines.cuda.memory import Memory, StagingRing
 from engines.cuda.nvrtc import Compiler
 from engines.network import ops
 from engines.network.builder import Builder
@@ -229,6 +229,7 @@ class Gpu:
         self.memory = Memory(self.driver)
         self.stream = self.driver.call("cuStreamCreate", 1)
         self.modules = Modules(self.driver, Compiler(self.driver.info.arch, cache), self.stream, {"ELEM_FP16": 0})
+        self.staging = StagingRing(self.driver, self.memory, self.stream, 2, 1 << 20)
 
     def kernel(self, file: str, name: str, defines: Mapping[str, int] | None = None, shared: int = 0) -> Kernel:
         return self.modules.kernel(file, name, defines, shared)
@@ -261,6 +262,7 @@ def gpu(kernel_cache: Path) -> Iterator[Gpu]:
     device = Gpu(kernel_cache)
     yield device
     device.driver.call("cuCtxSynchronize")
+    device.staging.close()
     device.modules.close()
     device.memory.close()
     device.driver.release()

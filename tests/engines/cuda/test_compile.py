@@ -36,7 +36,14 @@ DEFINES = {
         {"HEAD_DIM": 64, "GROUP": 1, "SOFT_CAP": 1},
     ),
     "rope_kv": ({"HEAD_DIM": 128}, {"HEAD_DIM": 128, "KV_FP8": 1}),
-    "skinny_fp8": ({}, {"TOKENS": 24, "WARPS": 4, "UNROLL": 4}),
+    "skinny_fp8": ({}, {"TOKENS": 24, "WARPS": 4, "UNROLL": 4}, {"CODE_INT8": 1}),
+    "packed": (
+        {},
+        {"TILES": 8, "UNROLL": 2, "GROUP": 64, "ZERO": 1},
+        {"BITS": 8, "GROUP": 0, "TILES": 3, "UNROLL": 1, "ROW_TILES": 2, "SPLIT": 4},
+        {"BITS": 8, "GROUP": 128, "ZERO": 1, "PDL": 1},
+    ),
+    "elementwise": ({}, {"CODE_INT8": 1}),
 }
 
 

@@ -157,12 +157,40 @@ class EmulatedKernel:
             raise EmulationError(f"{self._name}: {wrong.decode()}")
 
 
+def upload(data: np.ndarray, target: int) -> None:
+    """As `StagingRing.upload`."""
+    flat = np.ascontiguousarray(data)
+    ctypes.memmove(target, flat.ctypes.data, flat.nbytes)
+
+
+class EmulatedDriver:
+    """The calls of `engines.cuda.driver.Driver` that loading and checking weights make."""
+
+    def __init__(self, arch: int) -> None:
+        self.info = SimpleNamespace(arch=arch, name=f"emulated sm_{arch}", multiprocessors=132, shared_per_block=232448)
+
+    def call(self, name: str, *arguments: Any) -> None:
+        match name, arguments:
+            case (("cuMemcpyDtoH" | "cuMemcpyHtoD" | "cuMemcpyDtoDAsync"), (target, source, size, *_)):
+                ctypes.memmove(target, source, size)
+            case "cuMemsetD8Async", (target, value, size, _):
+                ctypes.memset(target, value, size)
+            case (("cuCtxSynchronize" | "cuStreamSynchronize"), _):
+                pass
+            case _:
+                raise EmulationError(f"{name} is not emulated.")
+
+
 class Emulator:
     """As `Gpu` of conftest.py. `order`: of threads and blocks, 0 ascending, 1 descending, 2 mixed. `arch`: whose branches run."""
 
     def __init__(self, folder: Path, arch: int = 90, order: int = 0, fp16: bool = False) -> None:
         self.folder, self.order, self.fp16 = folder, order, fp16
-        self.driver = SimpleNamespace(info=SimpleNamespace(arch=arch))
+        self.driver = EmulatedDriver(arch)
+        self.memory = SimpleNamespace(take=self.poisoned, give=lambda ptr: None)
+        self.modules = SimpleNamespace(kernel=self.kernel, fp16=fp16)
+        self.staging = SimpleNamespace(upload=upload)
+        self.stream = 0
         self._buffers: dict[int, tuple[mmap.mmap, int, Any]] = {}
         self._libraries: dict[Path, ctypes.CDLL] = {}
 

@@ -1,0 +1,257 @@
+"""Weights of 4 and 8 bits without a GPU: the kernels emulated, the loader and the choice of products on top of them."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.api.errors import DeviceError, UnsupportedError
+from engines.cuda.gemm import Gemm, Shape, Tactic, TacticCache
+from engines.cuda.packed import (
+    LAUNCH_TOKENS,
+    PACKED_TOKENS,
+    PackedKernels,
+    Packing,
+    check_packing,
+    piece_rows,
+    pieces,
+    shapes,
+)
+from engines.cuda.weights import Parameters, weight_bytes
+from engines.network.schemes import SCHEMES, Scheme
+from engines.passes import compile_program
+from engines.weights import round_bf16
+
+# Of each kind one; every further case is a compilation.
+CASES = [("i4g128", 90, 0), ("i4g32z", 90, 2), ("i8", 90, 1), ("i8g128z", 75, 1), ("i4g64", 75, 0)]
+
+
+@pytest.mark.parametrize(("key", "arch", "order"), CASES)
+def test_products(emulator: Any, beside: Any, key: str, arch: int, order: int) -> None:
+    """K that ends within a step, N within a tile, 1 and 19 tokens, joined weights, every element written and none behind."""
+    checks = beside("test_gpu_packed.py")
+    packing, machine = checks.PACKINGS[key], emulator(arch=arch, order=order)
+    checks.check_way_back(machine, packing, 19, packing.group * 3 or 264)
+    checks.check_products(machine, packing, 35, packing.group * 5 or 776, 1, [(2, 2, 1, 1)])
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_many_tokens_two_tiles_of_rows_and_split_sums(emulator: Any, beside: Any, order: int) -> None:
+    checks = beside("test_gpu_packed.py")
+    machine = emulator(order=order)
+    checks.check_products(machine, checks.PACKINGS["i4g128"], 99, 768, 35, [(2, 1, 2, 2)], bias=True)
+    checks.check_difference(machine)
+
+
+def test_fp16(emulator: Any, beside: Any) -> None:
+    checks = beside("test_gpu_packed.py")
+    machine = emulator(fp16=True, order=2)
+    checks.check_way_back(machine, checks.PACKINGS["i8g128z"], 16, 128)
+    checks.check_products(machine, checks.PACKINGS["i8g128z"], 16, 256, 2, [(2, 2, 1, 1)])
+
+
+def test_loaded_weights_are_the_checkpoints(emulator: Any, make_model: Any) -> None:
+    """q, k and v side by side, and everything else of a model."""
+    machine, model = emulator(), make_model(layers=1).quantized("int4")
+    program = compile_program(model.network, model.schemes)
+    params = Parameters(machine.driver, machine.memory, machine.staging, machine.modules, program, model, False)
+    group = ("l.0.q.weight", "l.0.k.weight", "l.0.v.weight")
+    w = params.get(*group)
+    assert w.shape == (256, 128)
+    out = machine.poisoned(256 * 128 * 2)
+    PackedKernels(machine.driver, machine.modules).unpack(Packing(4, 128, False), w.ptr, out, 0, 256, 256, 128)
+    nibbles = np.concatenate([model.arrays[name] for name in group])
+    codes = np.stack([nibbles & 15, nibbles >> 4], -1).reshape(256, 128).astype(np.float32) - 8
+    scales = np.concatenate([model.arrays[f"{name}.scale"] for name in group]).astype(np.float32)
+    np.testing.assert_array_equal(machine.get(out, (256, 128), np.uint16), round_bf16(codes * scales))
+    np.testing.assert_array_equal(
+        machine.get(params.get("norm.weight").ptr, (128,), np.uint16), model.arrays["norm.weight"]
+    )
+
+
+def test_a_gpu_that_unpacks_wrongly_is_refused(emulator: Any, make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, model = emulator(), make_model(layers=1).quantized("int4")
+    right = PackedKernels.repack
+    monkeypatch.setattr(PackedKernels, "repack", lambda self, p, a, b, n, k: right(self, p, a, b, n - 1, k))
+    with pytest.raises(DeviceError, match="int4-g128 weights do not give back what was packed"):
+        Parameters(
+            machine.driver, machine.memory, machine.staging, machine.modules,
+            compile_program(model.network, model.schemes), model, False,
+        )  # fmt: skip
+
+
+class Products(Gemm):
+    """Gemm on the emulated device, NumPy in cublasLt's place; `spoiled` row tiles: our kernel gives something else with them."""
+
+    def __init__(self, machine: Any, spoiled: int = -1) -> None:
+        self._driver, self._memory, self._modules, self._stream = machine.driver, machine.memory, machine.modules, 0
+        self._packed, self._element = PackedKernels(machine.driver, machine.modules), 14
+        self.tactics, self.ran, self._spoiled = TacticCache("emulated"), [], spoiled  # type: ignore[var-annotated]
+
+    def _lt_ways(self, shape: Shape, bias: int, stride: int) -> list[Tactic]:
+        return [Tactic("lt", algo="00")]
+
+    def _run_lt(
+        self, shape: Shape, tactic: Tactic, w: int, bias: int, x: int, y: int, stride: int, kind: int, made: int
+    ) -> None:
+        def read(at: int, count: int, dtype: Any) -> Any:
+            return np.frombuffer(ctypes.string_at(at, count * np.dtype(dtype).itemsize), dtype)
+
+        def values(at: int, *size: int) -> Any:
+            return (read(at, int(np.prod(size)), np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(size)
+
+        if made == 10:
+            sums = read(x, shape.m * shape.k, np.int8).reshape(shape.m, -1).astype(np.int64) @ read(
+                w, shape.n * shape.k, np.int8
+            ).reshape(shape.n, -1).T.astype(np.int64)
+            ctypes.memmove(y, np.ascontiguousarray(sums.astype(np.int32)).ctypes.data, sums.size * 4)
+            return
+        made_y = values(x, shape.m, shape.k) @ values(w, shape.n, shape.k).T + (values(bias, shape.n) if bias else 0)
+        for row, bits in enumerate(round_bf16(made_y.astype(np.float32))):
+            ctypes.memmove(y + row * stride * 2, bits.ctypes.data, bits.nbytes)
+
+    def _time(self, shape: Shape, tactic: Tactic, samples: Any, x: int, y: int) -> float | None:
+        self.ran.append(tactic)
+        return {"packed": 1.0, "unpack": 2.0}[tactic.kind] + tactic.split
+
+    def _run(self, shape: Shape, tactic: Tactic, w: int, bias: int, x: int, y: int, stride: int) -> None:
+        super()._run(shape, tactic, w, bias, x, y, stride)
+        if tactic.kind == "packed" and (self._spoiled in (0, tactic.row_tiles)):
+            ctypes.memset(y + 2, 0x40, 2)
+
+
+def test_a_kernel_is_chosen_only_where_it_agrees(
+    emulator: Any, beside: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks, machine, packing = beside("test_gpu_packed.py"), emulator(), Packing(4, 128, False)
+    monkeypatch.setattr("engines.cuda.gemm.shapes", lambda m, n, k, sms: [(2, 2, 1, 1)])
+    monkeypatch.setattr("engines.cuda.gemm.piece_rows", lambda n, k: 128)
+    monkeypatch.setattr("engines.cuda.gemm.pieces", lambda n, k: [0, 72])
+    n, k, m = 200, 256, 70
+    tensors, w = checks.random_weight(packing, n, k)
+    _, pw = checks.put(machine, packing, [tensors], k)
+    rng = np.random.default_rng(0)
+    x, bias = round_bf16(rng.standard_normal((m, k)).astype(np.float32)), round_bf16(np.ones(n, np.float32))
+    px, pb, shape = machine.put(x), machine.put(bias), Shape(n, k, m, bias=True, packed=packing)
+    wanted = (x.astype(np.uint32) << 16).view(np.float32) @ w.T + 1
+    for spoiled, kind in ((-1, "packed"), (0, "unpack")):
+        caplog.clear()
+        gemm, y = Products(machine, spoiled), machine.poisoned(m * n * 2)
+        gemm.reserve([(n, k)], [])
+        with caplog.at_level(logging.WARNING):
+            assert gemm.prepare(shape, [(pw, pb)], machine.poisoned(x.nbytes), y).kind == kind
+        assert ("disagrees with cuBLASLt" in caplog.text) == (kind == "unpack")
+        y = machine.poisoned(m * n * 2)
+        gemm.run(shape, pw, pb, px, y, n)
+        assert checks.error(machine.get_bf16(y, (m, n)).astype(np.float64), wanted) < 4e-3
+        # What was kept is asked again: a driver may have changed.
+        again = Products(machine, 0)
+        again.reserve([(n, k)], [])
+        again.tactics = gemm.tactics
+        assert (
+            again.prepare(shape, [(pw, pb)], machine.poisoned(x.nbytes), machine.poisoned(m * n * 2)).kind == "unpack"
+        )
+
+
+@pytest.mark.parametrize("arch", [90, 75])
+def test_products_of_int8_codes(emulator: Any, arch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours for few tokens, and int32 sums in pieces that overlap: both to the bit."""
+    machine, rng = emulator(arch=arch), np.random.default_rng(0)
+    n, k, m = 32, 256, 19
+    w, x = (rng.integers(-127, 128, size).astype(np.int8) for size in ((n, k), (m, k)))
+    pw, px, gemm = machine.put(w), machine.put(x), Products(machine)
+    monkeypatch.setattr("engines.cuda.gemm.SUMS", 4 * n * 7)
+    gemm.reserve([], [(n, k)])
+    wanted = round_bf16((x.astype(np.int64) @ w.T.astype(np.int64)).astype(np.float32))
+    for tactic in (Tactic("skinny", rows=2, unroll=2), Tactic("lt", algo="00")):
+        y = machine.poisoned(m * n * 2)
+        gemm._run(Shape(n, k, m, int8=True), tactic, pw, 0, px, y, n)
+        np.testing.assert_array_equal(machine.get(y, (m, n), np.uint16), wanted)
+
+
+def test_rounding_to_int8(emulator: Any) -> None:
+    """The reference's codes and scales, static and of each token, but for values halfway between two codes."""
+    machine, rng = emulator(), np.random.default_rng(0)
+    bits = round_bf16((rng.standard_normal((3, 264)) * 5).astype(np.float32))
+    x = (bits.astype(np.uint32) << 16).view(np.float32)
+    for fixed in (0.0, 0.02):
+        codes, scales = machine.poisoned(x.size), machine.poisoned(12)
+        kernel = machine.kernel("elementwise", "quantize_fp8", {"NORM_VECTORS": 2, "CODE_INT8": 1})
+        kernel((3, 1, 1), 32, machine.put(bits), codes, scales, fixed, 33)
+        scale = np.full((3, 1), fixed, np.float32) if fixed else machine.get(scales, (3, 1), np.float32)
+        if not fixed:
+            np.testing.assert_allclose(scale, np.abs(x).max(1, keepdims=True) / 127, rtol=1e-6)
+        found = machine.get(codes, x.shape, np.int8).astype(np.float32)
+        assert (np.abs(found - np.clip(x / scale, -127, 127)) <= 0.5001).all()
+
+
+def test_what_there_is_no_kernel_for_is_named() -> None:
+    assert check_packing(SCHEMES["int4"]) == Packing(4, 128, False)
+    assert check_packing(Scheme("int8", "group", 32, zero_points=True)) == Packing(8, 32, True)
+    for scheme, reason in (
+        (Scheme("int4", "group", 16), "groups of 16 columns"),
+        (Scheme("int4", "group", 192), "groups of 192 columns"),
+        (Scheme("int4", "group", 128, pre_scale=True), "multiplied by first"),
+        (SCHEMES["fp8-w8a16"], "its type"),
+        (SCHEMES["nvfp4"], "its type"),
+    ):
+        with pytest.raises(UnsupportedError, match=reason):
+            check_packing(scheme)
+
+
+@pytest.mark.parametrize("key", ["int4", "int4-g64", "int8"])
+def test_memory_is_that_of_the_codes(make_model: Any, key: str) -> None:
+    plain, packed = make_model(hidden=256, ffn=512), make_model(hidden=256, ffn=512).quantized(key)
+    program = compile_program(packed.network, packed.schemes)
+    linear = sum(int(np.prod(packed.network.params[name])) for name in packed.schemes)
+    kept = weight_bytes(compile_program(plain.network)) - 2 * linear
+    rows = sum(packed.network.params[name][0] for name in packed.schemes)
+    scheme = SCHEMES[key]
+    scales = linear // scheme.group * 2 if scheme.group else rows * 4
+    exact = kept + linear * (8 if key == "int8" else 4) // 8 + scales
+    assert exact <= weight_bytes(program) <= exact + 512 * len(packed.schemes)
+
+
+def test_pieces_cover_a_weight_with_one_size() -> None:
+    for n, k in ((28672, 4096), (4096, 14336), (6144, 4096), (1000, 64), (100, 1 << 20), (128256, 4096)):
+        rows = piece_rows(n, k)
+        covered = np.zeros(n, bool)
+        for first in pieces(n, k):
+            assert 0 <= first <= n - rows
+            assert first % 128 == 0 or rows == n
+            covered[first : first + rows] = True
+        assert covered.all()
+        assert rows * k * 2 <= 32 << 20 or rows == n or rows == 128
+
+
+@pytest.mark.parametrize("m", [1, 8, 19, 64])
+def test_variants_keep_enough_bytes_in_flight(m: int) -> None:
+    """The derivation in `shapes`, for Llama-3-8B on an H200: one block's loads at least, and no more splits than blocks need."""
+    for n, k in ((6144, 4096), (4096, 4096), (28672, 4096), (4096, 14336), (1024, 1024)):
+        found = shapes(m, n, k, 132)
+        assert len(found) == len(set(found))
+        assert any(split == 1 for *_, split in found)
+        for warps, unroll, row_tiles, split in found:
+            assert -(-n // 16 // row_tiles) * split < 4 * 132 or split == 1
+            assert warps * unroll * split <= max(2 * -(-k // 128), warps * unroll)
+    assert max(warps * unroll * row_tiles for warps, unroll, row_tiles, _ in shapes(1, 4096, 4096, 132)) * 1024 >= 26e3
+    assert PACKED_TOKENS % LAUNCH_TOKENS == 0
+
+
+def test_tactics_survive_a_file(tmp_path: Any) -> None:
+    cache = TacticCache("a", tmp_path / "t.json")
+    key = Shape(16, 128, 1, packed=Packing(4, 64, True)).key
+    cache.put(key, Tactic("packed", rows=8, unroll=2, row_tiles=2, split=4))
+    cache.write()
+    again = TacticCache("a", tmp_path / "t.json")
+    again.read()
+    assert again.tactics == cache.tactics
+    keys = {
+        Shape(16, 128, 1, packed=p).key
+        for p in (None, Packing(4, 64, True), Packing(4, 64, False), Packing(8, 64, False))
+    }
+    assert len(keys) == 4
