@@ -79,7 +79,7 @@ class Shape:
 class Tactic:
     """How a shape is computed. kind "lt": `algo`, cublasLt's 64 bytes in hex, with its `workspace`; kind "unpack": the same on
     pieces of a packed weight made into elements; kind "gemv": `rows`, `unroll`; kinds "skinny" and "packed": `rows` warps,
-    `unroll`, for packed weights `row_tiles`, `split`. `micros`: measured when chosen, 0 if there was no choice."""
+    `unroll` (packed: stages), for packed weights `row_tiles`, `split`. `micros`: measured when chosen, 0 if there was no choice."""
 
     kind: str
     algo: str = ""
@@ -190,18 +190,18 @@ class Gemm:
         self.tactics.put(shape.key, chosen)
         return chosen
 
-    def reserve(self, packed: Sequence[tuple[int, int]], int8: Sequence[tuple[int, int]]) -> None:
+    def reserve(self, packed: Sequence[tuple[Packing, int, int]], int8: Sequence[tuple[int, int]]) -> None:
         """Take room for products with packed weights, and of INT8 codes, of these (N, K). Once, before anything is captured."""
         if packed:
-            sms = self._driver.info.multiprocessors
-            room = max(max(piece_rows(n, k) * k, PACKED_TOKENS * n) * 2 for n, k in packed)
+            info = self._driver.info
+            room = max(max(piece_rows(n, k) * k, PACKED_TOKENS * n) * 2 for _, n, k in packed)
             sums = max(
                 split_bytes(m, n, variant[3])
-                for n, k in packed
+                for packing, n, k in packed
                 for m in range(8, LAUNCH_TOKENS + 1, 8)
-                for variant in shapes(m, n, k, sms)
+                for variant in shapes(packing, m, n, k, info.multiprocessors, info.shared_per_block)
             )
-            counters = 4 * max(-(-n // 16) for n, _ in packed)
+            counters = 4 * max(-(-n // 16) for _, n, _ in packed)
             self._unpacked, self._partials = self._memory.take(room), self._memory.take(sums)
             self._counters, self._found = self._memory.take(counters), self._memory.take(12)
             self._driver.call("cuMemsetD8Async", self._counters, 0, counters, self._stream)
@@ -225,9 +225,13 @@ class Gemm:
             return known
         ways = []
         if shape.m <= PACKED_TOKENS:
-            m = min(shape.m, LAUNCH_TOKENS)
-            for warps, unroll, row_tiles, split in shapes(m, shape.n, shape.k, self._driver.info.multiprocessors):
-                ways.append(Tactic("packed", rows=warps, unroll=unroll, row_tiles=row_tiles, split=split))
+            m, info = min(shape.m, LAUNCH_TOKENS), self._driver.info
+            ways = [
+                Tactic("packed", rows=warps, unroll=stages, row_tiles=row_tiles, split=split)
+                for warps, stages, row_tiles, split in shapes(
+                    shape.packed, m, shape.n, shape.k, info.multiprocessors, info.shared_per_block
+                )
+            ]
         ways = [way for way in ways if self._agrees(shape, way, plain[0], samples[0], x, y)]
         timed = [(self._time(shape, tactic, samples, x, y), tactic) for tactic in (*ways, *plain[:3])]
         return self._choose(shape, [(t, tactic) for t, tactic in timed if t is not None])
@@ -253,7 +257,7 @@ class Gemm:
         apart, wanted, wrong = (float(value) for value in found)
         if wrong or apart > TOLERANCE**2 * wanted:
             _LOG.warning(
-                "The kernel for packed weights disagrees with cuBLASLt for %s (%s warps, unroll %s, %s row tiles, split %s): "
+                "The kernel for packed weights disagrees with cuBLASLt for %s (%s warps, %s stages, %s row tiles, split %s): "
                 "it is not used, few tokens are slower.", shape.key, tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split,
             )  # fmt: skip
             return False

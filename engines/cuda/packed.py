@@ -78,20 +78,32 @@ class Packing:
         """Offsets of scales and of zero points in a weight's block, and its size."""
         scales = align(self.codes(n, k))
         zeros = scales + align(self.scales(n, k))
-        return (
-            scales,
-            zeros,
-            zeros + align(-(-n // TILE) * TILE * max(1, k // self.group if self.group else 1) * self.zeros),
-        )
+        pairs = -(-n // TILE) * 8 * (k // self.group if self.group else 1)
+        return scales, zeros, zeros + align(4 * pairs * self.zeros)
+
+    def shared(self, m: int, warps: int, stages: int, row_tiles: int) -> int:
+        """Bytes of shared memory of a block of the product: its pipeline, and its sums where that was."""
+        groups = 1 if self.group == 0 or self.group >= STEP else STEP // self.group
+        words = groups * (1 + self.zeros) if self.group else 0
+        stage = row_tiles * (self.bits * 256 + words * 128) + staged_tokens(m) * 256
+        return max(warps * stages * stage, warps * 8 * min(-(-m // 8), 4) * (TILE * row_tiles + 1) * 4)
 
     def arrange(self, values: NDArray[Any], n: int) -> NDArray[Any]:
-        """Scales or zero points [N] or [N, groups] as the kernels take them: of each tile's groups the pairs (row g, row g + 8);
-        a scale a row stays in rows. Rows beyond N get 0."""
+        """Scales or zero points [N] or [N, groups] as the kernels take them: of each tile's groups the pairs (row g, row g + 8) in
+        32 bits; a scale a row stays in rows. Rows beyond N get 0."""
         padded = np.zeros((-(-n // TILE) * TILE, *values.shape[1:]), values.dtype)
         padded[:n] = values
         if values.ndim == 1 and values.dtype == np.float32:
             return padded
-        return np.ascontiguousarray(padded.reshape(-1, 2, 8, *(values.shape[1:] or (1,))).transpose(0, 3, 2, 1))
+        pairs = padded.reshape(-1, 2, 8, *(values.shape[1:] or (1,))).transpose(0, 3, 2, 1)
+        if values.dtype == np.uint8:
+            return (pairs[..., 0] | pairs[..., 1].astype(np.uint32) << np.uint32(8)).astype(np.uint32)
+        return np.ascontiguousarray(pairs)
+
+
+def staged_tokens(m: int) -> int:
+    """Tokens whose input comes through the pipeline, 0 where there are too many."""
+    return next((tokens for tokens in (1, 2, 4, 8) if m <= tokens), 0)
 
 
 def check_packing(scheme: Scheme) -> Packing:
@@ -146,19 +158,20 @@ class PackedKernels:
         self, packing: Packing, shape: tuple[int, int, int, int], w: int, bias: int, x: int, y: int, m: int, n: int, k: int,
         partials: int, counters: int,
     ) -> None:  # fmt: skip
-        """y [M, N] = x [M, K] W^T + bias, M up to LAUNCH_TOKENS. `shape`: warps, unroll, row tiles, split. `partials`, `counters`:
+        """y [M, N] = x [M, K] W^T + bias, M up to LAUNCH_TOKENS. `shape`: warps, stages, row tiles, split. `partials`, `counters`:
         room for a split's sums, and zeros."""
-        warps, unroll, row_tiles, split = shape
+        warps, stages, row_tiles, split = shape
         scales, zeros, _ = packing.places(n, k)
         defines = {
             **packing.defines,
             "TILES": -(-m // 8),
             "WARPS": warps,
-            "UNROLL": unroll,
+            "STAGES": stages,
+            "STAGED": staged_tokens(m),
             "ROW_TILES": row_tiles,
             "SPLIT": split,
         }
-        kernel = self._modules.kernel("packed", "skinny_packed", defines)
+        kernel = self._modules.kernel("packed", "skinny_packed", defines, packing.shared(m, warps, stages, row_tiles))
         grid = (-(-n // TILE // row_tiles), split, 1)
         kernel(grid, 32 * warps, w, w + scales, w + zeros, x, y, bias, partials, counters, m, n, k)
 
@@ -168,35 +181,38 @@ class PackedKernels:
         kernel((min(-(-count // 1024), 256), 1, 1), _THREADS, a, b, count, found)
 
 
-def shapes(m: int, n: int, k: int, multiprocessors: int) -> list[tuple[int, int, int, int]]:
-    """(warps, unroll, row tiles, split) to try for a product with M tokens. Derived for an H200, unmeasured:
+def shapes(
+    packing: Packing, m: int, n: int, k: int, multiprocessors: int, shared_per_block: int
+) -> list[tuple[int, int, int, int]]:
+    """(warps, stages, row tiles, split) to try for a product with M tokens. Derived for an H200, unmeasured:
 
     To keep 4.3 TB/s busy over a latency of about 0.8 us, Little's law asks for 3.4 MB in flight, 26 KB on each of 132
-    multiprocessors. A step of a warp is 1 KB of int4 (2 KB of int8), so 8 warps with 4 steps in flight have 32 KB (64), at 62
-    registers a thread (ptxas, sm_90), and several such blocks fit a multiprocessor. More tokens take 4 registers each for sums, and
-    loads in flight give way: other blocks cover for them.
-    Instructions, M = 1: a step is 64 codes a lane, 11 instructions a word of 8 (3 shifts, 4 lop3, 4 fma), 8 products, scales:
-    about 115 a warp. 32.6 bytes/ns a multiprocessor bring a step every 31 ns, 55 clocks of 4 issue slots: half of them.
+    multiprocessors. A step of a warp is 1 KB of int4 (2 KB of int8), so 8 warps with 3 of 4 stages in flight have 24 KB (48), 45 KB
+    of shared memory a block at M = 1: five blocks fit a multiprocessor's 227 KB (48 registers a thread, ptxas for sm_90). K = 4096
+    is 4 steps for each of 8 warps: with 5 stages and more everything that a block will read is on its way at once.
+    Instructions, M = 1: a step is 64 codes a lane, 11 instructions a word of 8 (3 shifts, 4 lop3, 4 fma), 8 products, copies and
+    scales: about 120 a warp. 32.6 bytes/ns a multiprocessor bring a step every 31 ns, 55 clocks of 4 issue slots: 55 % of them.
     Rows: at M = 64 a warp reads 16 KB of x from the first-level cache for 1 KB of W, at 128 bytes a clock 128 clocks where the
-    memory takes 55; two tiles of rows halve that. Products: 64 of m16n8k16 a step, about 58 ns at the rate of mma.sync (4.5
-    TFLOP/s a multiprocessor) against 31 ns of memory: from M = 32 on it is they that bound.
+    memory takes 55; two tiles of rows halve that, and spill from M = 40 on. Products: 64 of m16n8k16 a step, about 58 ns at the
+    rate of mma.sync (4.5 TFLOP/s a multiprocessor) against 31 ns of memory: from M = 32 on it is they that bound.
     A grid of fewer blocks than two a multiprocessor splits K."""
-    few = -(-m // 8) == 1
-    found = (
-        [(8, 4, 1), (8, 2, 1), (4, 4, 1), (16, 2, 1)]
-        if few
-        else [(8, 2, 1), (8, 1, 1), (8, 1, 2), (4, 2, 2), (4, 1, 2)]
-    )
+    if m <= 8:
+        found = [(8, 4, 1), (8, 6, 1), (4, 4, 1), (4, 8, 1), (16, 3, 1)]
+    elif m <= 32:
+        found = [(8, 4, 1), (8, 3, 1), (4, 6, 1), (8, 3, 2), (4, 4, 2)]
+    else:
+        found = [(8, 4, 1), (8, 3, 1), (4, 6, 1), (4, 3, 1)]
+    fitting = [shape for shape in found if packing.shared(m, *shape) <= shared_per_block]
     steps = -(-k // STEP)
     made = []
-    for warps, unroll, row_tiles in found:
+    for warps, stages, row_tiles in fitting or [(4, 3, 1)]:
         blocks = -(-n // TILE // row_tiles)
         split = 1
         while split < 8 and blocks * split < 2 * multiprocessors and steps >= 4 * split * warps:
             split *= 2
-        made.append((warps, unroll, row_tiles, split))
+        made.append((warps, stages, row_tiles, split))
         if split > 1:
-            made.append((warps, unroll, row_tiles, 1))
+            made.append((warps, stages, row_tiles, 1))
     return made
 
 

@@ -98,7 +98,7 @@ class Runner:
         self._body = [self._build(node, False) for node in parts.body]
         self._head = [self._build(node, True) for node in parts.head]
         made = [linear for _, linear in self._linears]
-        gemm.reserve([(x.n, x.k) for x in made if x.packed is not None], [(x.n, x.k) for x in made if x.int8])
+        gemm.reserve([(x.packed, x.n, x.k) for x in made if x.packed is not None], [(x.n, x.k) for x in made if x.int8])
 
     def prepare(self, rows: int, head: bool) -> None:
         """Choose how every product of a padded size is computed. Not while capturing."""

@@ -1,8 +1,9 @@
 // y [M, N] = x [M, K] W [N, K]^T for weights of 4 or 8 bits and inputs of 16: bound by reading W once, for few tokens.
 //
 // W lies in the order of the tensor cores' fragments (`repack`): tile by tile of 16 rows, step by step of 128 columns, a lane's part in
-// 16-byte vectors side by side, so that a warp reads 512 neighbouring bytes at a time and a block one unbroken piece of memory. Nothing of
-// W passes through shared memory: a fragment is used by one warp alone.
+// 16-byte vectors side by side, so that a warp reads 512 neighbouring bytes at a time and a block one unbroken piece of memory. Each lane
+// copies what it will itself use (cp.async) into its own places in shared memory, STAGES - 1 steps ahead: a pipeline without a barrier.
+// Loads into registers would do too, but ptxas 13.0 was seen to put them just in front of their use, however the source orders them.
 //
 // Codes become numbers by three instructions a pair: a shift, `lop3` that puts two nibbles into the mantissas of two 128.0 (bf16, 7
 // bits) or 1024.0 (fp16, 10 bits), and an exact fma that takes that away again, and the zero point with it. They are whole numbers of at
@@ -13,8 +14,9 @@
 // columns 8t .. 8t + 7 of a chunk of 32: the input comes as it lies, 16 bytes a lane.
 //
 // BITS: 4, 8. GROUP: columns of a scale, 32, 64 or a multiple of 128; 0: one scale a row, applied at the end. ZERO: 1 with zero points.
-// TILES: 8 tokens each, M <= 8 TILES. ROW_TILES: of 16 rows, that a warp computes at once, sharing its reads of x. WARPS: of a block; they
-// share out K and are summed at the end. UNROLL: steps whose loads of W are in flight at once. SPLIT: blocks that share out K too.
+// TILES: 8 tokens each, M <= 8 TILES. STAGED: with one tile, tokens whose input comes by the same pipeline, M <= STAGED (1, 2, 4, 8), else
+// 0: read where it is used. ROW_TILES: of 16 rows, that a warp computes at once, sharing its reads of x. WARPS: of a block; they share
+// out K and are summed at the end. STAGES: of the pipeline. SPLIT: blocks that share out K too.
 // PDL: 1 if the kernel may start before the one in front of it has ended (programmatic dependent launch, sm_90 on).
 #include "common.cuh"
 
@@ -36,8 +38,11 @@
 #ifndef WARPS
 #define WARPS 8
 #endif
-#ifndef UNROLL
-#define UNROLL 4
+#ifndef STAGES
+#define STAGES 4
+#endif
+#ifndef STAGED
+#define STAGED 0
 #endif
 #ifndef SPLIT
 #define SPLIT 1
@@ -52,6 +57,8 @@
 #define CHUNKS (4 / SCALES)                                      // chunks of 32 columns of a group within a step
 #define ROWS (16 * ROW_TILES)
 #define TOKENS_AT_ONCE (8 * (TILES < 4 ? TILES : 4))             // whose sums are in shared memory at a time
+#define SCALE_WORDS (GROUP ? SCALES * (1 + ZERO) : 0)             // of a lane, tile and step: scales, then zero points
+#define STAGE (ROW_TILES * (VECTORS * 512 + SCALE_WORDS * 128) + STAGED * 256)  // bytes of a warp's stage
 #define HALF (ELEM_FP16 || ARCH < 800)                           // products of fp16: bf16 has none on sm_75
 
 // --- codes to numbers --------------------------------------------------------------------------------------------------------
@@ -128,142 +135,197 @@ __device__ __forceinline__ float float_of_half(u32 bits) {
     return x;
 }
 
-// W is read once: past the first-level cache. volatile: the loads stay in front of the sums that wait for them.
-__device__ __forceinline__ uint4 load_once(const uint4 *p) {
+// 4 bytes to shared memory, as copy16_async.
+__device__ __forceinline__ void copy4_async(u32 shared, const void *global) {
+#if ARCH >= 800
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(shared), "l"(global));
+#else
+    asm volatile("st.shared.u32 [%0], %1;" ::"r"(shared), "r"(*(const u32 *)global));
+#endif
+}
+
+// The copies of this thread, but for the last STAGES - 2 groups, have landed. Only it reads them, so that no barrier is needed.
+__device__ __forceinline__ void wait_stage() {
+#if ARCH >= 800
+    asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 2) : "memory");
+#endif
+}
+
+__device__ __forceinline__ uint4 load16_shared(u32 address) {
     uint4 v;
-    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
+    asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "r"(address) : "memory");
+    return v;
+}
+
+__device__ __forceinline__ u32 load4_shared(u32 address) {
+    u32 v;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(address) : "memory");
     return v;
 }
 
 // --- the product -------------------------------------------------------------------------------------------------------------
 
-// What a warp has of one step: codes, and the scales (fp16) and zero points of rows g and g + 8.
-struct Step {
-    u32 codes[ROW_TILES][4 * VECTORS];
-    u32 scales[ROW_TILES][SCALES], zeros[ROW_TILES][SCALES];
+// Where a lane's part of a stage lies in shared memory: of each tile the vectors of codes, 512 bytes apart, then its words of scales and
+// zero points, 128 apart; then the input, 16 bytes for each chunk of 32 columns, token and t.
+#define TILE_BYTES (VECTORS * 512 + SCALE_WORDS * 128)
+#define INPUT_AT (ROW_TILES * TILE_BYTES)
 
-    __device__ __forceinline__ void load(const uint4 *w, const u32 *scale, const u16 *zero, int tile, int tiles, int step, int k, int lane) {
-        int steps = (k + STEP - 1) / STEP;
+// Starts the copies of a step's weights into the stage at `to`.
+__device__ __forceinline__ void fetch_weights(
+    u32 to, const uint4 *w, const u32 *scales, const u32 *zeros, int tile, int tiles, int step, int k, int lane) {
+    int steps = (k + STEP - 1) / STEP;
 #pragma unroll
-        for (int r = 0; r < ROW_TILES; r++) {
-            int at = min(tile + r, tiles - 1);
-            const uint4 *from = w + ((u64)at * steps + step) * (VECTORS * 32) + lane;
+    for (int r = 0; r < ROW_TILES; r++) {
+        int at = min(tile + r, tiles - 1);
+        const uint4 *from = w + ((u64)at * steps + step) * (VECTORS * 32) + lane;
 #pragma unroll
-            for (int v = 0; v < VECTORS; v++) {
-                uint4 x = load_once(from + v * 32);
-                codes[r][4 * v] = x.x, codes[r][4 * v + 1] = x.y, codes[r][4 * v + 2] = x.z, codes[r][4 * v + 3] = x.w;
-            }
-            if (GROUP) {
-                int groups = k / (GROUP ? GROUP : 1);
+        for (int v = 0; v < VECTORS; v++) copy16_async(to + r * TILE_BYTES + v * 512 + lane * 16, from + v * 32, true);
+        if (GROUP) {
+            int groups = k / (GROUP ? GROUP : 1);
 #pragma unroll
-                for (int s = 0; s < SCALES; s++) {
-                    int group = min((step * STEP + s * (STEP / SCALES)) / (GROUP ? GROUP : 1), groups - 1);  // K may end within a step
-                    u64 i = ((u64)at * groups + group) * 8 + (lane >> 2);
-                    scales[r][s] = __ldg(scale + i);
-                    if (ZERO) zeros[r][s] = __ldg(zero + i);
-                }
-            } else if (ZERO) {
-                zeros[r][0] = __ldg(zero + at * 8 + (lane >> 2));
+            for (int s = 0; s < SCALES; s++) {
+                int group = min((step * STEP + s * (STEP / SCALES)) / (GROUP ? GROUP : 1), groups - 1);  // K may end within a step
+                u64 i = ((u64)at * groups + group) * 8 + (lane >> 2);
+                u32 word = to + r * TILE_BYTES + VECTORS * 512 + s * 128 + lane * 4;
+                copy4_async(word, scales + i);
+                if (ZERO) copy4_async(word + SCALES * 128, zeros + i);
             }
         }
     }
+}
 
-    // Adds the step's part of the products with all tokens. `x`: the input at the lane's token (row g of a tile) and first column.
-    __device__ __forceinline__ void add(float (*acc)[TILES][4], const u16 *x, int column, int m, int k, int g) const {
+// And of its input, zeros beyond M and K. `token`: x at the lane's token g and column 8t.
+__device__ __forceinline__ void fetch_input(u32 to, const u16 *token, int step, int m, int k, int g, int t) {
 #pragma unroll
-        for (int s = 0; s < SCALES; s++) {
-            u32 a[ROW_TILES][CHUNKS][8];
+    for (int c = 0; c < 4; c++) {
+        int column = step * STEP + 32 * c;
+        bool there = g < m && column + t * 8 < k;
+        if (g < STAGED) copy16_async(to + INPUT_AT + ((c * STAGED + g) * 4 + t) * 16, there ? token + column : token, there);
+    }
+}
+
+// Adds a step's part of the products with all tokens. `stage`: where it lies; `x`: the input at the lane's token and first column, for
+// what is not staged. `row_zeros`: zero points of the lane's rows where they are a row's.
+__device__ __forceinline__ void add_step(
+    float (*acc)[TILES][4], u32 stage, const u32 *row_zeros, const u16 *x, int column, int m, int k, int lane) {
+    int g = lane >> 2, t = lane & 3;
 #pragma unroll
-            for (int r = 0; r < ROW_TILES; r++) {
-                u32 zero = ZERO ? zeros[r][s] : 0x0808u;
-                u32 upper = offset_of(zero & 0xff), lower = offset_of(zero >> 8);
+    for (int s = 0; s < SCALES; s++) {
+        u32 a[ROW_TILES][CHUNKS][8], scale[ROW_TILES];
 #pragma unroll
-                for (int c = 0; c < CHUNKS; c++) {
-                    numbers(codes[r] + (s * CHUNKS + c) * (BITS / 4), upper, a[r][c]);
-                    numbers(codes[r] + 2 * VECTORS + (s * CHUNKS + c) * (BITS / 4), lower, a[r][c] + 4);
+        for (int r = 0; r < ROW_TILES; r++) {
+            u32 from = stage + r * TILE_BYTES, words = from + VECTORS * 512 + s * 128 + lane * 4;
+            u32 zero = !ZERO ? 0x0808u : GROUP ? load4_shared(words + SCALES * 128) : row_zeros[r];
+            u32 upper = offset_of(zero & 0xff), lower = offset_of(zero >> 8);
+            scale[r] = GROUP ? load4_shared(words) : 0;
+#pragma unroll
+            for (int h = 0; h < 2; h++) {
+                u32 code[4 * VECTORS / 2];  // of a row's whole step; what this group does not use is not loaded
+#pragma unroll
+                for (int v = 0; v < VECTORS / 2; v++) {
+                    // A vector holds 4 chunks of int4, or 2 of int8.
+                    int first = BITS == 4 ? 0 : 2 * v, last = BITS == 4 ? 4 : 2 * v + 2;
+                    if (last <= s * CHUNKS || first >= (s + 1) * CHUNKS) continue;
+                    uint4 y = load16_shared(from + (h * (VECTORS / 2) + v) * 512 + lane * 16);
+                    code[4 * v] = y.x, code[4 * v + 1] = y.y, code[4 * v + 2] = y.z, code[4 * v + 3] = y.w;
                 }
+#pragma unroll
+                for (int c = 0; c < CHUNKS; c++) numbers(code + (s * CHUNKS + c) * (BITS / 4), h ? lower : upper, a[r][c] + 4 * h);
             }
+        }
 #pragma unroll
-            for (int i = 0; i < TILES; i++) {
-                float sum[ROW_TILES][4];
+        for (int i = 0; i < TILES; i++) {
+            float sum[ROW_TILES][4];
 #pragma unroll
-                for (int r = 0; r < ROW_TILES; r++)
+            for (int r = 0; r < ROW_TILES; r++)
 #pragma unroll
-                    for (int e = 0; e < 4; e++) sum[r][e] = GROUP ? 0.f : acc[r][i][e];
+                for (int e = 0; e < 4; e++) sum[r][e] = GROUP ? 0.f : acc[r][i][e];
 #pragma unroll
-                for (int c = 0; c < CHUNKS; c++) {
-                    int at = 32 * (s * CHUNKS + c);
-                    bool there = i * 8 + g < m && column + at < k;
-                    uint4 b = there ? __ldg((const uint4 *)(x + (u64)i * 8 * k + at)) : make_uint4(0, 0, 0, 0);
-#pragma unroll
-                    for (int r = 0; r < ROW_TILES; r++) {
-                        const u32 *f = a[r][c];
-                        product(sum[r], f[0], f[4], f[1], f[5], b.x, b.y);
-                        product(sum[r], f[2], f[6], f[3], f[7], b.z, b.w);
-                    }
+            for (int c = 0; c < CHUNKS; c++) {
+                int chunk = s * CHUNKS + c;
+                uint4 b = make_uint4(0, 0, 0, 0);
+                if (STAGED) {
+                    if (g < STAGED) b = load16_shared(stage + INPUT_AT + ((chunk * STAGED + g) * 4 + t) * 16);
+                } else if (i * 8 + g < m && column + 32 * chunk < k) {
+                    b = __ldg((const uint4 *)(x + (u64)i * 8 * k + 32 * chunk));
                 }
 #pragma unroll
                 for (int r = 0; r < ROW_TILES; r++) {
-                    float upper = GROUP ? float_of_half(scales[r][s] & 0xffff) : 1.f, lower = GROUP ? float_of_half(scales[r][s] >> 16) : 1.f;
-#pragma unroll
-                    for (int e = 0; e < 4; e++) acc[r][i][e] = GROUP ? fmaf(sum[r][e], e < 2 ? upper : lower, acc[r][i][e]) : sum[r][e];
+                    const u32 *f = a[r][c];
+                    product(sum[r], f[0], f[4], f[1], f[5], b.x, b.y);
+                    product(sum[r], f[2], f[6], f[3], f[7], b.z, b.w);
                 }
+            }
+#pragma unroll
+            for (int r = 0; r < ROW_TILES; r++) {
+                float upper = GROUP ? float_of_half(scale[r] & 0xffff) : 1.f, lower = GROUP ? float_of_half(scale[r] >> 16) : 1.f;
+#pragma unroll
+                for (int e = 0; e < 4; e++) acc[r][i][e] = GROUP ? fmaf(sum[r][e], e < 2 ? upper : lower, acc[r][i][e]) : sum[r][e];
             }
         }
     }
-};
+}
 
-// scales: fp16 pairs (rows g, g + 8) [tiles of 16 rows, groups, 8], or float32 [tiles, 16] where GROUP is 0. zeros: pairs of bytes, alike.
-// partials float32 [SPLIT, M, 16 tiles], counters [blocks of x], zero between launches: read where SPLIT > 1. bias: N elements or null.
-// K a multiple of 8. Grid (ceil(N / 16 / ROW_TILES), SPLIT), block 32 * WARPS.
+// scales: fp16 pairs (rows g, g + 8) [tiles of 16 rows, groups, 8], or float32 [tiles, 16] where GROUP is 0. zeros: pairs of bytes in a
+// word, alike. partials float32 [SPLIT, M, 16 tiles], counters [blocks of x], zero between launches: read where SPLIT > 1. bias: N
+// elements or null. K a multiple of 8. Grid (ceil(N / 16 / ROW_TILES), SPLIT), block 32 * WARPS; dynamic shared memory: the greater of
+// WARPS * STAGES * STAGE and WARPS * TOKENS_AT_ONCE * (ROWS + 1) * 4 bytes (engines/cuda/packed.py: `shared_bytes`).
 extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_packed(
-    const uint4 *w, const u32 *scales, const u16 *zeros, const u16 *x, u16 *y, const u16 *bias, float *partials, u32 *counters, int m, int n,
+    const uint4 *w, const u32 *scales, const u32 *zeros, const u16 *x, u16 *y, const u16 *bias, float *partials, u32 *counters, int m, int n,
     int k) {
-    __shared__ float partial[WARPS][TOKENS_AT_ONCE][ROWS + 1];
+    extern __shared__ uint4 room[];
     __shared__ u32 arrived;
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
     int tiles = (n + 15) / 16, tile = blockIdx.x * ROW_TILES, steps = (k + STEP - 1) / STEP, stride = WARPS * SPLIT;
+    int first_step = warp + WARPS * blockIdx.y;
     const u16 *token = x + (u64)g * k + t * 8;
+    u32 stages = shared_address(room) + warp * STAGES * STAGE;
     float acc[ROW_TILES][TILES][4];
 #pragma unroll
     for (int r = 0; r < ROW_TILES; r++)
 #pragma unroll
         for (int i = 0; i < TILES; i++) acc[r][i][0] = acc[r][i][1] = acc[r][i][2] = acc[r][i][3] = 0.f;
+    u32 row_zeros[ROW_TILES];
+#pragma unroll
+    for (int r = 0; r < ROW_TILES; r++) row_zeros[r] = ZERO && !GROUP ? __ldg(zeros + min(tile + r, tiles - 1) * 8 + g) : 0;
 #if PDL && ARCH >= 900
     asm volatile("griddepcontrol.launch_dependents;");
-    bool waited = false;
 #endif
-    int at = warp + WARPS * blockIdx.y;
-    for (; at + (UNROLL - 1) * stride < steps; at += UNROLL * stride) {
-        Step part[UNROLL];
+    int next = first_step;  // the step whose copies start next
 #pragma unroll
-        for (int u = 0; u < UNROLL; u++) part[u].load(w, scales, zeros, tile, tiles, at + u * stride, k, lane);
+    for (int s = 0; s < STAGES - 1; s++) {
+        if (next + s * stride < steps) fetch_weights(stages + s * STAGE, w, scales, zeros, tile, tiles, next + s * stride, k, lane);
+#if !(PDL && ARCH >= 900)
+        if (STAGED && next + s * stride < steps) fetch_input(stages + s * STAGE, token, next + s * stride, m, k, g, t);
+        copy_commit();
+#endif
+    }
 #if PDL && ARCH >= 900
-        if (!waited) asm volatile("griddepcontrol.wait;" ::: "memory");  // W is nobody's output; x is
-        waited = true;
-#endif
+    asm volatile("griddepcontrol.wait;" ::: "memory");  // W is nobody's output; x and y are
 #pragma unroll
-        for (int u = 0; u < UNROLL; u++) {
-            int column = (at + u * stride) * STEP;
-            part[u].add(acc, token + column, column + t * 8, m, k, g);
+    for (int s = 0; s < STAGES - 1; s++) {
+        if (STAGED && next + s * stride < steps) fetch_input(stages + s * STAGE, token, next + s * stride, m, k, g, t);
+        copy_commit();
+    }
+#endif
+    next += (STAGES - 1) * stride;
+    int slot = 0, free = STAGES - 1;
+    for (int at = first_step; at < steps; at += stride, next += stride) {
+        wait_stage();
+        if (next < steps) {
+            fetch_weights(stages + free * STAGE, w, scales, zeros, tile, tiles, next, k, lane);
+            if (STAGED) fetch_input(stages + free * STAGE, token, next, m, k, g, t);
         }
+        copy_commit();
+        add_step(acc, stages + slot * STAGE, row_zeros, token + at * STEP, at * STEP + t * 8, m, k, lane);
+        slot = slot + 1 == STAGES ? 0 : slot + 1;
+        free = free + 1 == STAGES ? 0 : free + 1;
     }
-    for (; at < steps; at += stride) {
-        Step part;
-        part.load(w, scales, zeros, tile, tiles, at, k, lane);
-#if PDL && ARCH >= 900
-        if (!waited) asm volatile("griddepcontrol.wait;" ::: "memory");
-        waited = true;
-#endif
-        part.add(acc, token + at * STEP, at * STEP + t * 8, m, k, g);
-    }
-#if PDL && ARCH >= 900
-    if (!waited) asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
-    // Sums over the warps, some tokens at a time.
+    // Sums over the warps, some tokens at a time, where the stages were.
+    float(*partial)[TOKENS_AT_ONCE][ROWS + 1] = (float(*)[TOKENS_AT_ONCE][ROWS + 1])room;
 #pragma unroll
     for (int first = 0; first < TILES; first += TOKENS_AT_ONCE / 8) {
-        if (first) __syncthreads();
+        __syncthreads();
 #pragma unroll
         for (int i = 0; i < TOKENS_AT_ONCE / 8; i++)
 #pragma unroll
@@ -340,7 +402,7 @@ extern "C" __global__ void repack(const u32 *from, u32 *to, int n, int k, u64 wo
 
 // Rows first .. first + count - 1 of W as elements [count, k], each weight rounded once: (code - zero) * scale. Plain shifts, so that
 // it does not share a mistake with the product. A thread a chunk of 8 columns. Grid (ceil(count * k / 8 / block)).
-extern "C" __global__ void unpack(const u32 *w, const u32 *scales, const u16 *zeros, uint4 *out, int first, int count, int k) {
+extern "C" __global__ void unpack(const u32 *w, const u32 *scales, const u32 *zeros, uint4 *out, int first, int count, int k) {
     int steps = (k + STEP - 1) / STEP, k8 = k / 8, groups = GROUP ? k / (GROUP ? GROUP : 1) : 1;
     u64 all = (u64)count * k8;
     for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < all; i += (u64)gridDim.x * blockDim.x) {

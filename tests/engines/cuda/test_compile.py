@@ -39,9 +39,9 @@ DEFINES = {
     "skinny_fp8": ({}, {"TOKENS": 24, "WARPS": 4, "UNROLL": 4}, {"CODE_INT8": 1}),
     "packed": (
         {},
-        {"TILES": 8, "UNROLL": 2, "GROUP": 64, "ZERO": 1},
-        {"BITS": 8, "GROUP": 0, "TILES": 3, "UNROLL": 1, "ROW_TILES": 2, "SPLIT": 4},
-        {"BITS": 8, "GROUP": 128, "ZERO": 1, "PDL": 1},
+        {"TILES": 8, "STAGES": 3, "GROUP": 64, "ZERO": 1},
+        {"BITS": 8, "GROUP": 0, "TILES": 3, "ROW_TILES": 2, "SPLIT": 4},
+        {"BITS": 8, "GROUP": 128, "ZERO": 1, "PDL": 1, "STAGED": 2},
     ),
     "elementwise": ({}, {"CODE_INT8": 1}),
 }

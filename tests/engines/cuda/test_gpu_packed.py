@@ -144,7 +144,8 @@ def test_the_way_back(gpu: Any, key: str, n: int) -> None:
 @pytest.mark.parametrize(("n", "k"), [(16, 256), (99, 768), (4096, 4096), (512, 14336)])
 @pytest.mark.parametrize("m", [1, 2, 19, 40, 64])
 def test_products(gpu: Any, key: str, n: int, k: int, m: int) -> None:
-    variants = shapes(m, n, k, gpu.driver.info.multiprocessors)
+    info = gpu.driver.info
+    variants = shapes(PACKINGS[key], m, n, k, info.multiprocessors, info.shared_per_block)
     check_products(gpu, PACKINGS[key], n, k, m, variants, bias=m == 2)
 
 
@@ -176,7 +177,7 @@ def test_the_choice_of_products(gpu: Any, key: str, m: int, caplog: pytest.LogCa
     tensors, w = random_weight(packing, n, k)
     _, pw = put(gpu, packing, [tensors], k)
     gemm = Gemm(gpu.driver, gpu.memory, gpu.modules, gpu.stream, fp16=False, cache=None)
-    gemm.reserve([(n, k)], [])
+    gemm.reserve([(packing, n, k)], [])
     px, py, shape = gpu.poisoned(m * k * 2), gpu.poisoned(m * n * 2), Shape(n, k, m, packed=packing)
     chosen = gemm.prepare(shape, [(pw, 0)], px, py)
     print(

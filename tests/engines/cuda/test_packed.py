@@ -32,18 +32,18 @@ CASES = [("i4g128", 90, 0), ("i4g32z", 90, 2), ("i8", 90, 1), ("i8g128z", 75, 1)
 
 @pytest.mark.parametrize(("key", "arch", "order"), CASES)
 def test_products(emulator: Any, beside: Any, key: str, arch: int, order: int) -> None:
-    """K that ends within a step, N within a tile, 1 and 19 tokens, joined weights, every element written and none behind."""
+    """K that ends within a step, N within a tile, joined weights, every element written and none behind."""
     checks = beside("test_gpu_packed.py")
     packing, machine = checks.PACKINGS[key], emulator(arch=arch, order=order)
     checks.check_way_back(machine, packing, 19, packing.group * 3 or 264)
-    checks.check_products(machine, packing, 35, packing.group * 5 or 776, 1, [(2, 2, 1, 1)])
+    checks.check_products(machine, packing, 35, packing.group * 5 or 776, 1, [(2, 3, 1, 1)])
 
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_many_tokens_two_tiles_of_rows_and_split_sums(emulator: Any, beside: Any, order: int) -> None:
     checks = beside("test_gpu_packed.py")
     machine = emulator(order=order)
-    checks.check_products(machine, checks.PACKINGS["i4g128"], 99, 768, 35, [(2, 1, 2, 2)], bias=True)
+    checks.check_products(machine, checks.PACKINGS["i4g128"], 99, 768, 35, [(2, 3, 2, 2)], bias=True)
     checks.check_difference(machine)
 
 
@@ -128,7 +128,7 @@ def test_a_kernel_is_chosen_only_where_it_agrees(
     emulator: Any, beside: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checks, machine, packing = beside("test_gpu_packed.py"), emulator(), Packing(4, 128, False)
-    monkeypatch.setattr("engines.cuda.gemm.shapes", lambda m, n, k, sms: [(2, 2, 1, 1)])
+    monkeypatch.setattr("engines.cuda.gemm.shapes", lambda packing, m, n, k, sms, shared: [(2, 2, 1, 1)])
     monkeypatch.setattr("engines.cuda.gemm.piece_rows", lambda n, k: 128)
     monkeypatch.setattr("engines.cuda.gemm.pieces", lambda n, k: [0, 72])
     n, k, m = 200, 256, 70
@@ -141,7 +141,7 @@ def test_a_kernel_is_chosen_only_where_it_agrees(
     for spoiled, kind in ((-1, "packed"), (0, "unpack")):
         caplog.clear()
         gemm, y = Products(machine, spoiled), machine.poisoned(m * n * 2)
-        gemm.reserve([(n, k)], [])
+        gemm.reserve([(packing, n, k)], [])
         with caplog.at_level(logging.WARNING):
             assert gemm.prepare(shape, [(pw, pb)], machine.poisoned(x.nbytes), y).kind == kind
         assert ("disagrees with cuBLASLt" in caplog.text) == (kind == "unpack")
@@ -150,7 +150,7 @@ def test_a_kernel_is_chosen_only_where_it_agrees(
         assert checks.error(machine.get_bf16(y, (m, n)).astype(np.float64), wanted) < 4e-3
         # What was kept is asked again: a driver may have changed.
         again = Products(machine, 0)
-        again.reserve([(n, k)], [])
+        again.reserve([(packing, n, k)], [])
         again.tactics = gemm.tactics
         assert (
             again.prepare(shape, [(pw, pb)], machine.poisoned(x.nbytes), machine.poisoned(m * n * 2)).kind == "unpack"
@@ -232,13 +232,18 @@ def test_pieces_cover_a_weight_with_one_size() -> None:
 def test_variants_keep_enough_bytes_in_flight(m: int) -> None:
     """The derivation in `shapes`, for Llama-3-8B on an H200: one block's loads at least, and no more splits than blocks need."""
     for n, k in ((6144, 4096), (4096, 4096), (28672, 4096), (4096, 14336), (1024, 1024)):
-        found = shapes(m, n, k, 132)
-        assert len(found) == len(set(found))
-        assert any(split == 1 for *_, split in found)
-        for warps, unroll, row_tiles, split in found:
-            assert -(-n // 16 // row_tiles) * split < 4 * 132 or split == 1
-            assert warps * unroll * split <= max(2 * -(-k // 128), warps * unroll)
-    assert max(warps * unroll * row_tiles for warps, unroll, row_tiles, _ in shapes(1, 4096, 4096, 132)) * 1024 >= 26e3
+        for packing in (Packing(4, 128, False), Packing(8, 32, True)):
+            found = shapes(packing, m, n, k, 132, 232448)
+            assert len(found) == len(set(found))
+            assert any(split == 1 for *_, split in found)
+            for warps, stages, row_tiles, split in found:
+                assert -(-n // 16 // row_tiles) * split < 4 * 132 or split == 1
+                # Blocks that fit a multiprocessor by shared memory, and what they have on its way.
+                blocks = min(232448 // packing.shared(m, warps, stages, row_tiles), 2048 // (32 * warps))
+                if m <= 8 and packing.bits == 4:
+                    assert blocks * warps * (stages - 1) * row_tiles * packing.bits * 256 >= 26e3
+            # Where a block may have 64 KB, on sm_75, something remains.
+            assert shapes(packing, m, n, k, 40, 65536)
     assert PACKED_TOKENS % LAUNCH_TOKENS == 0
 
 

@@ -274,10 +274,10 @@ template <class T, class Of> void mma8(int kind, Of of, T *d, const u32 *ab, con
     }
 }
 
-char *shared_at(u32 address) {
+char *shared_at(u32 address, u32 align = 16) {
     extern char __start_emu_shared[] asm("__start_emu_shared"), __stop_emu_shared[] asm("__stop_emu_shared");
     char *p = __start_emu_shared + address;
-    if (p >= __stop_emu_shared || address % 16) fail("shared address %u is out of bounds or misaligned", address);
+    if (p + align > __stop_emu_shared || address % align) fail("shared address %u is out of bounds or misaligned", address);
     return p;
 }
 
@@ -386,6 +386,10 @@ void ptx_cp_async_cg_shared_global(emu_u to, const void *from, int size, int byt
     if ((uintptr_t)from % 16 && bytes) emu::fail("cp.async from a misaligned address");
     emu::fibers[emu::current].open.push_back({emu::shared_at(to), (const char *)from, size, bytes});
 }
+void ptx_cp_async_ca_shared_global(emu_u to, const void *from, int size) {
+    if ((uintptr_t)from % size) emu::fail("cp.async from a misaligned address");
+    emu::fibers[emu::current].open.push_back({emu::shared_at(to, size), (const char *)from, size, size});
+}
 void ptx_cp_async_commit_group() {
     emu::Fiber &f = emu::fibers[emu::current];
     f.groups.push_back(std::move(f.open));
@@ -401,6 +405,13 @@ void ptx_cp_async_wait_group(int pending) {
         f.groups.erase(f.groups.begin());
     }
 }
+void ptx_ld_shared_v4_u32(emu_u &a, emu_u &b, emu_u &c, emu_u &d, emu_u from) {
+    emu_u words[4];
+    memcpy(words, emu::shared_at(from), 16);
+    a = words[0], b = words[1], c = words[2], d = words[3];
+}
+void ptx_ld_shared_u32(emu_u &d, emu_u from) { memcpy(&d, emu::shared_at(from, 4), 4); }
+void ptx_st_shared_u32(emu_u to, emu_u a) { memcpy(emu::shared_at(to, 4), &a, 4); }
 void ptx_st_shared_v4_u32(emu_u to, emu_u a, emu_u b, emu_u c, emu_u d) {
     emu_u words[4] = {a, b, c, d};
     memcpy(emu::shared_at(to), words, 16);
