@@ -12,7 +12,6 @@ from engines.api.errors import DeviceError, UnsupportedError
 from engines.api.manifest import DeviceInfo
 
 BACKENDS = ("auto", "reference", "cuda", "tensorrt")
-_LIBRARIES: dict[str, tuple[str, ...]] = {"reference": (), "cuda": (), "tensorrt": ("tensorrt_rtx_cu13_bindings",)}
 
 
 def check(
@@ -50,16 +49,26 @@ def reason(backend: str, wanted: str, reasons: list[str], tried: bool = True) ->
     return f"{backend}, because: {reasons[-1]}"
 
 
-def versions_of(backend: str) -> dict[str, str]:
-    """Versions without which what was built cannot be read."""
-    return {name: version for name in _LIBRARIES.get(backend, ()) if (version := library_version(name))}
+def versions_of(backend: str, device: DeviceInfo | str = "", gpus: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of the libraries that what was built needs, by package. The plans themselves say it too, and are checked by that."""
+    if backend != "tensorrt":
+        return {}
+    from engines.tensorrt import pipeline
+    from engines.tensorrt.library import PACKAGES
 
-
-def library_version(name: str) -> str | None:
-    """Of an installed package."""
+    name = PACKAGES[pipeline.library_of(gpus, device)]
     with suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(name)
-    return None
+        return {name: importlib.metadata.version(name)}
+    return {}
+
+
+def builds_on_gpu(backend: str, device: DeviceInfo | str, gpus: Sequence[str]) -> bool:
+    """Whether making its plans takes the GPU."""
+    if backend != "tensorrt":
+        return False
+    from engines.tensorrt import pipeline
+
+    return pipeline.library_of(gpus, device) == "datacenter"
 
 
 def build_tensorrt_plans(

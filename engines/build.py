@@ -125,7 +125,7 @@ def build(
         device=spec.device
         if run.backend != "reference" and isinstance(spec.device, DeviceInfo) and run.tried(run.backend)
         else None,
-        versions=backends.versions_of(run.backend),
+        versions=backends.versions_of(run.backend, spec.device, spec.gpus),
         calibration=spec.calibration,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=describe_files(run.engine, cancelled=cancelled),
@@ -264,11 +264,19 @@ class _Build:
                 size_bytes=0,
                 predicted_bytes=self.spec.predicted.get(backend),
                 quality=quality,
-                backend_reason=backends.reason(backend, self.spec.backend, reasons, self.tried(backend)),
+                backend_reason=self.reason(backend, reasons),
                 stages=_public(self._state.seconds),
                 **found,
             )
         raise ContractError("There was no backend to build for.")
+
+    def reason(self, backend: str, reasons: list[str]) -> str:
+        """Why `backend` was taken; of plans that were tried here, which backend will run them."""
+        from engines.tensorrt import choice
+
+        said = backends.reason(backend, self.spec.backend, reasons, self.tried(backend))
+        chosen = choice.recall(self.engine) if backend == "tensorrt" else None
+        return said if chosen is None else f"{said} {chosen.reason}"
 
     def judge(self, model: Model, ids: Int32) -> Quality:
         """The quality of the built weights; and what the reference says of the first tokens, kept for `verify`."""
@@ -308,7 +316,9 @@ class _Build:
 
     def compile(self, backend: str) -> dict[str, Any]:
         if backend == "tensorrt":
-            return backends.build_tensorrt_plans(self.engine, self.spec, self._progress, self._cancelled)
+            here = backends.builds_on_gpu(backend, self.spec.device, self.spec.gpus)
+            with self._lease(self.spec.predicted.get(backend, 0)) if here else nullcontext():
+                return backends.build_tensorrt_plans(self.engine, self.spec, self._progress, self._cancelled)
         if backend == "reference":
             return {}
         with self._lease(self.spec.predicted.get(backend, 0)):

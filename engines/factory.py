@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engines.api.engine import Engine
 from engines.api.errors import ContractError, DeviceError, EngineError, ModelError, OutOfMemory, UnsupportedError
-from engines.backends import library_version
 from engines.models import Model, open_model
 from engines.store import check_engine, find_manifest
 from engines.store.device import find_device
@@ -68,7 +67,7 @@ def open_engine(
         raise ContractError("Give kv_tokens or kv_bytes, not both.")
     manifest = find_manifest(folder)
     if manifest is not None:
-        check_engine(folder, manifest, device=find_device, versions=library_version)
+        check_engine(folder, manifest, device=find_device)
         if backend == "auto" and manifest.backend != "tensorrt":
             backend = manifest.backend
     tell = on_progress or (lambda phase, done, total: None)
@@ -101,6 +100,8 @@ def open_engine(
             tries.append(("tensorrt", tensorrt, (DeviceError, ModelError), "CUDA"))
         if backend in ("auto", "cuda"):
             tries.append(("cuda", cuda, (DeviceError, UnsupportedError), "reference"))
+        # Of plans that were chosen and cannot be opened: told where CUDA cannot stand in for them, rather than running slowly.
+        stale: EngineError | None = None
         for name, make, misfits, other in tries:
             try:
                 engine = make(model)
@@ -112,6 +113,9 @@ def open_engine(
             except misfits as error:
                 if backend == name:
                     raise
+                if stale is not None:
+                    raise stale from error
+                stale = error if name == "tensorrt" and manifest is not None else None
                 _LOG.info("The %s backend runs %s: %s", other, folder, error)
         from engines.reference.engine import ReferenceEngine
 

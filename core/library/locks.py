@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from core.errors import Busy, Unavailable
+from core.library.manifest import links_to
 from core.library.names import key_of
 from core.paths import Places
 
@@ -29,16 +30,20 @@ _MAX_CONTENT = 64
 
 
 class FolderLock:
-    """One held lock. Leaving `with`, `release` or the end of the process lets go of it."""
+    """A held lock, or several. Leaving `with`, `release` or the end of the process lets go of it."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd: int | None = fd
+    def __init__(self, *fds: int) -> None:
+        self._fds = fds
 
     def release(self) -> None:
         """Idempotent."""
-        fd, self._fd = self._fd, None
-        if fd is not None:
+        fds, self._fds = self._fds, ()
+        for fd in fds:
             os.close(fd)
+
+    def join(self, other: FolderLock) -> None:
+        """Hold what `other` held, too."""
+        self._fds, other._fds = self._fds + other._fds, ()
 
     def __enter__(self) -> Self:
         return self
@@ -70,16 +75,19 @@ def try_lock(path: Path, *, shared: bool) -> FolderLock | None:
 
 
 def use_model(folder: Path, places: Places) -> FolderLock | None:
-    """What a loaded engine holds so that its files stay: a shared lock. None for folders that are not ours to remove.
+    """What a loaded engine holds so that its files stay: a shared lock. Of a folder elsewhere, its links are held; None for one
+    that nothing of ours leads to.
 
     Raises Busy while the model is being removed or replaced."""
-    name = _name_of(folder.resolve(), places)
-    if name is None:
-        return None
-    lock = try_lock(lock_path(name, places, "use"), shared=True)
-    if lock is None:
-        raise Busy(f"{name.removeprefix(':')} is being removed or replaced; try again in a moment.")
-    return lock
+    held = FolderLock()
+    names = _names_of(folder.resolve(), places)
+    for name in names:
+        lock = try_lock(lock_path(name, places, "use"), shared=True)
+        if lock is None:
+            held.release()
+            raise Busy(f"{name.removeprefix(':')} is being removed or replaced; try again in a moment.")
+        held.join(lock)
+    return held if names else None
 
 
 def engine_lock_name(folder: Path) -> str:
@@ -87,12 +95,12 @@ def engine_lock_name(folder: Path) -> str:
     return f":{folder.name}"
 
 
-def _name_of(folder: Path, places: Places) -> str | None:
+def _names_of(folder: Path, places: Places) -> list[str]:
     with contextlib.suppress(ValueError):
-        return folder.relative_to(places.models.resolve()).as_posix()
+        return [folder.relative_to(places.models.resolve()).as_posix()]
     if folder.parent == places.engines.resolve():
-        return engine_lock_name(folder)
-    return None
+        return [engine_lock_name(folder)]
+    return links_to(folder, places.models)
 
 
 def own_model(name: str, places: Places) -> FolderLock:

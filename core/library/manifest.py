@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -66,6 +67,16 @@ def read_link(folder: Path) -> Path:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnusable(f"{path} cannot be used ({error}); remove the model and link its folder again.") from error
     return Path(target)
+
+
+def links_to(folder: Path, models: Path) -> list[str]:
+    """Names in the folder `models` under which `folder`, a real path, is linked."""
+    found = []
+    for path in (*models.glob(f"*/{LINK_FILE}"), *models.glob(f"*/*/{LINK_FILE}")):
+        with suppress(ModelUnusable, OSError):
+            if read_link(path.parent).resolve() == folder:
+                found.append(path.parent.relative_to(models).as_posix())
+    return found
 
 
 def write_link(folder: Path, target: Path) -> None:

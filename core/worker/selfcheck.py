@@ -21,7 +21,6 @@ from core.errors import Unavailable
 from core.pipes import Connection, PipeClosed
 from core.spawn import spawn
 from engines.api.errors import EngineError, OutOfMemory
-from engines.api.manifest import MANIFEST_FILE
 
 FILE: Final = "self-checks.json"
 # Starting, compiling some ten kernels and a few steps of NumPy take seconds; a GPU that hangs takes for ever.
@@ -40,15 +39,19 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def settle(folder: Path, backend: str, cache: Path | None, *, role: str = "check", deadline: float = DEADLINE_S) -> str:
     """The backend to open: `backend` as it is unless it is "auto" and the GPU here fails the check, then "reference". An engine
-    was checked when it was built: its own is taken."""
-    if backend != "auto" or (folder / MANIFEST_FILE).exists():
+    was checked when it was built: its own is taken, but plans of TensorRT may have been built for another GPU."""
+    if backend != "auto":
         return backend
     from engines import selfcheck
+    from engines.store import find_manifest
 
     try:
+        manifest = find_manifest(folder)
+        if manifest is not None and (manifest.backend != "tensorrt" or manifest.device is not None):
+            return backend
         environment = selfcheck.cuda_environment()
     except EngineError:
-        return backend  # opening says why there is no GPU to use
+        return backend  # opening says why there is no GPU to use, or what is wrong with the engine
     key = selfcheck.key(folder, environment)
     verdict = recall(cache, key)
     if verdict is None:

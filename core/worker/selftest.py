@@ -158,8 +158,8 @@ def build_all(request: Mapping[str, Any]) -> tuple[Outcome, str]:
         targets = [target_of(driver.info.arch)]
         driver.release()
     except EngineError:
-        pass  # no GPU, or one that TensorRT for RTX has no target for: build for all
-    built = build_samples(load_library("rtx", Path(request["pack"])), targets)
+        pass  # no GPU, or one that there is no target for: build for all that need none
+    built = build_samples(load_library(targets[0].library, Path(request["pack"])), targets)
     return "ok", "; ".join(f"{target}: {', '.join(labels)}" for target, labels in built.items())
 
 

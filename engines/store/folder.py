@@ -40,11 +40,11 @@ def check_engine(
     manifest: Manifest,
     *,
     device: Callable[[], DeviceInfo],
-    versions: Callable[[str], str | None] = lambda name: None,
     revision: Callable[[Path], str] | None = None,
 ) -> None:
     """Whether the engine belongs to this machine and its files are as they were built. `device`: the GPU here, asked only where the
-    engine is for one. `versions(library)`: what is installed. `revision(folder)`: of a checkpoint; None asks `open_model`.
+    engine is for one. `revision(folder)`: of a checkpoint; None asks `open_model`. Plans are checked when a library
+    opens them.
 
     Raises StaleError: one sentence that says what differs and how to build the engine again."""
     again = f"; {manifest.again}"
@@ -63,11 +63,6 @@ def check_engine(
             raise StaleError(
                 f"{what} was built and checked with driver {built.driver} and this machine has {here.driver} now{again}."
             )
-    for name, version in manifest.versions.items():
-        found = versions(name)
-        if found != version:
-            now = f"version {found} is installed" if found else "it is not installed"
-            raise StaleError(f"{what} needs {name} {version} and {now}{again}.")
     source = Path(manifest.source)
     if (source / "config.json").is_file() and source.resolve() != folder.resolve():
         try:

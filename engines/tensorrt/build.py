@@ -1,4 +1,7 @@
-"""Networks -> plans: the builder's configuration, its log, progress and cancelling. Needs no GPU with TensorRT for RTX."""
+"""Networks -> plans: the builder's configuration, its log, progress and cancelling.
+
+TensorRT for RTX needs no GPU and takes the targets by name; the full TensorRT builds for the GPU that is here, and tries kernels
+on it."""
 
 from __future__ import annotations
 

@@ -83,10 +83,9 @@ def build_plans(
     UnsupportedError before anything is built, DeviceError with the library's reason, or what `on_progress` raised.
     """
     compute = check(model, spec)
-    if library.kind != "rtx":
+    if any(target.library != library.kind for target in spec.targets):
         raise UnsupportedError(
-            "TensorRT for data-centre GPUs builds on the very GPU that will run the plans, which Deskside does not do yet; take "
-            "--backend cuda there."
+            f"{library.name} does not build for {', '.join(map(str, spec.targets))}; take --backend cuda there."
         )
     program = compile_program(model.network, model.schemes)
     network = program.network

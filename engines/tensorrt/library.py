@@ -16,6 +16,9 @@ Kind = Literal["rtx", "datacenter"]
 # The version that was tried pattern by pattern; `Library.tried` says whether what is installed is that one.
 RTX_VERSION: Final = "1.7.1.116"
 # The package of the bindings comes first: the package without the suffix exists only with NVIDIA's meta package.
+# `create_network(0)` is strongly typed since then, and the interface is the one that both libraries share.
+_LEAST_DATACENTER: Final = 11
+PACKAGES: Final[dict[Kind, str]] = {"rtx": "tensorrt-rtx-cu13-bindings", "datacenter": "tensorrt-cu13"}
 _MODULES: Final[dict[Kind, tuple[str, ...]]] = {
     "rtx": ("tensorrt_rtx_bindings", "tensorrt_rtx"),
     "datacenter": ("tensorrt", "tensorrt_bindings"),
@@ -59,7 +62,11 @@ def load_library(kind: Kind = "rtx", pack: Path | None = None) -> Library:
         except (ImportError, OSError, RuntimeError) as error:
             reason = f" ({error})"
         else:
-            return Library(module, kind, str(getattr(module, "__version__", "of no known version")))
+            version = str(getattr(module, "__version__", "of no known version"))
+            major = version.partition(".")[0]
+            if kind == "rtx" or (major.isdigit() and int(major) >= _LEAST_DATACENTER):
+                return Library(module, kind, version)
+            reason = f" in a version that is used here ({version} is, {_LEAST_DATACENTER} or newer is needed)"
     if kind == "rtx":
         raise DeviceError(
             f"TensorRT for RTX is not installed{reason}; install the RTX pack with: deskside core pack install rtx, or take "

@@ -105,7 +105,10 @@ class Segments:
         self._must(context.execute_async_v3(self._stream), "could not run")
 
     def capturable(self, piece: int, rows: int) -> bool:
-        """Whether what `enqueue` last ran may be captured in a CUDA graph. Call it after a run of that size that was not."""
+        """Whether what `enqueue` last ran may be captured in a CUDA graph. Call it after a run of that size that was not. The full
+        TensorRT cannot be asked: it can be captured after such a run, or capturing fails with a sentence."""
+        if self._library.kind != "rtx":
+            return True
         bound = self._plans.pieces[piece]
         number = self._profile(self._plans.plans[bound.plan], rows)
         return bool(self._opened[bound.plan].contexts[number].is_stream_capturable(self._stream))

@@ -10,6 +10,7 @@ from typing import Final
 from engines.api.errors import UnsupportedError
 from engines.network import ops
 from engines.network.schemes import Scheme
+from engines.tensorrt.library import Kind
 from engines.tensorrt.linear import check_scheme
 from engines.tensorrt.pieces import Piece
 from engines.tensorrt.weights import ElementType
@@ -17,11 +18,12 @@ from engines.tensorrt.weights import ElementType
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`arch`: compute capability as 10 * major + minor. `cards`: which GPUs that is, for messages."""
+    """`arch`: compute capability as 10 * major + minor. `cards`: which GPUs that is, for messages. `library`: of the two."""
 
     name: str
     arch: int
     cards: str
+    library: Kind = "rtx"
 
     @property
     def compute(self) -> ElementType:
@@ -36,7 +38,7 @@ class Target:
             found += ["bf16", "int8", "w8a8", "int4"]
         if self.arch >= 89:
             found.append("fp8")
-        if self.arch >= 120:
+        if self.arch >= 100:
             found.append("nvfp4")
         return tuple(found)
 
@@ -56,18 +58,29 @@ TARGETS: Final[dict[str, Target]] = {
     )
 }
 
+# TensorRT for RTX does not build for these; the full library does, on that very GPU and for it alone.
+DATACENTER: Final[dict[str, Target]] = {
+    target.name: target
+    for target in (Target("sm90", 90, "H100, H200", "datacenter"), Target("sm100", 100, "B200", "datacenter"))
+}
+
 
 def parse_targets(text: str) -> tuple[Target, ...]:
-    """ "sm89", "89", "8.9" or several with commas. Raises UnsupportedError for one that TensorRT for RTX does not build for."""
+    """ "sm89", "89", "8.9" or several with commas. Raises UnsupportedError for one that neither library builds for, and for
+    several of which one is a data-centre GPU's."""
     found: dict[str, Target] = {}
     for word in text.split(","):
         name = "sm" + re.sub(r"[^0-9]", "", word)
-        if name not in TARGETS or not re.fullmatch(r"\s*(sm_?)?\d+(\.\d)?\s*", word, re.IGNORECASE):
+        target = TARGETS.get(name) or DATACENTER.get(name)
+        if target is None or not re.fullmatch(r"\s*(sm_?)?\d+(\.\d)?\s*", word, re.IGNORECASE):
             raise UnsupportedError(
                 f"TensorRT for RTX builds for {', '.join(TARGETS)}, not for {word.strip()!r}; choose one of these, or take "
                 f"--backend cuda."
             )
-        found[name] = TARGETS[name]
+        found[name] = target
+    alone = next((target for target in found.values() if target.library == "datacenter"), None)
+    if alone is not None and len(found) > 1:
+        raise UnsupportedError(f"Plans for {alone} are for that GPU alone; build for the others apart.")
     return tuple(found.values())
 
 
@@ -94,7 +107,7 @@ def check_targets(
     for target in targets:
         for kind, label in wanted.items():
             if kind not in target.kinds:
-                others = ", ".join(other.name for other in TARGETS.values() if kind in other.kinds)
+                others = ", ".join(other.name for other in (TARGETS | DATACENTER).values() if kind in other.kinds)
                 raise UnsupportedError(
                     f"The precision {label} does not run on {target} with TensorRT; what does there: "
                     f"{', '.join(target.kinds)}; or build for {others}."

@@ -41,8 +41,9 @@ def open_trial(model: Any, pack: Path | None, cache: Path | None, folder: Path, 
     driver = Driver()
     arch = driver.info.arch
     driver.release()
-    spec = Spec((target_of(arch),), options["max_tokens"], options["num_slots"])
-    build_plans(model, spec, folder, library=load_library("rtx", pack), key=_KEY)
+    target = target_of(arch)
+    spec = Spec((target,), options["max_tokens"], options["num_slots"])
+    build_plans(model, spec, folder, library=load_library(target.library, pack), key=_KEY)
     kernels = None if cache is None else cache / "tensorrt-trial.kernels"
     return TensorRTEngine(model, Place(folder, _KEY, pack, kernels), page_size=_PAGE, cache=cache, **options)
 

@@ -181,7 +181,7 @@ def test_removing_a_model_takes_its_engines_along(run, mine, places, tiny_model)
         (["none"], 3, "There is no model or folder 'none'"),
         (["mine", "--precision", "int8", "--backend", "cuda"], 6, "--backend reference"),
         (["mine", "--backend", "tensorrt"], 6, "name one, such as --gpu sm89"),
-        (["mine", "--backend", "tensorrt", "--gpu", "sm90"], 4, "builds for sm75, sm80"),
+        (["mine", "--backend", "tensorrt", "--gpu", "sm90"], 4, "can be built on that very GPU only, and this machine has none"),
         (["mine", "--backend", "tensorrt", "--gpu", "sm86", "--precision", "fp8"], 4, "fp8 does not run on sm86"),
         (["mine", "--gpu", "rtx9999"], 3, "There is no GPU 'rtx9999' in the table"),
         (["mine", "--precision", "nvfp4", "--gpu", "rtx4060"], 6, "needs compute capability 10.0, this GPU has 8.9"),

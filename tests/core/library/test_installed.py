@@ -128,8 +128,18 @@ def test_a_model_in_use_stays(places):
     remove_model("maker/model", places)
 
 
-def test_folders_elsewhere_need_no_lock(places, checkpoint):
+def test_a_folder_elsewhere_is_held_by_its_links(places, checkpoint):
     assert use_model(checkpoint, places) is None
+    link_folder(checkpoint, None, places)
+    link_folder(checkpoint, "own/other", places)
+    with use_model(checkpoint, places):
+        for name in ("mine", "own/other"):
+            with pytest.raises(Busy, match=f"{name} is in use by a running Deskside"):
+                remove_model(name, places)
+    assert remove_model("mine", places).linked
+    with own_model("own/other", places), pytest.raises(Busy, match="being removed or replaced"):
+        use_model(checkpoint, places)
+    assert remove_model("own/other", places).linked
 
 
 def test_a_lock_ends_with_its_process_however_it_dies(places, tmp_path):

@@ -42,12 +42,8 @@ def built(tmp_path: Path) -> tuple[Path, Manifest]:
     return target, manifest
 
 
-def check(
-    folder: Path, manifest: Manifest, device: DeviceInfo = GPU, version: str | None = "1.7", revision: str = "r1"
-) -> None:
-    check_engine(
-        folder, manifest, device=lambda: device, versions=lambda name: version, revision=lambda source: revision
-    )
+def check(folder: Path, manifest: Manifest, device: DeviceInfo = GPU, revision: str = "r1") -> None:
+    check_engine(folder, manifest, device=lambda: device, revision=lambda source: revision)
 
 
 def test_what_was_published_is_found_and_good(built: tuple[Path, Manifest]) -> None:
@@ -77,8 +73,6 @@ def test_publishing_again_replaces_all_of_it(built: tuple[Path, Manifest], tmp_p
     [
         ({"device": OTHER}, r"built for RTX 4090 \(sm_89\) and this GPU is RTX 5090"),
         ({"device": msgspec.structs.replace(GPU, driver="590.1")}, "checked with driver 580.65 and this machine has 590.1 now"),
-        ({"version": "1.8"}, "needs tensorrt 1.7 and version 1.8 is installed"),
-        ({"version": None}, "needs tensorrt 1.7 and it is not installed"),
         ({"revision": "r2"}, "another revision of maker/model than"),
     ],
 )  # fmt: skip

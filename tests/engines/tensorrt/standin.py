@@ -69,6 +69,7 @@ class StandIn:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     scratch: int = 1000
     capturable: bool = True
+    rtx: bool = True  # else what the full TensorRT does not have is not there
     fail: str = ""  # the name of a call that shall fail
 
     def __getattr__(self, name: str) -> Any:
@@ -116,24 +117,34 @@ class FakeEngine:
         return self.owner.scratch * (profile + 1)
 
     def create_runtime_config(self) -> Any:
-        return FakeConfig(self.owner)
+        return FakeConfig(self.owner) if self.owner.rtx else FullConfig(self.owner)
 
     def create_execution_context(self, config: Any) -> Any:
-        assert config.cuda_graph_strategy == self.owner.trt.CudaGraphStrategy.DISABLED
+        if self.owner.rtx:
+            assert config.cuda_graph_strategy == self.owner.trt.CudaGraphStrategy.DISABLED
         assert config.allocation == self.owner.trt.ExecutionContextAllocationStrategy.USER_MANAGED
         return FakeContext(self, config)
 
 
-class FakeConfig:
+class FullConfig:
+    """The runtime settings that both libraries have."""
+
+    __slots__ = ("allocation", "owner")
+
     def __init__(self, owner: StandIn) -> None:
         self.owner = owner
         self.allocation: Any = None
-        self.cache: Any = None
-        self.cuda_graph_strategy: Any = None
-        self.dynamic_shapes_kernel_specialization_strategy: Any = None
 
     def set_execution_context_allocation_strategy(self, strategy: Any) -> None:
         self.allocation = strategy
+
+
+class FakeConfig(FullConfig):
+    def __init__(self, owner: StandIn) -> None:
+        super().__init__(owner)
+        self.cache: Any = None
+        self.cuda_graph_strategy: Any = None
+        self.dynamic_shapes_kernel_specialization_strategy: Any = None
 
     def create_runtime_cache(self) -> Any:
         cache = SimpleNamespace(content=b"new", serialize=lambda: b"compiled kernels")
@@ -175,6 +186,8 @@ class FakeContext:
         return name in self.engine.tensors
 
     def is_stream_capturable(self, stream: int) -> bool:
+        if not self.owner.rtx:
+            raise AttributeError("'IExecutionContext' object has no attribute 'is_stream_capturable'")
         return self.owner.capturable
 
     def execute_async_v3(self, stream: int) -> bool:
@@ -184,8 +197,7 @@ class FakeContext:
         assert not missing, f"no address for {missing}"
         dynamic = {name for name, t in engine.inputs.items() if -1 in tuple(t.shape)}
         assert set(self.shapes) == dynamic, "shapes of the dynamic inputs, and of them only"
-        eager = owner.trt.DynamicShapesKernelSpecializationStrategy.EAGER
-        if self.config.dynamic_shapes_kernel_specialization_strategy == eager:
+        if self._compiles_by_shape():
             key = tuple(sorted(self.shapes.items()))
             assert key in self.compiled or owner.device.graph is None, (
                 f"would compile for {key} while a stream is captured"
@@ -201,6 +213,14 @@ class FakeContext:
         owner.device.run(lambda bound=dict(self.addresses), shapes=dict(self.shapes): self._work(bound, shapes, rows))
         return True
 
+    def _compiles_by_shape(self) -> bool:
+        """At the first run with each; the full TensorRT, too, must have run a shape before it is captured."""
+        owner = self.owner
+        if not owner.rtx:
+            return True
+        eager = owner.trt.DynamicShapesKernelSpecializationStrategy.EAGER
+        return bool(self.config.dynamic_shapes_kernel_specialization_strategy == eager)
+
     def _work(self, bound: dict[str, int], shapes: dict[str, tuple[int, ...]], rows: int) -> None:
         owner, engine = self.owner, self.engine
         feeds = {}
@@ -212,3 +232,23 @@ class FakeContext:
         for name, value in owner.interpret(owner.trt, engine.emitted, feeds).items():
             data = owner.encode(value, engine.tensors[name].dtype.name)
             at(bound[name], data.nbytes)[:] = data.reshape(-1).view(np.uint8)
+
+
+class FullLibrary:
+    """The `trt` module of the full TensorRT as far as its interface goes: what TensorRT for RTX alone has is not there (compute
+    capabilities, its flag, its runtime settings); the rest is `trt`'s, which builds for any GPU if it is told none."""
+
+    ONLY_RTX = frozenset({"ComputeCapability", "CudaGraphStrategy", "DynamicShapesKernelSpecializationStrategy"})
+
+    def __init__(self, trt: Any) -> None:
+        self._trt = trt
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.ONLY_RTX:
+            raise AttributeError(f"module 'tensorrt' has no attribute {name!r}")
+        if name == "BuilderFlag":
+            flags = self._trt.BuilderFlag
+            return SimpleNamespace(
+                **{flag: getattr(flags, flag) for flag in flags.__members__ if flag != "REQUIRE_USER_ALLOCATION"}
+            )
+        return getattr(self._trt, name)

@@ -98,6 +98,10 @@ def test_profiles_cover_every_size_once() -> None:
 
 def test_targets_are_read_leniently_and_refused_by_name() -> None:
     assert [t.name for t in parse_targets("sm_89, 8.6,89")] == ["sm89", "sm86"]
-    for wrong in ("sm90", "h100", "", "8.9.1"):
+    assert [t.library for t in parse_targets("sm89,sm80")] == ["rtx", "rtx"]
+    assert [t.library for t in parse_targets("9.0")] == ["datacenter"]
+    for wrong in ("sm87", "h100", "", "8.9.1"):
         with pytest.raises(UnsupportedError, match="sm75, sm80"):
             parse_targets(wrong)
+    with pytest.raises(UnsupportedError, match=r"sm90 \(H100, H200\) are for that GPU alone"):
+        parse_targets("sm89,sm90")

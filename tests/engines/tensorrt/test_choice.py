@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from engines import factory
@@ -75,8 +76,15 @@ def test_what_can_be_tried_here() -> None:
     assert not pipeline.runs_here(("sm89",), "No GPU.")
     with pytest.raises(DeviceError, match=r"no GPU here to build for \(No driver\); name one"):
         pipeline.targets((), "No driver.")
-    with pytest.raises(UnsupportedError, match="not for 'sm90'"):
-        pipeline.targets((), HOPPER)
+    with pytest.raises(UnsupportedError, match="not for 'sm87'"):
+        pipeline.targets((), msgspec.structs.replace(ADA, arch="sm_87"))
+    assert pipeline.library_of((), ADA) == "rtx"
+    for names in ((), ("sm90",)):  # the full library, on that very GPU
+        assert pipeline.library_of(names, HOPPER) == "datacenter"
+        assert pipeline.runs_here(names, HOPPER)
+    for device in (ADA, "No GPU."):
+        with pytest.raises(UnsupportedError, match=r"sm90 \(H100, H200\) can be built on that very GPU only"):
+            pipeline.targets(("sm90",), device)
     with pytest.raises(UnsupportedError, match="nvfp4 does not run on sm89"):
         pipeline.check("nvfp4", (), ADA, None)
     pipeline.check("nvfp4", ("sm120",), "No GPU.", None)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from engines.api.errors import ModelError, UnsupportedError
+from engines.api.errors import DeviceError, ModelError, UnsupportedError
 from engines.models import open_model
-from engines.network.schemes import Scheme
+from engines.network.schemes import SCHEMES, Scheme
 from engines.tensorrt.compile import Spec, build_plans
-from engines.tensorrt.library import Library
+from engines.tensorrt.library import Library, load_library
 from engines.tensorrt.plans import MANIFEST, Plans, check_fits, read_manifest, read_plan
 from engines.tensorrt.seal import PlanError, read_key, sealed
 from engines.tensorrt.targets import parse_targets
@@ -90,9 +92,43 @@ def test_refused_before_anything_is_built(library: Library, quantized: Any, tmp_
         model = quantized(plain, Scheme("fp8", "channel"))
         with pytest.raises(UnsupportedError, match="fp8-w8a16 does not run on sm86"):
             build_plans(model, Spec(parse_targets("sm86"), 64), tmp_path / "x", library=library, key=KEY)
-        with pytest.raises(UnsupportedError, match="data-centre"):
+        with pytest.raises(UnsupportedError, match=r"TensorRT .* does not build for sm89 \(GeForce"):
             build_plans(plain, Spec(SM89), tmp_path / "x", library=replace(library, kind="datacenter"), key=KEY)
+        with pytest.raises(UnsupportedError, match=r"for RTX .* does not build for sm90 \(H100"):
+            build_plans(plain, Spec(parse_targets("sm90")), tmp_path / "x", library=library, key=KEY)
     assert not (tmp_path / "x").exists()
+
+
+def test_the_full_library_builds_for_the_gpu_here(
+    library: Library, standin: ModuleType, quantized: Any, tmp_path: Path
+) -> None:
+    """TensorRT for RTX in its place, which builds for any GPU where it is told none, without what it has alone."""
+    full = replace(library, trt=standin.FullLibrary(library.trt), kind="datacenter", version="11.4")
+    with open_model(GOLDEN / "llama-mha") as plain:
+        for name, model in (("plain", plain), ("fp8", quantized(plain, SCHEMES["fp8"]))):
+            plans = build_plans(model, Spec(parse_targets("sm90"), 64, 8), tmp_path / name, library=full, key=KEY)
+            assert (plans.library, plans.version, plans.targets) == ("datacenter", "11.4", ("sm90",))
+            read = read_manifest(tmp_path / name, KEY)
+            fits = {"version": "11.4", "target": "sm90", "revision": plain.revision}
+            check_fits(read, tmp_path, library="datacenter", **fits)
+            with pytest.raises(PlanError, match=r"built with TensorRT 11\.4, and TensorRT for RTX 11\.4 is installed"):
+                check_fits(read, tmp_path, library="rtx", **fits)
+
+
+@pytest.mark.parametrize(("version", "good"), [("11.4.0", True), ("10.16.1", False), (None, False)])
+def test_only_a_full_library_that_is_new_enough_is_taken(
+    version: str | None, good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("tensorrt")
+    if version is not None:
+        module.__version__ = version  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tensorrt", module)
+    monkeypatch.setitem(sys.modules, "tensorrt_bindings", None)
+    if good:
+        assert (load_library("datacenter").kind, load_library("datacenter").name) == ("datacenter", "TensorRT 11.4.0")
+    else:
+        with pytest.raises(DeviceError, match="11 or newer is needed"):
+            load_library("datacenter")
 
 
 def spoil_json(folder: Path, **changes: Any) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def open_rig(
         cache: Path | None = None,
         borrowed: dict[str, int] | None = None,
         max_rows: int = 128,
+        full: bool = False,
         **options: Any,
     ) -> Rig:
         folder, plans = plans_of(model)
@@ -107,10 +108,12 @@ def open_rig(
         for name in values:
             values[name] = device.take(128 * program.network.widths[name] * 4)
         fake = standin.StandIn(
-            trt, device, interpreter.interpret, interpreter.decode, encode, emitted, profiles, **options
-        )
+            standin.FullLibrary(trt) if full else trt,
+            device, interpreter.interpret, interpreter.decode, encode, emitted, profiles, rtx=not full, **options,
+        )  # fmt: skip
         segments = Segments(
-            replace(library, trt=fake), spoil(plans), lambda plan: read_plan(folder, plan), model.load,
+            replace(library, trt=fake, kind="datacenter" if full else "rtx"), spoil(plans),
+            lambda plan: read_plan(folder, plan), model.load,
             device, STREAM, graph_rows=64, max_rows=max_rows, cache=cache,
             borrow=lambda weight: (borrowed or {}).get(weight.params[0]),
         )  # fmt: skip
@@ -179,6 +182,22 @@ def test_the_runner_computes_what_the_networks_do(
     middle = [call for call in calls if call[1] is calls[2 if captured else 1][1]]
     layers = {tuple(sorted(call[4].items())) for call in middle}
     assert len(layers) == (2 if precision != "int4" else 1)
+
+
+def test_the_full_library_is_asked_for_nothing_that_it_has_not(
+    make_model: Any, compare_runs: Any, open_rig: Any, tmp_path: Path
+) -> None:
+    """One emitter and one runner for both: for the full TensorRT without RTX's strategies, cache and question."""
+    model = make_model()
+    rig = open_rig(model, full=True, cache=tmp_path / "kernels")
+    wanted, found = compare_runs(model, lambda engine: RunnerOnSegments(rig, engine, True))
+    np.testing.assert_array_equal(found, wanted)
+    rig.segments.save()
+    assert not (tmp_path / "kernels").exists()
+    rig = open_rig(model, full=True, fail="execute")
+    ports = [[rig.values[name] for name in names] for names in (rig.nodes[1].inputs, rig.nodes[1].outputs)]
+    with pytest.raises(DeviceError, match=r"^TensorRT \d.* could not run"):
+        rig.segments.enqueue(0, 1, *ports)
 
 
 def test_scratch_memory_is_one_block_and_profiles_follow_the_rows(make_model: Any, open_rig: Any) -> None:
