@@ -143,6 +143,8 @@ def test_an_engine_for_a_gpu_that_is_not_here(run, mine, places) -> None:
     built = json.loads(out)
     assert (built["name"], built["backend"]) == ("mine:int8-tensorrt", "tensorrt")
     assert "run on no GPU yet" in built["report"]["reason"]
+    again = run("build", mine, "--precision", "int8", "--backend", "tensorrt", "--gpu", "sm89", "--json")[1]
+    assert json.loads(again)["created"] == built["created"]  # it was there
     assert not built["report"].get("tokens_per_s")
     code, out, _ = run("inspect", "mine:int8-tensorrt", "--json")
     assert code == 0
