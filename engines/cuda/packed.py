@@ -97,7 +97,10 @@ class Packing:
             return padded
         pairs = padded.reshape(-1, 2, 8, *(values.shape[1:] or (1,))).transpose(0, 3, 2, 1)
         if values.dtype == np.uint8:
-            return (pairs[..., 0] | pairs[..., 1].astype(np.uint32) << np.uint32(8)).astype(np.uint32)
+            joined: NDArray[np.uint32] = (pairs[..., 0] | pairs[..., 1].astype(np.uint32) << np.uint32(8)).astype(
+                np.uint32
+            )
+            return joined
         return np.ascontiguousarray(pairs)
 
 
