@@ -134,36 +134,44 @@ def responsiveness(model: str, pages: int, home: Path) -> None:
     from core import lifecycle
     from core.client import Client
     from core.config import load_config
+    from core.schemas import JobReply
 
     source = home / "report.txt"
     source.write_text("\f".join(page(number, 0) for number in range(1, pages + 1)))
     places = load_config(os.environ).places
-    with Client(lifecycle.attach_or_start(places)) as client:
-        backend = client.load(model).backend
-        for _ in range(3):
-            chat_once(client, model)
-        idle = [chat_once(client, model) for _ in range(12)]
-        job = client.summarize([source], model=model, length="medium")
-        stage: list[Any] = ["", None]
+    try:
+        with Client(lifecycle.attach_or_start(places)) as client:
+            backend = client.load(model).backend
+            for _ in range(3):
+                chat_once(client, model)
+            idle = [chat_once(client, model) for _ in range(12)]
+            job = client.summarize([source], model=model, length="medium")
+            stage: list[Any] = ["", None]
 
-        def follow() -> None:
-            for event in client.document_events(job.id):
-                if event.job is not None:
-                    stage[0] = event.job.stage if event.kind == "progress" else "end"
-                if event.kind == "end":
-                    stage[1] = event.summary or event.job
+            def follow() -> None:
+                for event in client.document_events(job.id):
+                    if event.job is not None:
+                        stage[0] = event.job.stage if event.kind == "progress" else "end"
+                    if event.kind == "end":
+                        stage[1] = event.summary or event.job
 
-        watcher = threading.Thread(target=follow)
-        watcher.start()
-        while stage[0] in ("", "read"):
-            time.sleep(0.01)
-        busy = []
-        while stage[0] == "map":
-            busy.append(chat_once(client, model))
-        busy = busy[:-1] or busy  # the last one saw the end of the stage
-        watcher.join()
-        again = [chat_once(client, model) for _ in range(12)]
-    lifecycle.stop(places)
+            watcher = threading.Thread(target=follow)
+            watcher.start()
+            while stage[0] in ("", "read"):
+                time.sleep(0.01)
+            busy = []
+            while stage[0] in ("map", "combine"):
+                busy.append(chat_once(client, model))
+            busy = busy[:-1] or busy  # the last one saw the end of the stage
+            watcher.join()
+            again = [chat_once(client, model) for _ in range(12)]
+    finally:
+        lifecycle.stop(places)
+    report = stage[1]
+    if isinstance(report, JobReply):
+        raise SystemExit(f"The summary failed: {report.error}")
+    if not busy:
+        raise SystemExit(f"{pages} pages were summarized before a chat could be measured; take more with --pages.")
     quiet = statistics.median(gap for gap, _ in idle + again)
     loud = statistics.median(gap for gap, _ in busy)
     emit(
@@ -171,7 +179,6 @@ def responsiveness(model: str, pages: int, home: Path) -> None:
         idle_first_ms=1e3 * statistics.median(first for _, first in idle + again),
         during_first_ms=1e3 * statistics.median(first for _, first in busy),
     )  # fmt: skip
-    report = stage[1]
     emit(
         "summary", pages=pages, chunks=report.chunks, requests=report.requests, coverage=report.coverage, tokens=report.tokens,
         cached_tokens=report.cached_tokens, output_tokens=report.output_tokens, seconds=report.seconds,
@@ -226,7 +233,10 @@ def batching(folder: str, backend: str | None, count: int, slots: int) -> None:
 
 def emit(benchmark: str, **figures: Any) -> None:
     rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
-    print(json.dumps({"benchmark": benchmark, **rounded}), flush=True)
+    load = (
+        round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+    )  # of the last minute: what else is busy here
+    print(json.dumps({"benchmark": benchmark, **rounded, "load": load}), flush=True)
 
 
 def main() -> None:
@@ -234,7 +244,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, help="random weights of this shape; without it the demo model")
     parser.add_argument("--backend", help="as `deskside core chat --backend`")
     parser.add_argument("--pages", type=int, default=300)
-    parser.add_argument("--chunks", type=int, default=64, help="of the comparison at once / one at a time")
+    parser.add_argument("--chunks", type=int, default=32, help="of the comparison at once / one at a time")
     parser.add_argument("--slots", type=int, default=64, help="sequences at once in that comparison")
     parser.add_argument("--only", choices=("chat", "batching"))
     args = parser.parse_args()

@@ -66,7 +66,9 @@ def ask_documents(
     if read and not _is_foreign(asked, index, chunks):
         answer = work.last(question(text, asked, language), answer_tokens, citer, interactive=True)
         found = _is_answer(answer) and (bool(citer.citations) or not terms(answer))
-    if not found:
+    if found:
+        work.tell_numbers(citer)
+    else:
         missing = [word for word in _words(asked) if not any(term in index for term in terms(word))]
         answer = NOT_FOUND if not missing else f"{NOT_FOUND} It does not mention {_listed(missing)}."
     return AnswerReport(

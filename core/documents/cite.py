@@ -28,7 +28,8 @@ _NUMBER = re.compile(r"\d+")
 
 class Citer:
     """Give it a text in pieces, as a model writes it; it returns the same text with marks, sentence by sentence. Afterwards
-    `citations` are all that the marks stand for, and `unsupported` counts the sentences whose words are nowhere."""
+    `citations` are all that the marks stand for, `unsupported` counts the sentences whose words are nowhere, and
+    `unknown_numbers` are those that are not in the source."""
 
     def __init__(self, index: PassageIndex, documents: int = 1) -> None:
         self._index = index
@@ -38,6 +39,7 @@ class Citer:
         self.citations: list[Citation] = []
         self.sentences = 0
         self.unsupported = 0
+        self.unknown_numbers: list[str] = []
 
     def feed(self, text: str) -> str:
         """What can be shown now: all but the last sentence, which may go on."""
@@ -66,6 +68,7 @@ class Citer:
             sentence = text[start:end]
             hints = {int(n) for mark in _MARK.finditer(sentence) for n in _NUMBER.findall(mark[1])}
             plain = _MARK.sub("", sentence)
+            self.unknown_numbers += [n for n in self._index.unknown_numbers(plain) if n not in self.unknown_numbers]
             yield plain
             marks = self._cite(self._support(plain, hints))
             if marks:

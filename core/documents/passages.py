@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,15 +38,27 @@ class PassageIndex:
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         self.passages: list[Passage] = []
         self._postings: dict[str, list[int]] = defaultdict(list)
+        self._numbers: set[str] = set()
         for item in chunks:
             for passage in passages_of(item):
                 number = len(self.passages)
                 self.passages.append(passage)
                 for term in set(terms(passage.text)):
                     self._postings[term].append(number)
+                self._numbers.update(numbers_of(passage.text))
 
     def __contains__(self, term: str) -> bool:
         return term in self._postings
+
+    def unknown_numbers(self, text: str) -> list[str]:
+        """The numbers of a text, as they are written there, that no passage holds in any form: 4,100 is 4100 and 4 100. Small
+        ones may be spelled in the source, or count a list; they are left out."""
+        written = (match[0].strip(" .,:") for match in _NUMBER.finditer(text))
+        return [item for item in dict.fromkeys(written) if not (_is_small(item) or self._has_number(item))]
+
+    def _has_number(self, number: str) -> bool:
+        parts = _DIGITS.findall(number)
+        return "".join(parts) in self._numbers or self._numbers.issuperset(parts)
 
     def weight(self, term: str) -> float:
         """Higher for rarer words; highest for one that is nowhere."""
@@ -64,6 +77,23 @@ class PassageIndex:
                 shared[number].add(word)
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:50]
         return [Match(number, score / total, frozenset(shared[number])) for number, score in best]
+
+
+_NUMBER = re.compile(r"\d+(?:[.,:'\u2019 \u00a0\u202f]\d+)*")
+_DIGITS = re.compile(r"\d+")
+_SMALL = 12
+
+
+def numbers_of(text: str) -> Iterator[str]:
+    """The digits of each number, as one, and of its parts."""
+    for match in _NUMBER.finditer(text):
+        digits = _DIGITS.findall(match[0])
+        yield "".join(digits)
+        yield from digits if len(digits) > 1 else ()
+
+
+def _is_small(number: str) -> bool:
+    return number.isdecimal() and int(number) <= _SMALL
 
 
 def passages_of(item: Chunk) -> Iterator[Passage]:

@@ -104,6 +104,12 @@ class Work:
         show(citer.finish())
         return "".join(whole).strip()
 
+    def tell_numbers(self, citer: Citer) -> None:
+        """A model that copies a number wrongly is found out by that alone."""
+        if citer.unknown_numbers:
+            listed = ", ".join(citer.unknown_numbers[:8])
+            self.notes.append(f"Check these numbers, which are not in the source as they are written here: {listed}.")
+
 
 def summarize_documents(
     model: TextModel,
@@ -137,6 +143,7 @@ def summarize_documents(
         messages = task.final(written)
     citer = Citer(PassageIndex(chunks), len(documents))
     summary = work.last(messages, budget.answer, citer, interactive=False)
+    work.tell_numbers(citer)
     if not citer.citations or citer.unsupported == citer.sentences:
         work.notes.append(
             "The words of this summary are hardly found in the source: the model is too small for this text; check it."

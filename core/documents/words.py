@@ -16,18 +16,18 @@ STEM = 7  # letters that tell a word from others, whatever its ending
 
 # Words that say nothing about what a text is about, of the languages that documents here come in most.
 _STOP_WORDS = """
-    a about above after again all also an and any are as at be been before being but by can could did do does for from had has
-    have he her here him his how if in into is it its itself just may me might more most must my no nor not of off on one only
-    or other our out over own said same says she should so some such than that the their them then there these they this those
-    through to too under up upon us very was we were what when where which while who whom whose why will with within would you
-    your document text tell please according der die das den dem des ein eine einer eines einem einen und oder aber nicht ist
-    sind war waren wird werden wurde wurden hat haben mit von vom zu zum zur im am auf aus bei für als auch nach um durch über
-    unter wie wer wo wann warum welche welcher welches es er sie wir ihr ich sich dass wenn noch nur le la les un une du de et
-    ou mais ne pas est sont était ont au aux en dans par pour sur avec que qui quoi où quand comment pourquoi ce cette ces il
-    elle nous vous ils elles se sa son ses leur leurs el los las una unos unas y o pero era fueron ha han del al por para con
-    quien como cuando donde su sus lo gli i uno e ed ma non è sono erano hanno della dei delle alla nel nella per che chi come
-    quando dove si suo sua suoi os uma uns umas mas não é são foi foram tem da dos na nos nas com quem onde seu het een maar
-    niet zijn heeft hebben van voor met op te dat wat waar wanneer hoe
+    a about above after again all also an and any are as at be been before being but by can could did do does for from had
+    has have he her here him his how if in into is it its itself just many may me might more most much must my no nor not of
+    off on one only or other our out over own said same says she should so some such than that the their them then there
+    these they this those through to too under up upon us very was we were what when where which while who whom whose why
+    will with within would you your document text tell please according der die das den dem des ein eine einer eines einem
+    einen und oder aber nicht ist sind war waren wird werden wurde wurden hat haben mit von vom zu zum zur im am auf aus bei
+    für als auch nach um durch über unter wie wer wo wann warum welche welcher welches es er sie wir ihr ich sich dass wenn
+    noch nur le la les un une du de et ou mais ne pas est sont était ont au aux en dans par pour sur avec que qui quoi où
+    quand comment pourquoi ce cette ces il elle nous vous ils elles se sa son ses leur leurs el los las una unos unas y o
+    pero era fueron ha han del al por para con quien como cuando donde su sus lo gli i uno e ed ma non è sono erano hanno
+    della dei delle alla nel nella per che chi come quando dove si suo sua suoi os uma uns umas mas não é são foi foram tem
+    da dos na nos nas com quem onde seu het een maar niet zijn heeft hebben van voor met op te dat wat waar wanneer hoe
 """
 _STOP = frozenset(_STOP_WORDS.split())
 # Function words alone tell that two texts are in the same language; these are too short to.
@@ -54,7 +54,26 @@ def _terms(text: str) -> Iterator[str]:
         elif token[0].isdecimal():
             yield token.strip(".,:")
         elif token not in _STOP and (word := fold(token).split("'")[0].split("’")[0]) and len(word) > 1:
-            yield word[:STEM]
+            yield _stem(word)[:STEM]
+
+
+_ENDINGS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("s", ""))
+_KEPT = ("ss", "us", "is")
+_FORMS = ("ing", "ed")
+
+
+def _stem(word: str) -> str:
+    """Without the endings of English plurals and verbs, so that what was counted is found by who asks for the count. What other
+    languages lose by it, they lose on both sides."""
+    if len(word) > 3 and not word.endswith(_KEPT):
+        ending, instead = next(((e, i) for e, i in _ENDINGS if word.endswith(e)), ("", ""))
+        word = word.removesuffix(ending) + instead
+    for ending in _FORMS:
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            word = word.removesuffix(ending)
+            word = word[:-1] if word[-1] == word[-2] and word[-1] not in "lsz" else word
+            break
+    return word.removesuffix("e") if len(word) > 4 else word
 
 
 def function_words(text: str) -> set[str]:

@@ -48,7 +48,12 @@ def superscript(text: str) -> str:
 
 def pictures_note(count: int, what: str = "picture") -> tuple[str, ...]:
     """A sentence on what is shown and holds no text, if there is any."""
-    return () if not count else (f"{count} {what}{' is' if count == 1 else 's are'} not read; only text is.",)
+    plural = what.replace(" or ", "s or ") + "s"
+    return (
+        ()
+        if not count
+        else (f"{count} {what if count == 1 else plural} {'is' if count == 1 else 'are'} not read; only text is.",)
+    )
 
 
 def parts(blocks: Iterable[Block], size: int = PART_CHARS) -> tuple[Page, ...]:

@@ -1,4 +1,5 @@
-"""PPTX (ISO/IEC 29500, PresentationML): slides in order of the show, titles as headings, tables, speaker's notes."""
+"""PPTX (ISO/IEC 29500-1, PresentationML, section 19): slides in order of the show, titles as headings, tables, the words of
+SmartArt (section 21.4), speaker's notes."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from core.documents.document import Block, BlockKind, Document, Page, Unread
 from core.documents.formats.archive import Archive
-from core.documents.formats.blocks import block, row
+from core.documents.formats.blocks import block, pictures_note, row
 from core.documents.formats.xml import Element, attribute, local, parse
 from core.documents.limits import ReadLimits
 from core.documents.trouble import empty, too_large
@@ -16,6 +17,7 @@ from core.documents.trouble import empty, too_large
 WHAT = "PowerPoint presentation"
 _MAIN = "ppt/presentation.xml"
 _TITLES = frozenset({"title", "ctrTitle"})
+_PICTURES = frozenset({"pic", "chart"})
 _CHROME = frozenset({"dt", "ftr", "sldNum"})  # placeholders of date, footer and slide number
 
 
@@ -27,10 +29,12 @@ def read(path: Path, name: str, limits: ReadLimits) -> Document:
             raise empty(name, "it has no slides")
         if len(members) > limits.pages:
             raise too_large(name, f"has {len(members)} slides, and at most {limits.pages} are read")
-        pages, unread = [], []
+        pages, unread, pictures = [], [], 0
         for number, member in enumerate(members, 1):
             slide = parse(archive.read(member), name, WHAT)
-            blocks = [*_blocks(slide), *_notes(archive, member, name)]
+            targets = _related(archive, member, name)
+            blocks = [*_blocks(slide), *_smart_art(archive, slide, targets, name), *_notes(archive, targets, name)]
+            pictures += sum(local(element) in _PICTURES for element in slide.iter())
             pages.append(Page(number, tuple(blocks)))
             if not blocks:
                 unread.append(Unread(number, "scanned" if slide.find(".//{*}pic") is not None else "empty"))
@@ -43,6 +47,7 @@ def read(path: Path, name: str, limits: ReadLimits) -> Document:
         title=title[:200],
         pages=tuple(pages),
         unread=tuple(unread),
+        notes=pictures_note(pictures, "picture or chart"),
     )
 
 
@@ -106,8 +111,18 @@ def _paragraphs(parent: Element) -> Iterator[str]:
             yield text
 
 
-def _notes(archive: Archive, slide: str, name: str) -> Iterator[Block]:
-    for member in _related(archive, slide, name).values():
+def _smart_art(archive: Archive, slide: Element, targets: dict[str, str], name: str) -> Iterator[Block]:
+    """Its words are in a part of their own, in the order in which they were typed."""
+    for element in slide.iter("{*}relIds"):
+        member = targets.get(attribute(element, "dm"), "")
+        if member in archive:
+            made = block("\n".join(_paragraphs(parse(archive.read(member), name, WHAT))))
+            if made is not None:
+                yield made
+
+
+def _notes(archive: Archive, targets: dict[str, str], name: str) -> Iterator[Block]:
+    for member in targets.values():
         if "notesSlide" in member and member in archive:
             root = parse(archive.read(member), name, WHAT)
             bodies = [shape for shape in root.iter("{*}sp") if _placeholder(shape) == "body"]

@@ -58,6 +58,15 @@ def test_it_says_when_the_document_does_not_hold_the_answer(make_model, question
     assert asked or "'president' or 'moon'" in report.answer
 
 
+def test_numbers_that_are_nowhere_are_told_with_the_answer(make_model):
+    report = ask(
+        make_model(lambda prompt: "The mill of Graz ground 4700 tonnes of wheat."), DOCUMENT, "How much wheat?"
+    )
+    assert report.found
+    assert report.notes == ["Check these numbers, which are not in the source as they are written here: 4700."]
+    assert ask(make_model(lambda prompt: "4700 penguins."), DOCUMENT, "How much wheat?").notes == []
+
+
 def test_a_question_in_another_language_is_left_to_the_model(make_model):
     model = make_model(lambda prompt: "4100 tonnes of wheat.")
     assert ask(model, DOCUMENT, "Wie viel Getreide wurde gemahlen?").found

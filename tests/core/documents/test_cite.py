@@ -106,6 +106,11 @@ def test_pieces_do_not_change_the_result(index, seed):
         assert citation.quote in PAGES[citation.page - 1]
 
 
+def test_numbers_that_the_source_does_not_hold_are_told(index):
+    text = "In 2021 it ground 4,100 tonnes, or 41 00. It cost 310.000 euros, not 310,001 or 13. [p. 77] See 2 and 1998: 2020."
+    assert cited(index, text)[1].unknown_numbers == ["310,001", "13"]
+
+
 def test_sentences_end_where_people_end_them():
     text = "Dr. Huber paid 3.5 million. He left in 1998. The U.S. firm, e.g. Acme, stayed!\n\nNew line\nwrapped. 「はい。」次です。"
     assert [text[a:b] for a, b in sentences(text)] == [
@@ -115,7 +120,9 @@ def test_sentences_end_where_people_end_them():
 
 
 def test_terms_are_the_words_that_carry_meaning():
-    assert terms("What is the Height of the Eiffel-Towers?") == ["height", "eiffel", "towers"]
+    assert terms("What is the Height of the Eiffel-Towers?") == ["height", "eiffel", "tower"]
     assert terms("Die Mühlen kosteten 1,250.50 €") == ["muhlen", "kostete", "1,250.50"]
+    assert terms("cities counted, counting ships") == terms("city counts, count ship")
+    assert terms("The bus of a king needs glass") == ["bus", "king", "need", "glass"]
     assert terms("富士山は") == ["富士", "士山", "山は"]
     assert terms("...") == []

@@ -108,6 +108,25 @@ def test_pptx_of_libreoffice(shown):
     ]  # fmt: skip
 
 
+def test_pptx_tells_of_pictures_and_reads_the_words_of_smart_art(files, tmp_path):
+    path = tmp_path / "art.pptx"
+    art = "<p:graphicFrame><a:graphicData><d:relIds xmlns:d='d' xmlns:r='r' r:dm='rId9'/></a:graphicData></p:graphicFrame>"
+    data = "<d:m xmlns:d='d' xmlns:a='a'><d:pt><d:t><a:p><a:r><a:t>{}</a:t></a:r></a:p></d:t></d:pt></d:m>"
+    with zipfile.ZipFile(files / "ferry.pptx") as source, zipfile.ZipFile(path, "w") as archive:
+        for name in source.namelist():
+            content = source.read(name).decode()
+            if name == "ppt/slides/slide2.xml":
+                content = content.replace("</p:spTree>", f"{art}<p:pic/><p:pic/></p:spTree>")
+            if name == "ppt/slides/_rels/slide2.xml.rels":
+                relation = '<Relationship Id="rId9" Type="t" Target="../diagrams/data1.xml"/>'
+                content = content.replace("</Relationships>", f"{relation}</Relationships>")
+            archive.writestr(name, content)
+        archive.writestr("ppt/diagrams/data1.xml", data.format("Plan, build, sail"))
+    document = read_here(path, DEFAULT)
+    assert document.pages[1].blocks[-1].text == "Plan, build, sail"
+    assert document.notes == ("2 pictures or charts are not read; only text is.",)
+
+
 def test_fonts_that_do_not_say_their_letters_are_not_read_as_others(files):
     with pytest.raises(DocumentUnusable, match=r"'no_letters\.pdf' cannot be used: its fonts do not say which letters"):
         read_here(files / "no_letters.pdf", DEFAULT)

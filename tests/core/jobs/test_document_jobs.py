@@ -14,7 +14,7 @@ from core.client import Client
 from core.config import load_config
 from tests.waiting import descendants, gone, wait_until
 
-PAGES = 120
+PAGES = 50
 
 
 @pytest.fixture

@@ -18,6 +18,10 @@ from core.protocol import Priority
 from core.text.tokenizer import Tokenizer
 
 FILES = Path(__file__).resolve().parents[2] / "documents" / "files"
+SLOW = {
+    "script": "word " * 8,
+    "step_seconds": 0.05,
+}  # few steps that take long: seconds are left to interrupt a job, little is computed
 MAP = "Summarize the following part of a longer document"
 
 
@@ -64,16 +68,22 @@ def test_three_hundred_pages_reach_the_engine_once(serve):
         assert text.strip() == report.summary
 
 
-def test_questions(serve):
+def test_questions(serve, tmp_path):
+    facts = tmp_path / "facts.txt"
+    text = (
+        "Fact {}: the mills of {} were counted in {}. Nothing else of note was seen by anybody there, it is said. "
+        + "So it is. " * 60
+    )
+    facts.write_text("\f".join(text.format(i, ("Porto", "Oslo")[i > 1], 1200 + i) for i in range(1, 31)))
     with serve(script="The mills of Porto were counted in 1201.") as server, Client(server.info) as client:
-        job = client.ask_documents([FILES / "facts.pdf"], "When were the mills of Porto counted, says fact 1?")
+        job = client.ask_documents([facts], "When were the mills of Porto counted, says fact 1?")
         answer = list(client.document_events(job.id))[-1].answer
         assert (answer.found, answer.whole) == (True, False)
         assert "[p. 1]" in answer.answer
         ((text, submit),) = asked(server)
         assert submit.priority is Priority.INTERACTIVE
         assert "Fact 1: the mills of Porto" in text
-        job = client.ask_documents([FILES / "facts.pdf"], "Who is the president of the moon?")
+        job = client.ask_documents([facts], "Who is the president of the moon?")
         answer = list(client.document_events(job.id))[-1].answer
         assert not answer.found
         assert answer.answer.startswith("The document does not say.")
@@ -85,9 +95,9 @@ def test_questions(serve):
 
 @pytest.fixture
 def long(tmp_path):
-    """A text of 80 pages."""
+    """A text of 40 pages."""
     path = tmp_path / "long.txt"
-    path.write_text("\f".join(f"Fact {i}: the mill of Graz ground {i * 17} tonnes of wheat. " * 9 for i in range(80)))
+    path.write_text("\f".join(f"Fact {i}: the mill of Graz ground {i * 17} tonnes of wheat. " * 9 for i in range(40)))
     return path
 
 
@@ -99,7 +109,7 @@ def started(client, job, done=3):
 
 
 def test_cancelling_frees_the_engine_at_once_and_leaves_nothing(serve, long):
-    with serve(script="word " * 30, step_seconds=0.02) as server, Client(server.info) as client:
+    with serve(**SLOW) as server, Client(server.info) as client:
         job = client.summarize([long])
         started(client, job)
         client.cancel_job(job.id)
@@ -114,15 +124,15 @@ def test_cancelling_frees_the_engine_at_once_and_leaves_nothing(serve, long):
 
 
 def test_a_paused_job_goes_on_where_it_was(serve, long):
-    with serve(script="word " * 30, step_seconds=0.01) as server, Client(server.info) as client:
+    with serve(**SLOW) as server, Client(server.info) as client:
         job = client.summarize([long])
-        started(client, job, 10)
+        started(client, job)
         client.pause_job(job.id)
         paused = list(client.document_events(job.id))[-1].job
         assert paused.state == "paused"
         kept = server.home / "data" / "jobs" / job.id / "answers.jsonl"
         before = kept.read_bytes().splitlines()
-        assert len(before) >= 10
+        assert len(before) >= 3
         client.resume_job(job.id)
         report = list(client.document_events(job.id))[-1].summary
         after = kept.read_bytes().splitlines()
