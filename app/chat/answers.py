@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from math import ceil
 from time import monotonic, thread_time
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from app.chat.archive import Archive
 from app.session import Session
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from core.client import AsyncClient
 
 FLUSH_MS = 33
-# The GUI thread may spend one part in SHARE on showing an answer: what is slow to show comes in larger pieces.
-SHARE = 60
+# The GUI thread spends one part in SHARE of its time on answers under way, painting included: what is slow to show comes
+# in larger pieces, and the user's own scrolling and typing come first.
+SHARE = 40
 SLOWEST = 0.25  # seconds between two pieces, at most
 
 
@@ -79,7 +81,6 @@ class Answer(QObject):
         self.chat, self.message = chat, message
         self.inbox = Inbox()
         self.over = False
-        self._next = 0.0
         self._archive = archive
         self._operation: Operation | None = None
         self._seen_prefill: tuple[int, int, int] | None = None
@@ -105,13 +106,11 @@ class Answer(QObject):
             self._operation.cancel()
             self._end(State.STOPPED)
 
-    def flush(self, last: bool = False) -> None:
-        """Every 33 ms: write what came, then show it."""
+    def flush(self) -> None:
+        """Write what came, then show it."""
         if self.inbox.prefill != self._seen_prefill:
             self._seen_prefill = self.inbox.prefill
             self.progressed.emit()
-        if monotonic() < self._next and not last:
-            return
         content, reasoning = self.inbox.take()
         if not content and not reasoning:
             return
@@ -122,9 +121,7 @@ class Answer(QObject):
     def _show(self, content: str, reasoning: str, _: object = None) -> None:
         self.message.content += content
         self.message.reasoning += reasoning
-        begun = thread_time()
         self.grew.emit(content, reasoning)
-        self._next = monotonic() + min(SLOWEST, SHARE * (thread_time() - begun)) - FLUSH_MS / 1000
 
     def _not_saved(self, show: Any, error: DesksideError) -> None:
         """Shown all the same: the disk is full, the reader is not to blame."""
@@ -142,7 +139,7 @@ class Answer(QObject):
     def _end(self, state: State, error: str = "") -> None:
         if self.over:
             return
-        self.flush(last=True)
+        self.flush()
         self.over = True
         info = self._info()
         message = self.message
@@ -181,8 +178,11 @@ class Answers(QObject):
         self._session, self._archive = session, archive
         self._answers: dict[str, Answer] = {}
         self._timer = QTimer(self)
-        self._timer.setInterval(FLUSH_MS)
+        self._timer.setSingleShot(True)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._flush)
+        self._flushed = 0.0  # when, and what the GUI thread had worked until then; seconds
+        self._worked = 0.0
 
     def of(self, chat: str) -> Answer | None:
         """The answer under way in a chat."""
@@ -198,7 +198,8 @@ class Answers(QObject):
         self._answers[message.id] = answer
         answer.ended.connect(partial(self._remove, message.id))
         answer.begin(self._session, messages, body)
-        self._timer.start()
+        if not self._timer.isActive():
+            self._timer.start(FLUSH_MS)
         self.changed.emit()
         return answer
 
@@ -218,6 +219,13 @@ class Answers(QObject):
 
     @Slot()
     def _flush(self) -> None:
+        rest = self._flushed + min(SLOWEST, SHARE * (thread_time() - self._worked)) - monotonic()
+        if rest > 0.003:
+            self._timer.start(ceil(1000 * rest))
+            return
+        self._flushed, self._worked = monotonic(), thread_time()
         for answer in list(self._answers.values()):
             if not answer.over:
                 answer.flush()
+        if self._answers:
+            self._timer.start(FLUSH_MS)

@@ -3,9 +3,9 @@ cache."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.chat.answers import Answer
 from app.theme import M, S, Theme
@@ -14,8 +14,8 @@ from app.theme import M, S, Theme
 class Bar(QWidget):
     """A thin bar, 0 to 1; in the colour of danger when it is nearly full."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.value = 0.0
         self.setFixedHeight(6)
         self.setFixedWidth(88)
@@ -34,27 +34,42 @@ class Bar(QWidget):
 
 
 class Meter(QWidget):
+    """Places its labels itself, at fixed sizes: a layout would be done again, up to the window, with every new figure."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.bar = Bar()
-        self.context = QLabel()
+        self.bar = Bar(self)
+        self.context = QLabel(self)
         self.context.setProperty("kind", "small")
-        self.live = QLabel()
+        self.live = QLabel(self)
         self.live.setProperty("kind", "small")
         self.live.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.live.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(S, 0, S, 0)
-        row.setSpacing(S)
-        row.addWidget(self.bar)
-        row.addWidget(self.context)
-        row.addSpacing(M)
-        row.addWidget(self.live, 1)
         self.used, self.total = 0, 0
         self.show_context(0, 0, exact=True)
 
     def sizeHint(self) -> QSize:
         return QSize(200, max(self.context.sizeHint().height(), 18))
+
+    minimumSizeHint = sizeHint
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place(self.context.sizeHint().width())
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and hasattr(self, "live"):
+            self.updateGeometry()
+            self._place(self.context.sizeHint().width())
+        super().changeEvent(event)
+
+    def _place(self, context: int) -> None:
+        """The bar, the label of the context, so wide, and what is under way at the right."""
+        height, left = self.height(), S + self.bar.width() + S
+        self.bar.move(S, (height - self.bar.height()) // 2)
+        self.context.setFixedSize(context, height)
+        self.context.move(left, 0)
+        left += context + M
+        self.live.setFixedSize(max(0, self.width() - left - S), height)
+        self.live.move(left, 0)
 
     def show_context(self, used: int, total: int, exact: bool) -> None:
         """`total` 0: not known yet. Not exact: by the number of characters."""
@@ -66,6 +81,9 @@ class Meter(QWidget):
         else:
             text = self.tr("%1 tokens").replace("%1", f"{about}{used:,}")
         self.context.setText(text)
+        needed = self.context.sizeHint().width()
+        if not 0 <= self.context.width() - needed < 3 * S:
+            self._place(needed)
         words = self.tr("Context used: %1").replace("%1", text)
         self.context.setAccessibleName(words)
         self.context.setToolTip(words)

@@ -41,6 +41,7 @@ class Row:
     height: int = LINE
     width: int = 0  # of the column when it was measured; 0: never
     widget: QWidget | None = None
+    place: tuple[int, int, int, int] | None = None  # of the widget on the screen, once it is there
 
     @property
     def bottom(self) -> int:

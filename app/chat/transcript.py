@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from app.chat.footer import Footer, Note
 from app.chat.pieces import Files, Reasoning, Waiting
@@ -57,11 +57,14 @@ class Transcript(QAbstractScrollArea):
         self._follow = True
         self._busy = False
         self._painted_at = -1
-        self._reorder = False
+        self._new: set[Row] = set()  # rows with a widget that is not in the tab order yet
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
         self._later.timeout.connect(self._realise)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._focus_changed)
 
     # What is shown
 
@@ -286,12 +289,15 @@ class Transcript(QAbstractScrollArea):
         """Move widgets where they belong; drop those far away, but never the one with the focus."""
         value = self.verticalScrollBar().value()
         height = self.viewport().height()
-        left = (self.viewport().width() - self.column_width) // 2
+        column = self.column_width
+        left = (self.viewport().width() - column) // 2
         moved = False
         step = self._painted_at - value
         if step and self._painted_at >= 0 and abs(step) < height:
-            self.viewport().scroll(0, step)
+            self.viewport().scroll(0, step)  # and with it every widget
             self._painted_at = value
+        else:
+            step = 0
         for row in list(self._shown):
             widget = row.widget
             if widget is None:
@@ -300,17 +306,18 @@ class Transcript(QAbstractScrollArea):
             if far and not widget.hasFocus() and not widget.isAncestorOf(self._focus() or self):
                 self._drop(row)
                 continue
-            x, width = self._across(row)
+            x, width = self._across(row, column)
             place = (left + x, row.top - value, width, row.height)
-            if widget.isHidden():
+            at = row.place
+            if at is None:
                 widget.setGeometry(*place)
                 widget.show()
                 moved = True
-            elif widget.geometry().getRect() != place:
-                moved = moved or widget.pos().toTuple() != place[:2]
+            elif (at[0], at[1] + step, at[2], at[3]) != place:
+                moved = moved or at[0] != place[0] or at[1] + step != place[1]
                 widget.setGeometry(*place)
-        if self._reorder:
-            self._reorder = False
+            row.place = place
+        if self._new:
             self._order()
         if moved or value != self._painted_at:
             self._painted_at = value
@@ -320,9 +327,8 @@ class Transcript(QAbstractScrollArea):
         window = self.window()
         return window.focusWidget() if window is not None else None
 
-    def _across(self, row: Row) -> tuple[int, int]:
-        """Left edge and width within the column."""
-        column = self.column_width
+    def _across(self, row: Row, column: int) -> tuple[int, int]:
+        """Left edge and width within the column, which is so wide."""
         if row.kind in ("footer", "reasoning"):  # the pictures of their buttons stand where text stands
             return (EDGE if row.entry.is_user else -EDGE), column
         if not row.entry.is_user:
@@ -354,7 +360,7 @@ class Transcript(QAbstractScrollArea):
         viewport, entry = self.viewport(), row.entry
         widget: QWidget
         if row.kind in ("plain", "text"):
-            widget = TextView(viewport)
+            widget = TextView(viewport, "raised" if entry.is_user else "window")
             widget.link_clicked.connect(self.link_clicked)
             who = self.tr("You wrote") if entry.is_user else self.tr("Answer")
             widget.setAccessibleName(who)
@@ -371,22 +377,26 @@ class Transcript(QAbstractScrollArea):
         else:
             widget = Footer(entry, viewport) if row.kind == "footer" else Note(entry, viewport)
             widget.acted.connect(partial(self.acted.emit, entry.message.id))
-        widget.installEventFilter(self)
-        row.widget = widget
-        row.width = 0
+        widget.ensurePolished()  # styled before it has a text, which a style that comes late writes again
+        row.widget, row.place, row.width = widget, None, 0
         self._shown[row] = None
+        self._new.add(row)
         self._fill(row)
-        self._reorder = True
 
     def _colour(self, view: CodeView, source: str, language: str) -> None:
         if self._colours is not None:
             self._colours.submit(lambda _: tokens_of(source, language), view.colour, _ignore, owner=view)
 
     def _order(self) -> None:
-        """The tab order is the reading order."""
-        stops = [stop for widget in self.widgets for stop in _stops(widget)]
-        for before, after in itertools.pairwise(stops):
-            QWidget.setTabOrder(before, after)
+        """The tab order is the reading order: new rows follow the one above them."""
+        rows = sorted(self._shown, key=lambda row: row.top)
+        new = set(rows) if rows[0] in self._new else self._new
+        for above, row in zip([None, *rows], rows, strict=False):
+            if row in new and row.widget is not None:
+                before = _stops(above.widget)[-1:] if above is not None and above.widget is not None else []
+                for one, other in itertools.pairwise([*before, *_stops(row.widget)]):
+                    QWidget.setTabOrder(one, other)
+        self._new.clear()
 
     def _fill(self, row: Row) -> None:
         widget, segment = row.widget, row.segment
@@ -403,11 +413,11 @@ class Transcript(QAbstractScrollArea):
 
     def _drop(self, row: Row) -> None:
         if row.widget is not None:
-            row.widget.removeEventFilter(self)
             row.widget.hide()
             row.widget.deleteLater()
-            row.widget = None
+            row.widget = row.place = None
             self._shown.pop(row, None)
+            self._new.discard(row)
 
     def _remeasure(self, row: Row) -> None:
         row.width = 0
@@ -441,10 +451,13 @@ class Transcript(QAbstractScrollArea):
                 self._later.start()
         super().changeEvent(event)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.FocusIn and isinstance(watched, QWidget):
-            self._ensure_visible(watched)
-        return False
+    @Slot(QWidget, QWidget)
+    def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
+        """Focus that came by the keyboard is brought into view; what was clicked is there."""
+        if new is None or new.parentWidget() is not self.viewport():
+            return
+        if not QApplication.mouseButtons():
+            self._ensure_visible(new)
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         done = super().focusNextPrevChild(forward)
@@ -478,7 +491,8 @@ class Transcript(QAbstractScrollArea):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(Theme.current().colors.raised))
         value = self.verticalScrollBar().value()
-        left = (self.viewport().width() - self.column_width) // 2
+        column = self.column_width
+        left = (self.viewport().width() - column) // 2
         seen: set[int] = set()
         for number in self._between(value - NEAR, value + self.viewport().height() + NEAR):
             entry = self._rows[number].entry
@@ -486,7 +500,7 @@ class Transcript(QAbstractScrollArea):
                 continue
             seen.add(id(entry))
             body = [each for each in entry.rows if each.kind != "footer"]
-            x, width = self._across(body[0])
+            x, width = self._across(body[0], column)
             top, bottom = body[0].top - value - BUBBLE + 3, body[-1].bottom - value + BUBBLE - 3
             painter.drawRoundedRect(QRectF(left + x - BUBBLE, top, width + 2 * BUBBLE, bottom - top), 14, 14)
         painter.end()

@@ -65,8 +65,11 @@ class TextView(QTextBrowser):
     resized = Signal()  # its height may have changed
     link_clicked = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, ground: str = "") -> None:
+        """`ground`: the colour of the theme that it stands on; then what is behind need not be painted with it."""
         super().__init__(parent)
+        self._ground = ground
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent, bool(ground))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setOpenLinks(False)
         self.setOpenExternalLinks(False)
@@ -125,13 +128,31 @@ class TextView(QTextBrowser):
             as_it_is = not _SIGNIFICANT.intersection(more) and self._plain_tail()
             self._source = source
             if as_it_is:
-                self._renderer.append(" " * self._stripped + plain(more))
+                self._append(" " * self._stripped + plain(more))
                 self._stripped = False
                 return
         else:
             self._source, self._tail, self._tail_position = source, 0, 0
+        if not self._tail_position:
+            self._renderer.rewind(0)
+            self._write_tail()
+            return
+        edit = QTextCursor(self.document())  # one edit is one layout
+        edit.beginEditBlock()
         self._renderer.rewind(self._tail_position)
         self._write_tail()
+        edit.endEditBlock()
+
+    def _append(self, text: str) -> None:
+        """More of the last paragraph. The document would have all of it painted again, but no line above its last changes."""
+        document, viewport = self.document(), self.viewport()
+        lines = document.lastBlock().layout()
+        top = lines.position().y() + lines.lineAt(lines.lineCount() - 1).y() if lines.lineCount() else 0.0
+        layout = document.documentLayout()
+        layout.blockSignals(True)
+        self._renderer.append(text)
+        layout.blockSignals(False)
+        viewport.update(0, int(top), viewport.width(), viewport.height())
 
     def _plain_tail(self) -> bool:
         """Whether the end of the source is in a paragraph with nothing open that more text could close."""
@@ -198,27 +219,27 @@ class TextView(QTextBrowser):
         return None  # whatever it is, it is not loaded
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        self._paint_quotes()
+        if self._ground or self._renderer.quotes:
+            painter = QPainter(self.viewport())
+            if self._ground:
+                painter.fillRect(event.rect(), QColor(getattr(Theme.current().colors, self._ground)))
+            if self._renderer.quotes:
+                self._paint_quotes(painter)
+            painter.end()
         super().paintEvent(event)
 
-    def _paint_quotes(self) -> None:
+    def _paint_quotes(self, painter: QPainter) -> None:
         """A bar at the left of quoted blocks."""
         document = self.document()
         block = document.begin()
-        painter: QPainter | None = None
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(Theme.current().colors.strong_border))
         while block.isValid():
             depth = block.blockFormat().intProperty(QUOTE)
-            if depth:
-                if painter is None:
-                    painter = QPainter(self.viewport())
-                    painter.setPen(Qt.PenStyle.NoPen)
-                    painter.setBrush(QColor(Theme.current().colors.strong_border))
-                area: QRectF = document.documentLayout().blockBoundingRect(block)
-                for level in range(depth):
-                    painter.drawRoundedRect(QRectF(14.0 * level, area.top(), 3.0, area.height()), 1.5, 1.5)
+            area: QRectF = document.documentLayout().blockBoundingRect(block) if depth else QRectF()
+            for level in range(depth):
+                painter.drawRoundedRect(QRectF(14.0 * level, area.top(), 3.0, area.height()), 1.5, 1.5)
             block = block.next()
-        if painter is not None:
-            painter.end()
 
     @Slot("QUrl")
     def _clicked(self, url: object) -> None:

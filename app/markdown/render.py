@@ -53,6 +53,7 @@ class Renderer:
         self._lists: list[_ListLevel] = []
         self._item_pending = False
         self._quotes = 0
+        self.quotes = False  # whether there ever was a quotation
         self._fresh = True  # the document's first block is still to be used
         self._theme = Theme.current()
 
@@ -73,8 +74,12 @@ class Renderer:
 
     def append(self, text: str) -> None:
         """More characters of the last paragraph, in its last format."""
+        # Outside of an edit block a cursor asks at once how far right it is, and the paragraph is shaped for it, twice.
+        self._cursor.beginEditBlock()
         self._cursor.movePosition(QTextCursor.MoveOperation.End)
+        self._cursor.block().layout().setCacheEnabled(True)
         self._cursor.insertText(text)
+        self._cursor.endEditBlock()
 
     def write(self, tokens: Sequence[Token]) -> None:
         self._theme = Theme.current()
@@ -119,6 +124,7 @@ class Renderer:
                     self._new_block(3.0)  # an empty item
             elif kind == "blockquote_open":
                 self._quotes += 1
+                self.quotes = True
             elif kind == "blockquote_close":
                 self._quotes -= 1
             elif kind in ("fence", "code_block"):

@@ -47,6 +47,7 @@ class ChatPage(QWidget):
         self.session = session
         self.archive = Archive(session.config.places.chats_db, session.courier, session.messages, self)
         self.controller = ChatController(session, self.archive, self)
+        self.setAutoFillBackground(True)  # what is behind the page need not be painted with it
         self._editing = ""
         self._count: Operation | None = None
         self._attach_action = QAction(self)
