@@ -37,7 +37,10 @@ def main() -> None:
     if args.child:
         start_child()
         return
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    busy = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}{busy}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DESKSIDE_HOME"] = folder
         cold_start()
@@ -126,8 +129,6 @@ def in_one_window(chats: int) -> None:
         spin(50)
         begin = time.perf_counter()
         page.sidebar.field.setText(query)
-        page.sidebar._later.stop()
-        page.sidebar._start_search()
         until(lambda: page.sidebar._hits is not None)
         window.repaint()
         report(

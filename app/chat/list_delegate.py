@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -14,10 +14,17 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class ChatListDelegate(QStyledItemDelegate):
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._heights = 0, 0, 0  # font size of the theme, height of a line and of a small one
+
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         row: ListRow = index.data(Role.ROW)
-        line = QFontMetrics(Theme.current().font()).height()
-        small = QFontMetrics(Theme.current().font("small")).height()
+        theme = Theme.current()
+        if theme.font_size != self._heights[0]:
+            heights = (QFontMetrics(font).height() for font in (theme.font(), theme.font("small")))
+            self._heights = theme.font_size, *heights
+        _, line, small = self._heights
         if row.kind == "heading":
             return QSize(100, small + 18)
         if row.kind == "hit" and row.snippet:

@@ -1,11 +1,14 @@
-"""The list of chats as an item model: pinned ones, folders, then by day, newest first; or what a search found."""
+"""The list of chats as an item model: pinned ones, folders, then by day, newest first; or what a search found. Of 10,000
+chats only the first rows are made; the view asks for more as it is scrolled.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
+from itertools import islice
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
@@ -15,6 +18,7 @@ from app.store.records import ChatSummary, Folder, Hit
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
+PAGE = 200  # rows made at once: some screens
 
 
 class Role(IntEnum):
@@ -45,29 +49,48 @@ class ChatListModel(QAbstractListModel):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._rows: list[ListRow] = []
+        self._more: Iterator[ListRow] = iter(())
+        self._next: list[ListRow] = []  # taken from there already: the next row, if there is one
 
     def row(self, index: Index) -> ListRow | None:
         return self._rows[index.row()] if index.isValid() and index.row() < len(self._rows) else None
 
     def find(self, chat: str) -> QModelIndex:
-        """The first row of a chat."""
+        """The first row of a chat, among those made so far."""
         for number, row in enumerate(self._rows):
             if row.id == chat and row.kind in ("chat", "hit"):
                 return self.index(number)
         return QModelIndex()
 
-    def set_rows(self, rows: Sequence[ListRow]) -> None:
-        if list(rows) == self._rows:
+    def set_rows(self, rows: Iterable[ListRow]) -> None:
+        self._more = iter(rows)
+        old, new = self._rows, list(islice(self._more, max(PAGE, len(self._rows))))
+        following = list(islice(self._more, 1))
+        if old == new:
+            self._next = following
             return
-        old, new = self._rows, list(rows)
         if [(r.kind, r.id) for r in old] == [(r.kind, r.id) for r in new]:
-            self._rows = new
+            self._rows, self._next = new, following
             changed = [i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
             self.dataChanged.emit(self.index(changed[0]), self.index(changed[-1]))
             return
+        self._next = []  # nothing is fetched in the midst of a change
         self.beginResetModel()
         self._rows = new
         self.endResetModel()
+        self._next = following
+
+    def canFetchMore(self, parent: Index = _ROOT) -> bool:
+        return not parent.isValid() and bool(self._next)
+
+    def fetchMore(self, parent: Index = _ROOT) -> None:
+        if parent.isValid() or not self._next:
+            return
+        rows = [*self._next, *islice(self._more, PAGE - 1)]
+        self._next = list(islice(self._more, 1))
+        self.beginInsertRows(QModelIndex(), len(self._rows), len(self._rows) + len(rows) - 1)
+        self._rows += rows
+        self.endInsertRows()
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows)
@@ -111,8 +134,8 @@ def list_rows(
     running: set[str],
     today: date,
     words: Words,
-) -> list[ListRow]:
-    """The rows without a search."""
+) -> Iterator[ListRow]:
+    """The rows without a search, each made when it is asked for."""
     ordered = sorted(chats, key=lambda chat: -chat.updated)
     known = {folder.id for folder in folders}
 
@@ -120,15 +143,15 @@ def list_rows(
         title = plain(chat.title) or words.untitled
         return ListRow("chat", chat.id, title, depth, chat.pinned, running=chat.id in running)
 
-    rows: list[ListRow] = []
     pinned = [row(chat) for chat in ordered if chat.pinned]
     if pinned:
-        rows += [ListRow("heading", "pinned", words.pinned), *pinned]
+        yield ListRow("heading", "pinned", words.pinned)
+        yield from pinned
     for folder in folders:
         is_open = folder.id in open_folders
-        rows.append(ListRow("folder", folder.id, plain(folder.name), open=is_open))
+        yield ListRow("folder", folder.id, plain(folder.name), open=is_open)
         if is_open:
-            rows += [row(chat, 1) for chat in ordered if chat.folder == folder.id and not chat.pinned]
+            yield from (row(chat, 1) for chat in ordered if chat.folder == folder.id and not chat.pinned)
     heading = ""
     for chat in ordered:
         if chat.pinned or chat.folder in known:
@@ -137,9 +160,8 @@ def list_rows(
         title = words.today if days <= 0 else words.yesterday if days == 1 else words.week if days < 7 else words.older
         if title != heading:
             heading = title
-            rows.append(ListRow("heading", title, title))
-        rows.append(row(chat))
-    return rows
+            yield ListRow("heading", title, title)
+        yield row(chat)
 
 
 def hit_rows(hits: Iterable[Hit], words: Words) -> list[ListRow]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from functools import partial
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -28,7 +29,6 @@ from app.store.records import Hit
 from app.theme import S, Theme
 from app.threads import Operation
 
-SEARCH_MS = 120
 WIDTH = 264
 
 
@@ -137,10 +137,6 @@ class Sidebar(QWidget):
         column.addWidget(self._empty)
         column.addWidget(self.list, 1)
 
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(SEARCH_MS)
-        self._later.timeout.connect(self._start_search)
         self.field.textChanged.connect(self._typed)
         self.field.installEventFilter(self)
         self.list.chosen.connect(self._choose)
@@ -165,6 +161,7 @@ class Sidebar(QWidget):
             self.tr("Older"),
             self.tr("New chat"),
         )
+        rows: Iterable[ListRow]
         if self._hits is not None:
             rows = hit_rows(self._hits, words)
         else:
@@ -174,8 +171,9 @@ class Sidebar(QWidget):
                 controller.summaries.values(), controller.folders, self._open_folders, running, date.today(), words
             )
         self.model.set_rows(rows)
-        self.list.setVisible(bool(rows))
-        self._empty.setVisible(not rows)
+        empty = not self.model.rowCount()
+        self.list.setHidden(empty)
+        self._empty.setVisible(empty)
         self._empty.setText(
             self.tr("Nothing was found.") if self._hits is not None else self.tr("Your chats will be listed here.")
         )
@@ -192,24 +190,22 @@ class Sidebar(QWidget):
     # Search
 
     def _typed(self, text: str) -> None:
+        """One search at a time: it takes some milliseconds, and what was typed meanwhile is looked for next."""
         if text.strip():
-            self._later.start()
-        else:
-            self._later.stop()
-            self._hits = None
-            self.refresh()
-
-    @Slot()
-    def _start_search(self) -> None:
+            if self._search is None or not self._search.wanted:
+                found = partial(self._found, text)
+                self._search = self._controller.archive.do(lambda store: store.search(text), found, owner=self)
+            return
         if self._search is not None:
             self._search.cancel()
-        query = self.field.text()
-        self._search = self._controller.archive.do(lambda store: store.search(query), self._found, owner=self)
+        self._hits = None
+        self.refresh()
 
-    def _found(self, hits: list[Hit]) -> None:
-        if self.field.text().strip():
-            self._hits = hits
-            self.refresh()
+    def _found(self, query: str, hits: list[Hit]) -> None:
+        self._hits = hits
+        self.refresh()
+        if self.field.text() != query:
+            self._typed(self.field.text())
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
         """Down goes from the search to the list, Escape ends the search."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime
 
 from pytestqt.modeltest import ModelTester
 
-from app.chat.list_model import ChatListModel, Words, hit_rows, list_rows
+from app.chat.list_model import PAGE, ChatListModel, ListRow, Words, hit_rows, list_rows
 from app.store.records import ChatSummary, Folder, Hit
 
 TODAY = date(2026, 6, 15)
@@ -30,7 +31,7 @@ def chats() -> list[ChatSummary]:
 
 
 def test_rows_without_a_search() -> None:
-    rows = list_rows(chats(), [Folder("w", "Work")], set(), {"a"}, TODAY, Words())
+    rows = list(list_rows(chats(), [Folder("w", "Work")], set(), {"a"}, TODAY, Words()))
     assert [(row.kind, row.title) for row in rows] == [
         ("heading", "Pinned"),
         ("chat", "pinned"),
@@ -73,3 +74,28 @@ def test_rows_that_only_changed_keep_their_place() -> None:
     model.dataChanged.connect(lambda first, last: changed.append(first.row()))
     model.set_rows(list_rows(chats(), [], set(), {"a"}, TODAY, Words()))
     assert (resets, len(changed)) == ([], 1)
+
+
+def test_of_many_chats_the_first_rows_are_made_and_more_when_asked_for(qtmodeltester: ModelTester) -> None:
+    many = [ChatSummary(str(number), str(number), updated=at(15) - number) for number in range(3 * PAGE - 1)]
+    made: list[str] = []
+
+    def rows() -> Iterator[ListRow]:
+        for row in list_rows(many, [], set(), set(), TODAY, Words()):
+            made.append(row.id)
+            yield row
+
+    model = ChatListModel()
+    model.set_rows(rows())
+    assert (model.rowCount(), len(made)) == (PAGE, PAGE + 1)  # one more tells whether there are more
+    model.fetchMore()
+    assert model.rowCount() == 2 * PAGE
+    model.set_rows(rows())
+    assert model.rowCount() == 2 * PAGE  # who has scrolled stays there
+    while model.canFetchMore():
+        model.fetchMore()
+    titles = [model.data(model.index(number)) for number in range(model.rowCount())]
+    assert [title for title in titles if title.isdecimal()] == [chat.title for chat in many]
+    model.fetchMore()
+    assert model.rowCount() == len(titles)
+    qtmodeltester.check(model)
