@@ -22,8 +22,8 @@ class ChatListDelegate(QStyledItemDelegate):
         row: ListRow = index.data(Role.ROW)
         theme = Theme.current()
         if theme.font_size != self._heights[0]:
-            heights = (QFontMetrics(font).height() for font in (theme.font(), theme.font("small")))
-            self._heights = theme.font_size, *heights
+            line, small = QFontMetrics(theme.font()).height(), QFontMetrics(theme.font("small")).height()
+            self._heights = theme.font_size, line, small
         _, line, small = self._heights
         if row.kind == "heading":
             return QSize(100, small + 18)
