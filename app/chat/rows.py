@@ -40,6 +40,7 @@ class Row:
     top: int = 0
     height: int = LINE
     width: int = 0  # of the column when it was measured; 0: never
+    guessed: int = 0  # of the column when it was estimated
     widget: QWidget | None = None
     place: tuple[int, int, int, int] | None = None  # of the widget on the screen, once it is there
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import partial
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -145,9 +145,11 @@ class Sidebar(QWidget):
         self.list.dropped.connect(controller.move)
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._menu_at)
-        controller.summaries_changed.connect(self.refresh)
-        controller.opened.connect(self.refresh)
-        controller.answers.changed.connect(self.refresh)
+        self._soon = QTimer(self)  # what the user did often changes the list twice, and is to be seen first
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self.refresh)
+        for changed in (controller.summaries_changed, controller.opened, controller.answers.changed):
+            changed.connect(self._soon.start)
         self.refresh()
 
     @Slot()

@@ -24,7 +24,7 @@ from app.theme import READING_WIDTH, XL, L, Theme
 from app.threads import SerialThread
 
 NEAR = 400  # pixels above and below the screen in which widgets are kept
-BUDGET = 0.008  # seconds of making widgets at once; the rest follows in the next turn of the event loop
+BUDGET = 0.005  # seconds of making widgets at once; the rest follows in the next turn of the event loop
 EDGE = 6  # from a button's edge to its picture
 USER_SHARE = 0.82  # of the column that the user's messages may take
 
@@ -56,6 +56,7 @@ class Transcript(QAbstractScrollArea):
         self._height = 0
         self._follow = True
         self._busy = False
+        self._opening = False  # until the screen of a chat is full for the first time
         self._painted_at = -1
         self._new: set[Row] = set()  # rows with a widget that is not in the tab order yet
         self._later = QTimer(self)
@@ -82,7 +83,9 @@ class Transcript(QAbstractScrollArea):
         self._place()
         if keep_position:
             self.verticalScrollBar().setValue(value)
-        self._realise()
+        self._opening = True
+        self.viewport().setUpdatesEnabled(False)  # until the screen is full
+        self._later.start()
 
     def entry(self, message: str) -> Entry | None:
         return self._by_id.get(message)
@@ -188,7 +191,7 @@ class Transcript(QAbstractScrollArea):
                 self._drop(row)
             entry.open()
             self._collect()
-            self._place()
+            self._place(self._starts[entry.message.id])
 
     def _place(self, first: int = 0) -> None:
         """Tops of the rows from `first` on, from the heights of all."""
@@ -199,8 +202,8 @@ class Transcript(QAbstractScrollArea):
             before = self._rows[first - 1]
             top, last = before.bottom + GAP[before.kind], before.entry
         for row in self._rows[first:]:
-            if row.width == 0 and row.widget is None:
-                row.height = estimate(row, width)
+            if row.width == 0 and row.widget is None and row.guessed != width:
+                row.height, row.guessed = estimate(row, width), width
             if row.entry is not last:
                 last = row.entry
                 if last.is_user:
@@ -221,8 +224,11 @@ class Transcript(QAbstractScrollArea):
 
     @Slot()
     def _realise(self, hurry: bool = False) -> None:
-        """Make and place what is near the screen, and let go of what is far. Within BUDGET, unless there is a hurry."""
+        """Make and place what is near the screen, and let go of what is far. Within BUDGET, unless there is a hurry; what the
+        screen needs is made at once, but for a chat that is opened: what was painted stays until the screen is full."""
         if not self._rows:
+            self._opening = False
+            self.viewport().setUpdatesEnabled(True)
             self.viewport().update()
             return
         started = perf_counter()
@@ -239,10 +245,13 @@ class Transcript(QAbstractScrollArea):
                 row, offset = anchor
                 if row in self._rows:
                     self._set_value(row.top - offset)
-            if not hurry and perf_counter() - started > BUDGET and self._screen_is_filled():
+            if not hurry and perf_counter() - started > BUDGET and (self._opening or self._screen_is_filled()):
                 late = True
                 break
         self._arrange()
+        if self._opening and (not late or self._screen_is_filled()):
+            self._opening = False
+            self.viewport().setUpdatesEnabled(True)
         if late:
             self._later.start()
 

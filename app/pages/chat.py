@@ -88,6 +88,9 @@ class ChatPage(QWidget):
         self._counting.setSingleShot(True)
         self._counting.setInterval(COUNT_MS)
         self._counting.timeout.connect(self._count_tokens)
+        self._estimating = QTimer(self)
+        self._estimating.setSingleShot(True)
+        self._estimating.timeout.connect(self._show_context_estimate)
         self._metering = QTimer(self)
         self._metering.setSingleShot(True)
         self._metering.setInterval(METER_MS)
@@ -214,7 +217,7 @@ class ChatPage(QWidget):
         self.model_button.setText(f"{name}  ▾" if name else self.tr("Choose a model"))
         self.model_button.setAccessibleName(self.tr("Model: %1").replace("%1", name))
         self.model_button.setToolTip(describe(self.session, name) or self.tr("Choose a model"))
-        self._show_context_estimate()
+        self._estimating.start()
 
     @Slot(object)
     def _service_changed(self, state: ServiceState) -> None:
@@ -299,6 +302,7 @@ class ChatPage(QWidget):
     def _show_context(self, used: int, exact: bool) -> None:
         self.meter.show_context(used, self._context_size(), exact)
 
+    @Slot()
     def _show_context_estimate(self) -> None:
         """Before anybody counted: some four characters a token, one for Chinese and the like."""
         path = self.controller.current.tree.path()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from time import thread_time
+from collections.abc import Callable, Iterator
+from time import monotonic, sleep, thread_time
 from typing import Any
 
 import pytest
@@ -207,55 +207,74 @@ def test_pages_open(window: MainWindow, qtbot: QtBot, spec: Any) -> None:
 
 
 def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot) -> None:
-    """An answer of 2,000 tokens below a chat of 500 messages, then scrolling it: processor time of each turn of the event loop,
-    nine of ten below 16 ms; the limit grows on a machine that is slow at a fixed piece of work meanwhile."""
+    """Opening a chat of 500 messages, an answer of 1,000 tokens in it, scrolling, typing, searching, a new chat: no turn of the
+    event loop takes 16 ms of processor time. Not one of them: everything is done three times, and the least of three counts,
+    as what else the machine does only ever adds. The limit grows on a machine that is slow at a fixed piece of work."""
     page = chat_page(window)
     text = "Some **bold** words about `paging`.\n\n- one\n- two\n\n```py\nx = 1\n```\n\nAnd a paragraph to end it.\n\n"
-    messages: list[Message] = []
-    for turn in range(500):
-        role: Any = "assistant" if turn % 2 else "user"
-        messages.append(Message(role, text * 2, messages[-1].id if messages else ""))
-    answer = Message("assistant", "", messages[-1].id, state=State.STREAMING)
-    messages.append(answer)
-    chat = Chat(ChatSummary(title="long"), head=answer.id, messages=messages)
-    turns: list[float] = []
+    pieces = [(text * 60)[start : start + 30] for start in range(0, 4000, 40)]
 
-    def turn_of_loop(work: Any = None) -> None:
-        begun = thread_time()
-        if work is not None:
+    def long_chat() -> tuple[Chat, Message]:
+        messages: list[Message] = []
+        for turn in range(500):
+            role: Any = "assistant" if turn % 2 else "user"
+            messages.append(Message(role, text * 2, messages[-1].id if messages else ""))
+        answer = Message("assistant", "", messages[-1].id, state=State.STREAMING)
+        return Chat(ChatSummary(title="long"), head=answer.id, messages=[*messages, answer]), answer
+
+    def longest_turns() -> dict[str, float]:
+        """Of each thing that the user does or sees, the longest turn, in seconds."""
+        longest: dict[str, float] = {}
+
+        def does(name: str, work: Callable[[], object], done: Callable[[], bool] = lambda: True) -> None:
+            deadline = monotonic() + 20
+            begun = thread_time()
             work()
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)
-        turns.append(thread_time() - begun)
+            turns = [thread_time() - begun]
+            while len(turns) == 1 or not done():
+                begun = thread_time()
+                QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)
+                turns.append(thread_time() - begun)
+                assert monotonic() < deadline, name
+                if not done():
+                    sleep(0.001)
+            longest[name] = max(turns)
 
-    page.controller.add_chat(chat)
-    qtbot.waitUntil(lambda: page.transcript.settled)
-    entry = page.transcript.entry(answer.id)
-    assert entry is not None
-    entry.live = True
-    page.transcript.settle(answer.id)
-    for start in range(0, 8000, 20):
-        piece = (text * 60)[start : start + 20]
-        answer.content += piece
-        turn_of_loop(lambda piece=piece: page.transcript.grow(answer.id, piece, ""))
-    streamed, turns = turns, []
-    bar = page.transcript.verticalScrollBar()
-    for _ in range(100):
-        turn_of_loop(lambda: bar.setValue(bar.value() - 60))
-    for name, times in (("streaming", streamed), ("scrolling", turns)):
-        times.sort()
-        assert times[int(len(times) * 0.9)] < 0.016 * slowness(), (
-            name,
-            [round(1000 * each, 1) for each in times[-40:]],
-        )
+        transcript, field, editor = page.transcript, page.sidebar.field, page.composer.editor
+        chat, answer = long_chat()
+        does("open", lambda: page.controller.add_chat(chat), lambda: transcript.settled)
+        entry = transcript.entry(answer.id)
+        assert entry is not None
+        entry.live = True
+        does("begin", lambda: transcript.settle(answer.id))
+        for number, piece in enumerate(pieces):
+            answer.content += piece
+            does(f"stream {number}", lambda piece=piece: transcript.grow(answer.id, piece, ""))  # type: ignore[misc]
+        bar = transcript.verticalScrollBar()
+        for number in range(40):
+            does(f"scroll {number}", lambda: bar.setValue(bar.value() - 60))
+        for number in range(5):
+            does(f"type {number}", lambda: qtbot.keyClick(editor, "a"))
+        does("search", lambda: field.setText("bold"), lambda: page.sidebar._hits is not None)
+        does("all chats", field.clear)
+        does("new chat", page.new_chat)
+        return longest
+
+    runs = [longest_turns() for _ in range(3)]
+    least = {name: min(run[name] for run in runs) for name in runs[0]}
+    limit = 0.016 * slowness()
+    assert {name: round(1000 * took, 1) for name, took in least.items() if took > limit} == {}, limit
 
 
 def slowness() -> float:
     """How much longer this machine takes for a fixed amount of work than one that is not busy: caches and hyper-threads are
     shared, and that is in processor time too."""
-    begun = thread_time()
-    for _ in range(200):
+    times = []
+    for _ in range(100):
+        begun = thread_time()
         view = TextView()
         view.show_markdown("Some **bold** words about `paging`, and more of them.\n\n- one\n- two\n")
         view.content_height(600)
         view.deleteLater()
-    return max(1.0, (thread_time() - begun) / 200 / 0.0015)
+        times.append(thread_time() - begun)
+    return max(1.0, sorted(times)[10] / 0.0015)

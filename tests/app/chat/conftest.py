@@ -140,6 +140,7 @@ class User:
 
     def button(self, message: Message, action: str) -> Any:
         """A button below a message."""
+        self.qtbot.waitUntil(lambda: self.page.transcript.settled)
         entry = self.page.transcript.entry(message.id)
         assert entry is not None
         for row in entry.rows:
