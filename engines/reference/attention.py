@@ -122,14 +122,19 @@ def _in_order(parts: Float32) -> Float32:
 
 
 def _rotate(x: Float32, cos: Float32, sin: Float32, rope: ops.Rope) -> None:
-    """RoPE of x [T, heads, d] in place, with cos, sin [T, 1, rotary_dim / 2]."""
+    """RoPE of x [T, heads, d] in place, with `RopeTables.at`."""
     half = rope.rotary_dim // 2
     if rope.interleaved:
         a, b = x[..., : rope.rotary_dim : 2], x[..., 1 : rope.rotary_dim : 2]
-    else:
-        a, b = x[..., :half], x[..., half : rope.rotary_dim]
-    turned = a * sin
-    a *= cos
-    a -= b * sin
-    b *= cos
-    b += turned
+        turned = a * sin
+        a *= cos
+        a -= b * sin
+        b *= cos
+        b += turned
+        return
+    x = x[..., : rope.rotary_dim]
+    turned = np.empty(x.shape, np.float32)
+    np.multiply(x[..., half:], sin[..., :half], out=turned[..., :half])
+    np.multiply(x[..., :half], sin[..., half:], out=turned[..., half:])
+    x *= cos
+    x += turned

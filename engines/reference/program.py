@@ -30,8 +30,9 @@ Float32 = NDArray[np.float32]
 # (step, inputs) -> outputs. The ids among the inputs are int32; everything else is float32 [T or L, width].
 Run = Callable[[Step, "list[Float32]"], "tuple[Float32, ...]"]
 
-# Tokens of a span that are worth a thread: fewer, and reading the weights costs more than the arithmetic.
-_TOKENS = 8
+# Tokens of a span that are worth a thread. Each thread reads all weights: with fewer, that costs more than the arithmetic, and
+# the large weights are shared out by rows instead.
+_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)

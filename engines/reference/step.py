@@ -24,9 +24,13 @@ class RopeTables:
         self._tables: dict[Rope, tuple[Float32, Float32]] = {}
 
     def at(self, rope: Rope, positions: NDArray[np.int32]) -> tuple[Float32, Float32]:
-        """cos, sin float32 [T, 1, rotary_dim / 2]."""
+        """cos, sin float32 [T, 1, rotary_dim / 2] if `rope.interleaved`, else for whole heads, [T, 1, rotary_dim]: cos twice,
+        -sin and then sin."""
         if rope not in self._tables:
-            self._tables[rope] = cos_sin(rope, np.arange(self._length, dtype=np.int32))
+            cos, sin = cos_sin(rope, np.arange(self._length, dtype=np.int32))
+            if not rope.interleaved:
+                cos, sin = np.concatenate([cos, cos], axis=1), np.concatenate([-sin, sin], axis=1)
+            self._tables[rope] = cos, sin
         cos, sin = self._tables[rope]
         return cos[positions][:, None], sin[positions][:, None]
 
@@ -45,7 +49,8 @@ class Step:
     logits: Float32 | None = None
     sampled: Sampled | None = None
     _tiles: dict[TileShape, list[Tile]] = field(default_factory=dict)
-    _rotations: dict[Rope, tuple[Float32, Float32]] = field(default_factory=dict)
+    # By identity: hashing a rope takes longer than most operations on a short step.
+    _rotations: dict[int, tuple[Float32, Float32]] = field(default_factory=dict)
 
     def tiles(self, shape: TileShape) -> list[Tile]:
         if shape not in self._tiles:
@@ -53,6 +58,6 @@ class Step:
         return self._tiles[shape]
 
     def rope(self, rope: Rope) -> tuple[Float32, Float32]:
-        if rope not in self._rotations:
-            self._rotations[rope] = self.ropes.at(rope, self.plan.positions)
-        return self._rotations[rope]
+        if id(rope) not in self._rotations:
+            self._rotations[id(rope)] = self.ropes.at(rope, self.plan.positions)
+        return self._rotations[id(rope)]

@@ -26,7 +26,7 @@ _CHUNK_ELEMENTS = 4096
 # Elements of keys and values that a tile of decodes gathers: what stays in the outer caches.
 _GATHER = 1 << 20
 # Elements below which a share for another thread is not worth a tile of its own.
-_SHARE = 1 << 17
+_SHARE = 1 << 19
 # Scores of a tile.
 _SCORES = 1 << 19
 _MAX_TOKENS = 64
