@@ -30,8 +30,8 @@ _TOKENS = 64
 # come here.) Reading an element from memory takes as long as some 8 multiply-adds with it.
 _SHARE = 10_000_000
 _READ = 8
-# Elements from which OpenBLAS shares a matrix-vector product of its own accord, and a few more: it pays from there.
-_BLAS_SHARES = 500_000
+# Elements from which that pays (OpenBLAS shares a product of 460,800 and more): its threads spin for a while after each.
+_BLAS_SHARES = 1_200_000
 
 
 def blas_threads() -> int:
