@@ -51,6 +51,12 @@ class Config:
         help="The same request gives the same tokens to the bit, whatever else runs beside it. The processor always does; on a "
         "GPU it costs speed (docs/performance.md).",
     )
+    kv_cache: Literal["auto", "fp8"] = _setting(
+        "auto",
+        env="KV_CACHE",
+        help="How keys and values of the context are kept. `fp8` takes half of the memory on a GPU, a quarter on the processor, "
+        "and costs a little quality (docs/quantization.md); TensorRT has `auto` only.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "warning",
         env="LOG_LEVEL",

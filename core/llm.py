@@ -52,13 +52,14 @@ class LLM:
         *,
         backend: str | None = None,
         deterministic: bool | None = None,
+        kv_cache: str | None = None,
         num_slots: int = 64,
         max_tokens_per_step: int = 512,
         kv_tokens: int | None = None,
         threads: int | None = None,
     ) -> None:
-        """`model`: `demo`, an installed name, or a folder. `backend` and `deterministic` None take the
-        configured ones. `num_slots`: sequences at once; `max_tokens_per_step`: prompt and generated tokens of one step;
+        """`model`: `demo`, an installed name, or a folder. `backend`, `deterministic` and `kv_cache` None take
+        the configured ones. `num_slots`: sequences at once; `max_tokens_per_step`: prompt and generated tokens of one step;
         `kv_tokens`: size of the KV cache.
 
         Raises NotFound, ModelUnusable, DeviceUnusable, InvalidRequest."""
@@ -75,7 +76,7 @@ class LLM:
             if value is not None and value < least:
                 why = ", one for each of the num_slots" if least > 1 else ""
                 raise InvalidRequest(f"{name} is {value}; it must be at least {least}{why}.", name)
-        config = load_config(os.environ, {"backend": backend, "deterministic": deterministic})
+        config = load_config(os.environ, {"backend": backend, "deterministic": deterministic, "kv_cache": kv_cache})
         self.folder = find_model(str(model), config.places)
         self.prompts = PromptBuilder.from_folder(self.folder, config.places.cache / "tokenizers")
         self.defaults = generation_defaults(self.folder)
@@ -91,6 +92,7 @@ class LLM:
                     threads=threads,
                     cache=config.places.kernels,
                     deterministic=config.deterministic,
+                    kv_dtype=config.kv_cache,
                     key_file=config.places.engine_key,
                     pack=pack_folder(RTX, config.places),
                 )

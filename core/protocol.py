@@ -19,7 +19,7 @@ from core.errors import InternalError
 from core.grammar.source import GrammarSource as GrammarSource
 from core.sampling import SamplingParams
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 
 class ProtocolError(InternalError):
@@ -177,6 +177,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     page_size: int = 16
     threads: int | None = None
     deterministic: bool = False
+    kv_dtype: str = "auto"
     max_waiting: int = 1024
     target: str = ""
     arguments: str = "{}"

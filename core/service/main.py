@@ -64,7 +64,7 @@ def run(config: Config, options: ServeOptions, on_ready: Callable[[ServiceInfo],
         stream=sys.stderr, level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     if options.engine == EngineOptions():
-        chosen = EngineOptions(backend=config.backend, deterministic=config.deterministic)
+        chosen = EngineOptions(backend=config.backend, deterministic=config.deterministic, kv_dtype=config.kv_cache)
         options = replace(options, engine=chosen)
     gc.freeze()  # what is loaded now stays: the collector need not look at it again
     serve(config, options, engines, version=__version__, on_ready=on_ready)

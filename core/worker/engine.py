@@ -43,6 +43,7 @@ def open_worker_engine(folder: Path, options: EngineOptions, on_progress: OnProg
             on_progress=on_progress,
             cache=cache,
             deterministic=options.deterministic,
+            kv_dtype=options.kv_dtype,
             key_file=places.engine_key,
             pack=pack_folder(RTX, places),
         )

@@ -62,7 +62,7 @@ def test_an_empty_variable_is_unset(environ: dict[str, str]) -> None:
         ('log_levle = "info"', r"'log_levle' in .*config\.toml is no setting of Deskside; did you mean 'log_level'\?"),
         (
             "zzz = 1",
-            r"'zzz' in .* is no setting of Deskside; the settings are: backend, deterministic, lan, log_level, offline\.",
+            r"'zzz' in .* is no setting of Deskside; the settings are: backend, deterministic, kv_cache, lan, log_level, offline\.",
         ),
         ('log_level = "loud"', r"'log_level' in .* is 'loud', but must be 'debug' or 'info' or 'warning' or 'error'\."),
         ("log_level = 3", r"'log_level' in .* is 3, but must be"),

@@ -204,6 +204,18 @@ def test_unknown_models_and_backends(home):
         LLM("demo", backend="abacus")
 
 
+def test_the_cache_can_be_in_fp8(make_tiny_model, monkeypatch):
+    folder, pages = make_tiny_model(), {}
+    for choice in ("auto", "fp8"):
+        monkeypatch.setenv("DESKSIDE_KV_CACHE", choice)
+        with LLM(folder, kv_tokens=64) as llm:
+            assert llm.generate("One two three", GREEDY)[0].usage.output_tokens > 0
+            pages[llm.spec.kv.kv_dtype] = llm.spec.kv.bytes_per_page
+    assert pages["fp32"] == 4 * pages["fp8"]
+    with LLM(folder, kv_tokens=64, kv_cache="auto") as llm:  # an argument comes before the environment
+        assert llm.spec.kv.kv_dtype == "fp32"
+
+
 def test_a_closed_llm_says_so(make_tiny_model):
     llm = LLM(make_tiny_model())
     stream = llm.stream("One", GREEDY)

@@ -100,6 +100,37 @@ def test_from_a_search_to_an_installed_model_and_back(client, fake_hub, tiny_mod
     assert all(REPO in seen.path or seen.path == "/api/models" for seen in fake_hub.seen), fake_hub.seen
 
 
+def test_one_action_from_the_hub_to_an_answer(client, fake_hub, tiny_model):
+    """Not here yet, interrupted in the download, resumed, quantized, checked, loaded; the service does it all."""
+    publish(fake_hub, tiny_model)
+    fake_hub.fault("model.safetensors", stall_at=20_000)
+    job = client.build(REPO, precision="int4-g64", backend="reference").id
+    while not any(seen.server == "cdn" and seen.path.endswith("model.safetensors") for seen in fake_hub.seen):
+        time.sleep(0.02)
+    assert client.job(job).stage in ("check", "download")
+    begun = time.monotonic()
+    client.pause_job(job)
+    assert wait_for(client, job).state == "paused"
+    assert time.monotonic() - begun < 10  # not the stall's 30 seconds
+    assert client.job(job).stage == "download"
+    fake_hub.faults.clear()
+    fake_hub.release.set()
+    client.resume_job(job)
+    stages = []
+    while (now := client.job(job)).state in ("queued", "running"):
+        if now.stage and now.stage not in stages:
+            stages.append(now.stage)
+        time.sleep(0.005)
+    assert now.state == "done", now
+    assert set(stages) <= {"look up", "download", "install", "check", "quantize", "compile", "verify"}
+    assert "int4-g64" in client.load(f"{REPO}:int4-g64-reference").precision
+    answer = client.chat([{"role": "user", "content": "x"}], max_tokens=2, model=f"{REPO}:int4-g64")
+    assert answer.usage.completion_tokens > 0
+    [model] = [model for model in client.all_models().installed if model.name == REPO]
+    assert [engine.name for engine in model.engines] == [f"{REPO}:int4-g64-reference"]
+    assert sum(seen.path.endswith("model.safetensors") and seen.server == "cdn" for seen in fake_hub.seen) == 2
+
+
 def test_a_job_is_paused_resumed_cancelled_and_forgotten(client, fake_hub, tiny_model):
     publish(fake_hub, tiny_model)
     fake_hub.fault("model.safetensors", stall_at=20_000)

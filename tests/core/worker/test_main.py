@@ -161,7 +161,9 @@ def test_weights_come_from_a_folder(make: Any, tmp_path: Path) -> None:
 def test_options_reach_the_engine(make: Any) -> None:
     folder = Path(__file__).parents[2] / "golden" / "llama-mha"
     peer = make.main()
-    options = EngineOptions(backend="reference", num_slots=3, max_tokens=17, kv_tokens=64, page_size=8, threads=1)
+    options = EngineOptions(
+        backend="reference", num_slots=3, max_tokens=17, kv_tokens=64, page_size=8, threads=1, kv_dtype="fp8"
+    )
     peer.send(Hello(PROTOCOL_VERSION), Load(str(folder), options))
     ready = peer.until(Ready)
     assert (ready.backend, ready.num_slots, ready.max_tokens, ready.num_pages, ready.page_size) == (
@@ -171,5 +173,6 @@ def test_options_reach_the_engine(make: Any) -> None:
         8,
         8,
     )
+    assert ready.kv_dtype == "fp8"
     peer.send(make.submit(1, prompt=[1, 2, 3]))
     assert peer.done(1).outcome is Outcome.COMPLETED
