@@ -10,9 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,11 +24,13 @@ from core.cli import main
 from core.client import Client
 from core.commands.doctor import check_library
 from core.errors import Busy, EngineStale
+from core.library import build_job
 from core.library.build_local import BUILDING
 from core.library.engines import built_engines, find_engine
 from core.llm import LLM
 from core.paths import Places
 from core.sampling import SamplingParams
+from engines.build import isolated_here, no_lease
 from tests.waiting import descendants, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,6 +96,30 @@ def mine(run: Callable[..., Any], tiny_model: Path) -> str:
     """The tiny model, installed by a link."""
     assert run("pull", "--link", tiny_model, "--name", "mine")[0] == 0
     return "mine"
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `run` builds is built in this process, on a machine without a GPU: for what processes have no part in."""
+
+    def build_here(params: Any, places: Places, on_progress: Any, on_note: Any) -> Path:
+        folder = places.engines / BUILDING / "here"
+        folder.mkdir(parents=True, exist_ok=True)
+        context: Any = SimpleNamespace(
+            params=params, folder=folder, stop=threading.Event(), progress=on_progress, note=on_note, gpu=no_lease
+        )
+        try:
+            return build_job.work(context)
+        finally:
+            shutil.rmtree(folder)
+
+    def run_isolated(function: str, request: Any, **options: Any) -> dict[str, Any]:
+        if function == "probe":
+            return {"device": None, "reason": "No NVIDIA driver is installed; install it, or use --backend reference."}
+        return isolated_here(function, request)
+
+    monkeypatch.setattr("core.commands.build.build_here", build_here)
+    monkeypatch.setattr(build_job, "run_isolated", run_isolated)
 
 
 def leftovers(places: Places) -> list[str]:
@@ -169,7 +197,7 @@ def test_an_engine_for_a_gpu_that_is_not_here(run, mine, places) -> None:
     assert "was not built for TensorRT" in err
 
 
-def test_removing_a_model_takes_its_engines_along(run, mine, places, tiny_model) -> None:
+def test_removing_a_model_takes_its_engines_along(run, here, mine, places, tiny_model) -> None:
     assert run("build", mine, "--precision", "bf16")[0] == 0
     removed = json.loads(run("remove", mine, "--json")[1])
     assert (removed["linked"], removed["engines"]) == (True, ["mine:bf16"])
@@ -191,7 +219,7 @@ def test_removing_a_model_takes_its_engines_along(run, mine, places, tiny_model)
         (["maker/none", "--precision", "int8"], 7, "Deskside is offline by its setting"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_built_is_a_sentence(run, mine, places, words, code, message) -> None:
+def test_what_cannot_be_built_is_a_sentence(run, here, mine, places, words, code, message) -> None:
     got, out, err = run("build", *words)
     assert (got, out) == (code, ""), err
     assert message in err
@@ -214,7 +242,9 @@ def test_a_disk_without_room_is_said_before_anything_is_written(run, mine, place
     assert built_engines(places) == []
 
 
-def test_an_engine_that_was_changed_or_belongs_to_an_older_model_is_one_sentence(run, make_tiny_model, places) -> None:
+def test_an_engine_that_was_changed_or_belongs_to_an_older_model_is_one_sentence(
+    run, here, make_tiny_model, places
+) -> None:
     folder = make_tiny_model("own")
     assert run("pull", "--link", folder, "--name", "own")[0] == 0
     assert run("build", "own", "--precision", "int8")[0] == 0
