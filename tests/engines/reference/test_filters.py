@@ -17,8 +17,10 @@ def row(size: int, seed: int, spread: float = 3.0) -> np.ndarray:
 
 
 def softmax(x: np.ndarray) -> list[float]:
-    weights = [math.exp(float(v) - float(x.max())) for v in x]
-    return [w / math.fsum(weights) for w in weights]
+    most = float(x.max())
+    weights = [math.exp(float(v) - most) for v in x]
+    total = math.fsum(weights)
+    return [w / total for w in weights]
 
 
 def by_key(keys: list[float]) -> list[int]:

@@ -20,7 +20,7 @@ from core.service.models import Models
 from core.service.state import Service
 from tests.waiting import PATIENCE, wait_until
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))  # per operation and mode
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))  # per operation and mode
 ALLOWED = {200, 400, 401, 403, 404, 405, 408, 411, 413, 414, 422, 429, 431, 503}
 HARMFUL = {"/v1/deskside/stop", "/v1/deskside/events"}  # end the service; never ends
 
@@ -28,7 +28,7 @@ HARMFUL = {"/v1/deskside/stop", "/v1/deskside/events"}  # end the service; never
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Any]:
     start = request.getfixturevalue("serve_module")
-    with start(limits=Limits(body_seconds=1.0, head_seconds=1.0)) as server:
+    with start(limits=Limits(body_seconds=5.0, head_seconds=5.0)) as server:
         yield server
 
 

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -17,6 +18,13 @@ from core.service.limits import Admission, Limits
 from tests.waiting import wait_until
 
 BODY = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "ignore_eos": True}
+
+
+@pytest.fixture(scope="module")
+def narrow(serve_module: Any) -> Iterator[httpx.Client]:
+    """Asks a server that takes few messages and prompts."""
+    with serve_module(limits=Limits(max_messages=10, max_prompts=5)) as server, server.client() as client:
+        yield client
 
 
 def test_a_full_queue_is_429_with_retry_after(serve_with: Any) -> None:
@@ -109,11 +117,10 @@ def test_a_connection_that_says_nothing_is_closed(serve_with: Any) -> None:
         ("/v1/completions", {"prompt": "\ud800"}, None),
     ],
 )
-def test_too_much_of_something(serve_with: Any, path: str, body: dict[str, Any], param: str | None) -> None:
-    with serve_with(limits=Limits(max_messages=10, max_prompts=5)) as server, server.client() as client:
-        refused = client.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
-        assert refused.status_code == 400
-        assert refused.json()["error"]["param"] == param
+def test_too_much_of_something(narrow: Any, path: str, body: dict[str, Any], param: str | None) -> None:
+    refused = narrow.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == param
 
 
 @pytest.mark.parametrize(
