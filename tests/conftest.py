@@ -1,5 +1,6 @@
 """What holds for every test, however the tests were started."""
 
+import contextlib
 import os
 import signal
 
@@ -9,3 +10,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Tests mean the same on a machine with a GPU: what does not name a backend runs on the reference, in child processes too.
 os.environ["DESKSIDE_BACKEND"] = "reference"
+
+with contextlib.suppress(ImportError):  # a machine that has only what its tests need
+    from hypothesis import settings
+
+    # No limit of time on an example: a busy machine exceeds any. The same examples in each run, so that a change that is
+    # green stays green; SOAK_ROUNDS looks for others.
+    settings.register_profile("deskside", deadline=None, derandomize="SOAK_ROUNDS" not in os.environ)
+    settings.load_profile("deskside")

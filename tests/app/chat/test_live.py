@@ -51,7 +51,7 @@ def stop_service() -> None:
             client.stop(grace=0)
     except DesksideError:
         return
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             connect().close()

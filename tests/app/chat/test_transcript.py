@@ -142,7 +142,7 @@ def test_whatever_a_model_writes_the_window_lives(transcript: Transcript, qtbot:
     qtbot.waitUntil(lambda: transcript.settled, timeout=10_000)
     transcript.grab()
     assert len(transcript.widgets) < 80
-    assert time.perf_counter() - begun < 10  # on a machine that does much else; a frozen window takes minutes
+    assert time.perf_counter() - begun < 60  # on a machine that does much else; a frozen window takes minutes
 
 
 def test_hostile_text_asks_for_nothing(transcript: Transcript, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:

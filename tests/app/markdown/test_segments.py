@@ -65,7 +65,7 @@ def test_what_is_long_becomes_many_pieces_quickly() -> None:
         assert max(len(each.source) for each in found) <= 45_000
         assert max(each.source.count("\n") for each in found) <= max(CODE_LINES, 3000)
     assert max(len(each.source) for each in segments("x" * 5_000_000)) == MOST_LINE
-    assert time.perf_counter() - begun < 5
+    assert time.perf_counter() - begun < 40  # a second; what is not linear takes minutes
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40))

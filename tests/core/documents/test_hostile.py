@@ -88,7 +88,7 @@ def test_text_of_two_gigabytes_is_refused_at_once(tmp_path):
         DocumentUnusable, match=r"'huge.txt' holds 2,147 MB of text, and at most 67 MB are read; split it"
     ):
         read(path, ReadLimits(file_size=4 << 30))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.skipif(
@@ -130,7 +130,7 @@ def test_a_pdf_whose_stream_is_a_bomb(tmp_path):
     began = time.monotonic()
     with pytest.raises(DocumentUnusable, match=r"'bomb.pdf' "):
         read(path, ReadLimits(memory=512 * MIB, seconds=6))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 def test_broken_files_end_in_a_document_or_in_a_sentence(files, tmp_path):

@@ -85,7 +85,7 @@ def test_from_a_search_to_an_installed_model_and_back(client, fake_hub, tiny_mod
     folder = tmp_path / "of mine"
     shutil.copytree(tiny_model, folder)
     assert client.link(str(folder), "mine").name == "mine"
-    listener.join(20)
+    listener.join(60)
     assert not listener.is_alive()
     assert states[-1] == "done"
     assert client.load(REPO).state == "ready"

@@ -280,7 +280,7 @@ def running(home: Path, options: ServeOptions, engines: FakeEngines | None) -> I
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     assert isinstance(found[-1], ServiceInfo), found
     server = Running(found[1], engines, home, found[0])
     try:
@@ -288,7 +288,7 @@ def running(home: Path, options: ServeOptions, engines: FakeEngines | None) -> I
     finally:
         with contextlib.suppress(httpx.HTTPError), server.client() as client:
             client.post("/v1/deskside/stop", json={"grace": 0})
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from core.errors import NotFound
 from core.jobs.kinds import KINDS
 from core.protocol import Priority
 from core.text.tokenizer import Tokenizer
+from tests.waiting import wait_until
 
 FILES = Path(__file__).resolve().parents[2] / "documents" / "files"
 SLOW = {
@@ -114,10 +114,7 @@ def test_cancelling_frees_the_engine_at_once_and_leaves_nothing(serve, long):
         started(client, job)
         client.cancel_job(job.id)
         assert list(client.document_events(job.id))[-1].job.state == "cancelled"
-        deadline = time.monotonic() + 10
-        while client.status().open_requests and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert client.status().open_requests == 0
+        wait_until(lambda: client.status().open_requests == 0)
         assert server.handle().cancelled
         with pytest.raises(NotFound):
             client.document_report(job.id)

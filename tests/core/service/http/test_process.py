@@ -111,11 +111,11 @@ def test_two_services_of_one_user_do_not_run(places: Places) -> None:
 
 
 def test_a_service_that_nobody_uses_ends(places: Places) -> None:
-    info = lifecycle.attach_or_start(places, linger=1.5)
+    info = lifecycle.attach_or_start(places, linger=1.0)
     with Client(info) as client:
         events = client.events()
         assert next(events).kind == "hello"
-        time.sleep(2.5)
+        time.sleep(1.5)
         assert lifecycle.find(places) is not None, "somebody listens"
         events.close()
     wait_until(lambda: not lifecycle.is_held(places.service_lock))

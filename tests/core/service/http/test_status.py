@@ -14,6 +14,7 @@ from core.client import Client
 from core.schemas import Status
 from core.service import gpus
 from core.service.gpus import read_gpus
+from tests.waiting import PATIENCE
 
 
 def test_figures_of_a_real_worker(real: Any) -> None:
@@ -32,7 +33,7 @@ def test_figures_of_a_real_worker(real: Any) -> None:
 
 
 def _until(client: Client, wanted: Callable[[Status], bool]) -> Status:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while not wanted(status := client.status()):
         assert time.monotonic() < deadline, status
         time.sleep(0.05)
