@@ -3,13 +3,14 @@
 import os
 from functools import cache
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import NeverFits
 from core.protocol import Priority
 
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "300"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "100"))
 
 request_strategy = st.fixed_dictionaries(
     {
@@ -32,6 +33,7 @@ def tokens_of(prompt):
     return [1 + (family * 31 + i // 3) % 97 for i in range(length)]
 
 
+@pytest.mark.timeout(300 + ROUNDS)
 @given(
     requests=st.lists(request_strategy, min_size=1, max_size=12),
     lookahead=st.integers(0, 1),
