@@ -59,6 +59,7 @@ from core.schemas import (
     ModelsReply,
     ModelStatus,
     Ping,
+    ReadReply,
     ServiceEvent,
     Status,
     WeightsReply,
@@ -83,7 +84,7 @@ R = TypeVar("R", bound=BaseModel)
 Messages = Sequence[Mapping[str, Any]]
 
 _DOCUMENTS = "/v1/deskside/documents"
-_SUMMARIZE, _ASK = f"{_DOCUMENTS}/summarize", f"{_DOCUMENTS}/ask"
+_SUMMARIZE, _ASK, _READ = (f"{_DOCUMENTS}/{name}" for name in ("summarize", "ask", "read"))
 TRIES = 4
 LONGEST_WAIT = 10.0
 # A model may take minutes to load before its first token; only connecting has to be quick.
@@ -227,6 +228,10 @@ class Client(_Requests, LibraryCalls):
         """Queue a question about documents; options as in core.schemas.AskRequest."""
         body = {"paths": _absolute(paths), "question": question, **options}
         return self._post(_ASK, body, JobReply, again=False)
+
+    def read_document(self, path: str | PathLike[str]) -> ReadReply:
+        """The text of one document on this machine, page by page."""
+        return self._post(_READ, {"path": _absolute([path])[0]}, ReadReply)
 
     def document_events(self, job: str) -> Generator[DocumentEvent, None, None]:
         """Progress, text and, last, the end of a document job. Closing it leaves the job running."""
@@ -375,6 +380,10 @@ class AsyncClient(_Requests, AsyncLibraryCalls):
         """Queue a question about documents; options as in core.schemas.AskRequest."""
         body = {"paths": _absolute(paths), "question": question, **options}
         return await self._post(_ASK, body, JobReply, again=False)
+
+    async def read_document(self, path: str | PathLike[str]) -> ReadReply:
+        """The text of one document on this machine, page by page."""
+        return await self._post(_READ, {"path": _absolute([path])[0]}, ReadReply)
 
     async def document_events(self, job: str) -> AsyncGenerator[DocumentEvent, None]:
         """Progress, text and, last, the end of a document job. Closing it leaves the job running."""

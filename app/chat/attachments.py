@@ -1,4 +1,5 @@
-"""Files that go with a message: text only, of a size that a model can read. No Qt."""
+"""Files that go with a message, as text, of a size that a model can read: text files are read here, documents by the service.
+No Qt."""
 
 from __future__ import annotations
 
@@ -12,6 +13,11 @@ MOST_FILES = 20
 _DOCUMENTS = {".pdf", ".docx", ".doc", ".odt", ".epub", ".pptx", ".xlsx"}
 
 
+def is_document(path: Path) -> bool:
+    """Whether the service is to read it, or to say why it cannot."""
+    return path.suffix.lower() in _DOCUMENTS
+
+
 def read_attachment(path: Path) -> Attachment:
     """The file's text. Raises InvalidRequest, in a sentence that names the file, for what cannot be used."""
     name = path.name
@@ -19,8 +25,6 @@ def read_attachment(path: Path) -> Attachment:
         if path.is_dir():
             raise InvalidRequest(f"“{name}” is a folder; attach the files in it.")
         size = path.stat().st_size
-        if path.suffix.lower() in _DOCUMENTS:
-            raise InvalidRequest(f"“{name}” is a document; open it on the page Documents, which reads all of it.")
         if size > MOST_BYTES:
             raise InvalidRequest(
                 f"“{name}” has {size / 1e6:.1f} MB, more than the {MOST_BYTES / 1e6:g} MB a message can take; attach a part of it."

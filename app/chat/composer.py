@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QFontMetricsF, QKeyEvent
@@ -18,12 +20,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.chat.attachments import MOST_FILES, read_attachment
+from app.chat.attachments import MOST_BYTES, MOST_FILES, is_document, read_attachment
 from app.icons import icon_button, set_icon
 from app.messages import Messages
 from app.store.records import Attachment
 from app.theme import M, S
 from core.errors import DesksideError
+
+if TYPE_CHECKING:
+    from core.schemas import ReadReply
 
 MOST_LINES = 10
 DRAFT_MS = 600
@@ -105,6 +110,7 @@ class Composer(QFrame):
     recall = Signal()
     edit_ended = Signal()
     changed = Signal()
+    document_wanted = Signal(str)
 
     def __init__(self, messages: Messages, attach: QAction, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -112,6 +118,7 @@ class Composer(QFrame):
         self.setAcceptDrops(True)
         self._messages = messages
         self.attachments: list[Attachment] = []
+        self.reading: list[str] = []  # documents that the service reads, by path
         self._running = False
         self._editing = False
 
@@ -175,7 +182,7 @@ class Composer(QFrame):
         self.editor.blockSignals(False)
         self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)
         self.editor._fit()
-        self.attachments = list(attachments)
+        self.attachments, self.reading = list(attachments), []
         self._draft.stop()
         self._show_files()
         self._refresh()
@@ -202,15 +209,46 @@ class Composer(QFrame):
     def attach(self, names: list[str]) -> None:
         """Files by path; what cannot be used is said, the others are taken."""
         for name in names[: MOST_FILES + 1]:
-            if len(self.attachments) >= MOST_FILES:
+            if len(self.attachments) + len(self.reading) >= MOST_FILES:
                 self._messages.error(self.tr("A message takes at most %1 files.").replace("%1", str(MOST_FILES)))
                 break
+            path = Path(name)
+            if is_document(path) and path.is_file():
+                if name not in self.reading:
+                    self.reading.append(name)
+                    self.document_wanted.emit(name)
+                continue
             try:
-                self.attachments.append(read_attachment(Path(name)))
+                self.attachments.append(read_attachment(path))
             except DesksideError as error:
                 self._messages.error(error)
         self._show_files()
         self._text_changed()
+
+    def document_read(self, path: str, document: ReadReply) -> None:
+        """What `document_wanted` asked for; too late if the user went on to another chat or took it out."""
+        if path not in self.reading:
+            return
+        self.reading.remove(path)
+        pages = self.tr("1 page") if document.pages == 1 else self.tr("%1 pages").replace("%1", f"{document.pages:,}")
+        if len(document.text.encode()) > MOST_BYTES:
+            text = self.tr("“%1” has %2, more text than a message can take; summarize it on the page Documents.")
+            self._messages.error(text.replace("%1", document.name).replace("%2", pages))
+        else:
+            self.attachments.append(Attachment(f"{document.name} ({pages})", document.text))
+            if document.unread:
+                text = self.tr("“%1”: %2 of %3 could not be read, as they have no text (scans, pictures).")
+                counts = text.replace("%2", str(len(document.unread))).replace("%3", pages)
+                self._messages.info(counts.replace("%1", document.name))
+        self._show_files()
+        self._text_changed()
+
+    def document_refused(self, path: str, error: DesksideError) -> None:
+        if path in self.reading:
+            self.reading.remove(path)
+            self._messages.error(error)
+            self._show_files()
+            self._text_changed()
 
     @Slot()
     def choose_files(self) -> None:
@@ -230,19 +268,27 @@ class Composer(QFrame):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        for index, attachment in enumerate(self.attachments):
-            name = attachment.name if len(attachment.name) <= 28 else attachment.name[:25] + "…"
-            chip = QPushButton(name)
-            chip.setToolTip(self.tr("Remove %1").replace("%1", attachment.name))
-            chip.setAccessibleName(chip.toolTip())
-            set_icon(chip, "close", "muted")
-            chip.clicked.connect(partial(self._remove, index))
-            self._files_row.addWidget(chip)
+        for attachment in self.attachments:
+            self._add_chip(attachment.name, attachment.name, partial(self._remove, attachment))
+        for path in self.reading:
+            name = Path(path).name
+            self._add_chip(self.tr("Reading %1…").replace("%1", name), name, partial(self._remove, path))
         self._files_row.addStretch(1)
-        self._files.setVisible(bool(self.attachments))
+        self._files.setVisible(bool(self.attachments or self.reading))
 
-    def _remove(self, index: int) -> None:
-        del self.attachments[index]
+    def _add_chip(self, text: str, name: str, remove: Callable[[], None]) -> None:
+        chip = QPushButton(text if len(text) <= 40 else text[:25] + "…" + text[-12:])
+        chip.setToolTip(self.tr("Remove %1").replace("%1", name))
+        chip.setAccessibleName(chip.toolTip())
+        set_icon(chip, "close", "muted")
+        chip.clicked.connect(remove)
+        self._files_row.addWidget(chip)
+
+    def _remove(self, file: Attachment | str) -> None:
+        if isinstance(file, Attachment):
+            self.attachments = [each for each in self.attachments if each is not file]
+        else:
+            self.reading.remove(file)
         self._show_files()
         self._text_changed()
         self.editor.setFocus()
@@ -262,7 +308,7 @@ class Composer(QFrame):
             name = self.tr("Send")
         self.send_button.setAccessibleName(name)
         self.send_button.setToolTip(name)
-        self.send_button.setEnabled(self._running or bool(self.text.strip() or self.attachments))
+        self.send_button.setEnabled(self._running or self._sendable)
 
     @Slot()
     def _button(self) -> None:
@@ -271,9 +317,14 @@ class Composer(QFrame):
         else:
             self._submit()
 
+    @property
+    def _sendable(self) -> bool:
+        """There is something, and nothing of it is still being read."""
+        return bool(self.text.strip() or self.attachments) and not self.reading
+
     @Slot()
     def _submit(self) -> None:
-        if self._running or not (self.text.strip() or self.attachments):
+        if self._running or not self._sendable:
             return
         text, attachments = self.text.strip("\n"), list(self.attachments)
         self.set_content("", [])

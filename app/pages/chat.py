@@ -165,6 +165,7 @@ class ChatPage(QWidget):
         self.composer.recall.connect(self._edit_last)
         self.composer.edit_ended.connect(self._end_edit)
         self.composer.changed.connect(self._counting.start)
+        self.composer.document_wanted.connect(self._read_document)
         self.welcome.chosen.connect(self._begin_with)
         self.transcript.acted.connect(self._acted)
         self.transcript.link_clicked.connect(self.open_link)
@@ -397,6 +398,16 @@ class ChatPage(QWidget):
 
     def attach(self) -> None:
         self.composer.choose_files()
+
+    @Slot(str)
+    def _read_document(self, path: str) -> None:
+        composer = self.composer
+        self.session.call(
+            lambda client: client.read_document(path),
+            partial(composer.document_read, path),
+            partial(composer.document_refused, path),
+            owner=self,
+        )
 
     @Slot()
     def export(self) -> None:

@@ -272,6 +272,26 @@
         <translation>一条消息最多可带 %1 个文件。</translation>
     </message>
     <message>
+        <source>1 page</source>
+        <translation>1 页</translation>
+    </message>
+    <message>
+        <source>%1 pages</source>
+        <translation>%1 页</translation>
+    </message>
+    <message>
+        <source>“%1” has %2, more text than a message can take; summarize it on the page Documents.</source>
+        <translation>“%1”共 %2，文字超出一条消息的容量；请在“文档”页面为它生成摘要。</translation>
+    </message>
+    <message>
+        <source>“%1”: %2 of %3 could not be read, as they have no text (scans, pictures).</source>
+        <translation>“%1”：%3中有 %2 页没有文字（扫描件或图片），无法读取。</translation>
+    </message>
+    <message>
+        <source>Reading %1…</source>
+        <translation>正在读取 %1…</translation>
+    </message>
+    <message>
         <source>Remove %1</source>
         <translation>移除 %1</translation>
     </message>

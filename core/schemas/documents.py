@@ -35,6 +35,12 @@ class AskRequest(Strict):
     language: str | None = Field(default=None, min_length=1, max_length=60)
 
 
+class ReadRequest(Strict):
+    """`path`: absolute, a file on this machine."""
+
+    path: str = Field(min_length=1, max_length=4096)
+
+
 class Citation(Reply):
     """`quote` stands on `page` of document number `document` (from 0), word for word but for white space. `page` counts from 1,
     in the document's own `unit`; `chunk` from 0. In the text it is the mark `[p. PAGE]`, or `[n, p. PAGE]` with document
@@ -64,6 +70,13 @@ class DocumentInfo(Reply):
     pages: int = 0
     chars: int = 0
     unread: list[UnreadPage] = Field(default_factory=list)
+
+
+class ReadReply(DocumentInfo):
+    """Its text as well, each page under a mark `[page 3]` (or slide, chapter, part). `notes`: what was left out and why."""
+
+    text: str
+    notes: list[str] = Field(default_factory=list)
 
 
 class SummaryReport(Reply):

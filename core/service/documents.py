@@ -9,15 +9,26 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from core.documents.read import read as read_document
 from core.errors import InvalidRequest, NotFound, Unavailable
 from core.jobs.job import ENDED, Job, JobState
 from core.jobs.kinds import DOCUMENT_KINDS
-from core.schemas import AskRequest, DocumentEvent, DocumentReports, JobReply, SummarizeRequest
+from core.schemas import (
+    AskRequest,
+    DocumentEvent,
+    DocumentReports,
+    JobReply,
+    ReadReply,
+    ReadRequest,
+    SummarizeRequest,
+    UnreadPage,
+)
 from core.service.body import JsonRoute
 from core.service.replies import ERRORS, answer_stream
 from core.service.sse import event
 from core.service.state import Service
 
+MOST_READERS = 2  # documents read at once for chats; each is a process
 _OVER = ENDED | {JobState.PAUSED}
 
 
@@ -33,6 +44,16 @@ def routes(service: Service) -> APIRouter:
     async def ask(body: AskRequest) -> JobReply:
         """Queue a question about documents."""
         return await _submit(service, "ask", body)
+
+    readers = asyncio.Semaphore(MOST_READERS)
+
+    @router.post("/read")
+    async def read(body: ReadRequest) -> ReadReply:
+        """The text of one document on this machine, page by page: to put it into a chat as a whole."""
+        service.check_accepting()
+        _check_absolute([body.path], "path")
+        async with readers:
+            return await asyncio.to_thread(_read, body.path)
 
     @router.get("/{job}/report")
     async def report(job: str) -> DocumentReports:
@@ -50,14 +71,35 @@ def routes(service: Service) -> APIRouter:
 
 async def _submit(service: Service, kind: str, body: SummarizeRequest | AskRequest) -> JobReply:
     service.check_accepting()
-    for path in body.paths:
-        if not Path(path).is_absolute():
-            raise InvalidRequest("Paths must be absolute: the service has a working directory of its own.", "paths")
+    _check_absolute(body.paths, "paths")
     model = service.models.name_of(body.model)
     if not await service.models.knows(model):
         raise NotFound(f"There is no model '{model}'; GET /v1/models lists those that can be used.")
     params = body.model_dump(exclude_none=True) | {"model": model}
     return service.job_reply(service.jobs.submit(kind, params))
+
+
+def _check_absolute(paths: list[str], name: str) -> None:
+    if not all(Path(path).is_absolute() for path in paths):
+        raise InvalidRequest("Paths must be absolute: the service has a working directory of its own.", name)
+
+
+def _read(path: str) -> ReadReply:
+    """In a child process with limits, as every document is read."""
+    document = read_document(path)
+    pages = [f"[{document.unit} {page.number}]\n{page.text}" for page in document.pages if page.blocks]
+    return ReadReply(
+        path=document.path,
+        name=document.name,
+        format=document.format,
+        title=document.title,
+        unit=document.unit,
+        pages=len(document.pages),
+        chars=document.chars,
+        unread=[UnreadPage(page=each.page, reason=each.reason) for each in document.unread],
+        notes=list(document.notes),
+        text="\n\n".join(pages),
+    )
 
 
 def _document_job(service: Service, job_id: str) -> Job:

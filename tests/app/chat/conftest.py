@@ -17,7 +17,7 @@ from app.store.records import Chat, Message
 from app.store.store import Store
 from core.client import Finished, Prefill, Text, Used
 from core.errors import DesksideError
-from core.schemas import CountReply, InstalledStatus, ModelsReply, ModelStatus, PromptDetails, Usage
+from core.schemas import CountReply, InstalledStatus, ModelsReply, ModelStatus, PromptDetails, ReadReply, Usage
 
 
 class Scripted:
@@ -29,6 +29,7 @@ class Scripted:
         self.requests: list[tuple[list[dict[str, Any]], dict[str, Any]]] = []
         self.cancelled = 0
         self.context = 1000
+        self.documents: dict[str, ReadReply | DesksideError] = {}
 
     async def stream_chat(self, messages: Sequence[dict[str, Any]], **body: Any) -> AsyncIterator[Any]:
         self.requests.append((list(messages), body))
@@ -61,6 +62,12 @@ class Scripted:
 
     async def count_tokens(self, messages: Any, model: str) -> CountReply:
         return CountReply(model=model, tokens=sum(len(str(each["content"])) for each in messages), context=self.context)
+
+    async def read_document(self, path: str) -> ReadReply:
+        found = self.documents[path]
+        if isinstance(found, DesksideError):
+            raise found
+        return found
 
     async def all_models(self) -> ModelsReply:
         return MODELS

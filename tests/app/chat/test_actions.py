@@ -20,7 +20,8 @@ from app.pages.chat import ChatPage
 from app.session import ServiceState
 from app.store.records import Attachment, ChatSettings, State
 from core.client import Finished, Reasoning
-from core.errors import EngineDied, NeverFits
+from core.errors import EngineDied, InvalidRequest, NeverFits
+from core.schemas import ReadReply, UnreadPage
 
 
 def test_a_question_and_its_answer(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
@@ -308,10 +309,42 @@ def test_attachments_by_drop_paste_and_button(
     long.setText("x" * 30_000)
     page.composer.editor.insertFromMimeData(long)
     assert page.composer.attachments[1] == Attachment("pasted-1.txt", "x" * 30_000)
-    page.composer._remove(1)
+    page.composer._remove(page.composer.attachments[1])
     user.say("see")
     assert service.requests[0][0][0]["content"] == "File: notes.txt\n\nsome notes\n\nsee"
     assert user.stored().messages[0].attachments == [Attachment("notes.txt", "some notes\n")]
+
+
+def test_a_document_is_attached_as_the_service_reads_it(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    for name in ("a.pdf", "bad.docx", "gone.pdf"):
+        (tmp_path / name).write_bytes(b"%PDF-")
+    service.documents = {
+        str(tmp_path / "a.pdf"): ReadReply(
+            path="",
+            name="a.pdf",
+            format="pdf",
+            pages=12,
+            unread=[UnreadPage(page=3, reason="scanned")],
+            text="[page 1]\nHi",
+        ),
+        str(tmp_path / "bad.docx"): InvalidRequest("'bad.docx' is damaged."),
+        str(tmp_path / "gone.pdf"): ReadReply(path="", name="gone.pdf", format="pdf", pages=1, text="secret"),
+    }
+    sentences: list[Sentence] = []
+    page.session.messages.posted.connect(sentences.append)
+    page.composer.editor.setPlainText("sum up")
+    page.composer.attach([str(tmp_path / name) for name in ("a.pdf", "bad.docx", "gone.pdf")])
+    assert not page.composer.send_button.isEnabled()  # not without what is being read
+    page.composer._remove(str(tmp_path / "gone.pdf"))
+    qtbot.waitUntil(lambda: not page.composer.reading and len(sentences) == 2)
+    assert sorted(sentence.text for sentence in sentences) == [
+        "'bad.docx' is damaged.",
+        "“a.pdf”: 1 of 12 pages could not be read, as they have no text (scans, pictures).",
+    ]
+    user.say("")
+    assert service.requests[0][0][0]["content"] == "File: a.pdf (12 pages)\n\n[page 1]\nHi\n\nsum up"
 
 
 def test_chats_are_renamed_pinned_moved_and_deleted(

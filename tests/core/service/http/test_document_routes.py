@@ -4,12 +4,14 @@ test_documents.py."""
 import asyncio
 import os
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from core.client import AsyncClient, Client
-from core.errors import InvalidRequest, NotFound
+from core.errors import DesksideError, InvalidRequest, NotFound
 from core.jobs.job import JobKind
+from core.schemas import ReadReply
 
 ROLES = """
 import json, time
@@ -108,3 +110,20 @@ def test_what_cannot_be_submitted(server):
         assert http.get("/v1/deskside/documents/nothing/report").status_code == 404
     with Client(server.info) as client, pytest.raises(InvalidRequest, match="not about documents"):
         client.document_report(other)
+
+
+def test_a_document_is_read_whole_for_a_chat(server, tmp_path):
+    files = Path(__file__).parents[2] / "documents" / "files"
+    with Client(server.info) as client:
+        read = client.read_document(files / "facts.pdf")
+        assert (read.name, read.format, read.unit) == ("facts.pdf", "pdf", "page")
+        assert read.pages >= 2
+        assert read.text.startswith("[page 1]\n")
+        assert "\n\n[page 2]\n" in read.text
+        with pytest.raises(NotFound, match="missing"):
+            client.read_document(tmp_path / "missing.pdf")
+        (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.7 nothing")
+        with pytest.raises(DesksideError, match=r"bad\.pdf"):
+            client.read_document(tmp_path / "bad.pdf")
+        with pytest.raises(InvalidRequest, match="absolute"):
+            client._post("/v1/deskside/documents/read", {"path": "here.pdf"}, ReadReply)
