@@ -19,11 +19,20 @@ NO_SCREEN = "There is no screen to open a window on; to chat in this terminal, r
 
 
 def main() -> int:
-    """Returns when the window is closed. Exit code: 0; 1 without a screen or without Qt; an error's own."""
+    """Returns when the window is closed, or at once if one is open already, which is brought to the front. Exit code: 0; 1
+    without a screen or without Qt; an error's own."""
     if not has_screen(sys.platform, os.environ):
         return _say(NO_SCREEN, 1)
     try:
-        application, _window = open_window(load_config(os.environ))
+        config = load_config(os.environ)
+        make_application()
+        from app.single import SingleInstance, raise_first
+
+        if raise_first(config.places):
+            return 0
+        application, window = open_window(config)
+        first = SingleInstance(config.places, window)
+        first.wanted.connect(window.come_forward)
     except ImportError as error:  # a system library that Qt needs is missing
         return _say(f"Qt cannot be loaded ({error}); install the system libraries it names.", 1)
     except DesksideError as error:
@@ -31,17 +40,23 @@ def main() -> int:
     return application.exec()
 
 
-def open_window(config: Config, start: bool = True) -> tuple[QApplication, MainWindow]:
-    """The application and its window, shown. `start`: look for the service, or start it."""
+def make_application() -> QApplication:
+    """The process's one Qt application."""
     from PySide6.QtWidgets import QApplication
-
-    from app.session import Session
-    from app.window import MainWindow
 
     running = QApplication.instance()
     application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
     application.setApplicationName("Deskside")
     application.setDesktopFileName("deskside")
+    return application
+
+
+def open_window(config: Config, start: bool = True) -> tuple[QApplication, MainWindow]:
+    """The application and its window, shown. `start`: look for the service, or start it."""
+    from app.session import Session
+    from app.window import MainWindow
+
+    application = make_application()
     session = Session(config)
     window = MainWindow(session)
     window.show()

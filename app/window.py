@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QByteArray, QEvent, QSize, Qt
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMainWindow, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -163,6 +163,14 @@ class MainWindow(QMainWindow):
         actions["settings"].triggered.connect(partial(self.show_page, "settings"))
         actions["keys"].triggered.connect(self.show_keys)
         actions["quit"].triggered.connect(self.close)
+
+    @Slot()
+    def come_forward(self) -> None:
+        """Deskside was started again while this window is open."""
+        self.setWindowState((self.windowState() & ~Qt.WindowState.WindowMinimized) | Qt.WindowState.WindowActive)
+        self.show()
+        self.raise_()
+        self.activateWindow()
 
     def show_keys(self) -> None:
         KeysDialog(self.actions_by_id, self).open()

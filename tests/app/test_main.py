@@ -28,7 +28,7 @@ def test_the_window_opens_and_closing_it_ends_the_program(
     seen: list[str] = []
 
     def close() -> None:
-        window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow))
+        window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.isVisible())
         seen.append(window.windowTitle())
         window.close()
 
