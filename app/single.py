@@ -50,7 +50,8 @@ class SingleInstance(QObject):
 
     @Slot()
     def _asked(self) -> None:
-        while (socket := self._server.nextPendingConnection()) is not None:
+        while self._server.hasPendingConnections():
+            socket = self._server.nextPendingConnection()
             socket.abort()
             socket.deleteLater()
         self.wanted.emit()

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.chat.attachments import MOST_BYTES, MOST_FILES, is_document, read_attachment
+from app.flow import FlowLayout
 from app.icons import icon_button, set_icon
 from app.messages import Messages
 from app.store.records import Attachment
@@ -134,9 +135,7 @@ class Composer(QFrame):
         self._note.hide()
 
         self._files = QWidget()
-        self._files_row = QHBoxLayout(self._files)
-        self._files_row.setContentsMargins(0, 0, 0, 0)
-        self._files_row.setSpacing(S)
+        self._files_row = FlowLayout(self._files)
         self._files.hide()
 
         self.editor = Editor()
@@ -273,11 +272,10 @@ class Composer(QFrame):
         for path in self.reading:
             name = Path(path).name
             self._add_chip(self.tr("Reading %1…").replace("%1", name), name, partial(self._remove, path))
-        self._files_row.addStretch(1)
         self._files.setVisible(bool(self.attachments or self.reading))
 
     def _add_chip(self, text: str, name: str, remove: Callable[[], None]) -> None:
-        chip = QPushButton(text if len(text) <= 40 else text[:25] + "…" + text[-12:])
+        chip = QPushButton(text if len(text) <= 36 else text[:20] + "…" + text[-14:])
         chip.setToolTip(self.tr("Remove %1").replace("%1", name))
         chip.setAccessibleName(chip.toolTip())
         set_icon(chip, "close", "muted")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.chat.answers import Answer
 from app.theme import M, S, Theme
@@ -38,6 +38,7 @@ class Meter(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.bar = Bar(self)
         self.context = QLabel(self)
         self.context.setProperty("kind", "small")
@@ -48,18 +49,24 @@ class Meter(QWidget):
         self.show_context(0, 0, exact=True)
 
     def sizeHint(self) -> QSize:
-        return QSize(200, max(self.context.sizeHint().height(), 18))
+        self.context.ensurePolished()
+        return QSize(200, max(self.context.fontMetrics().height() + 2, 18))
 
     minimumSizeHint = sizeHint
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._place(self.context.sizeHint().width())
+        self._place(self._needed())
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and hasattr(self, "live"):
             self.updateGeometry()
-            self._place(self.context.sizeHint().width())
+            self._place(self._needed())
         super().changeEvent(event)
+
+    def _needed(self) -> int:
+        """Width of the context's label; its own hint is its size, once that is fixed."""
+        self.context.ensurePolished()
+        return self.context.fontMetrics().horizontalAdvance(self.context.text()) + 2
 
     def _place(self, context: int) -> None:
         """The bar, the label of the context, so wide, and what is under way at the right."""
@@ -81,7 +88,7 @@ class Meter(QWidget):
         else:
             text = self.tr("%1 tokens").replace("%1", f"{about}{used:,}")
         self.context.setText(text)
-        needed = self.context.sizeHint().width()
+        needed = self._needed()
         if not 0 <= self.context.width() - needed < 3 * S:
             self._place(needed)
         words = self.tr("Context used: %1").replace("%1", text)

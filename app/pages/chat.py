@@ -28,6 +28,7 @@ from app.icons import icon_button
 from app.markdown.highlight import tokens_of
 from app.markdown.parser import parse
 from app.markdown.safe import plain, safe_link
+from app.parts import ElidedLabel
 from app.session import ServiceState, Session
 from app.store.records import Attachment, Chat, Message
 from app.theme import READING_WIDTH, XL, M, S
@@ -110,7 +111,7 @@ class ChatPage(QWidget):
         self.model_button = QPushButton()
         self.model_button.setProperty("kind", "plain")
         self.model_button.clicked.connect(self.choose_model)
-        self.title = QLabel()
+        self.title = ElidedLabel()
         self.title.setProperty("kind", "muted")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.state = QLabel()

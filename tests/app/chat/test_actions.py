@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QInputDialog
+from PySide6.QtWidgets import QApplication, QInputDialog
 from pytestqt.qtbot import QtBot
 
 from app.chat.footer import Note
@@ -457,3 +457,17 @@ def test_a_full_disk_shows_the_answer_all_the_same(page: ChatPage, user: Any, se
     user.say("second")
     assert user.last().content == "word " * 20_000
     assert any("free some space" in sentence.text for sentence in sentences)
+
+
+def test_the_meter_is_as_high_as_its_words(page: ChatPage, user: Any) -> None:
+    """It places its labels itself; what they need must not grow with what they have."""
+    meter = page.meter
+    user.say("one")
+    for used in (9, 999_999, 10):
+        meter.show_context(used, 1_000_000, exact=True)
+        page.resize(page.width() + 10, 700)
+        QApplication.processEvents()
+        assert meter.height() == meter.sizeHint().height() < 2 * meter.context.fontMetrics().height()
+        words = meter.context.fontMetrics().horizontalAdvance(meter.context.text())
+        assert words <= meter.context.width()
+    assert page.height() == 700
