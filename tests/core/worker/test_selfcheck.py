@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -111,6 +112,18 @@ def test_another_driver_or_model_is_another_question(cache: Path, monkeypatch: p
     assert run(cache, "passes") == "auto"
     assert settle(GOLDEN.parent / "gpt2", "auto", cache, role="checks_for_tests:passes") == "auto"
     assert asked(cache) == 3
+
+
+@pytest.mark.parametrize(
+    ("backend", "tried_here", "asks"), [("cuda", True, 0), ("tensorrt", True, 0), ("tensorrt", False, 1)]
+)
+def test_an_engine_was_checked_when_it_was_built_unless_its_plans_were_for_another_gpu(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, backend: str, tried_here: bool, asks: int
+) -> None:
+    built = SimpleNamespace(backend=backend, device="A GPU" if tried_here else None)
+    monkeypatch.setattr("engines.store.find_manifest", lambda folder: built)
+    assert run(cache, "fails") == ("reference" if asks else "auto")
+    assert asked(cache) == asks
 
 
 def test_what_may_end_otherwise_is_not_remembered(cache: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -67,6 +68,26 @@ def test_auto_goes_on_without_tensorrt(monkeypatch: pytest.MonkeyPatch, caplog: 
         open_engine(GOLDEN / "llama-mha", backend="tensorrt")
     with pytest.raises(UnsupportedError, match="neither a deterministic mode"):
         open_engine(GOLDEN / "llama-mha", backend="tensorrt", deterministic=True)
+
+
+def test_a_built_engine_whose_plans_cannot_be_opened_is_no_slow_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chosen, but the library is another now, and CUDA cannot run it: the sentence that says to build again, not the processor."""
+
+    def no_driver() -> None:
+        raise DeviceError("No NVIDIA driver is installed.")
+
+    monkeypatch.setattr("engines.cuda.driver.find_driver", no_driver)
+    monkeypatch.setattr(factory, "find_manifest", lambda folder: SimpleNamespace(backend="tensorrt"))
+    monkeypatch.setattr(factory, "check_engine", lambda *args, **options: None)
+    monkeypatch.setattr(factory, "tensorrt_chosen", lambda folder: True)
+    with pytest.raises(UnsupportedError, match="was not built for TensorRT"):
+        open_engine(GOLDEN / "llama-mha", kv_tokens=64)
+    monkeypatch.setattr(
+        factory, "tensorrt_chosen", lambda folder: False
+    )  # measured, and CUDA was faster; or never measured
+    engine = open_engine(GOLDEN / "llama-mha", kv_tokens=64)
+    assert engine.spec.backend == "reference"
+    engine.close()
 
 
 def test_what_can_be_tried_here() -> None:
