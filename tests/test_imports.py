@@ -54,6 +54,12 @@ def test_what_the_window_and_a_child_start_with_does_without_numpy(module: str) 
     assert "numpy" not in modules_after(f"import {module}")
 
 
+def test_verbs_that_run_no_model_do_without_what_runs_one() -> None:
+    verbs = ("build", "doctor", "fit", "inspect", "list", "pack", "pull", "remove", "status", "stop")
+    loaded = modules_after("import core.cli, " + ", ".join(f"core.commands.{verb}" for verb in verbs))
+    assert not {"numpy", "tokenizers", "jinja2", "core.llm"} & loaded
+
+
 def test_the_check_would_notice_a_heavy_module() -> None:
     assert heavy(modules_after("import sys; sys.modules['tensorrt_rtx_libs'] = sys")) == ["tensorrt_rtx_libs"]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from core.config import load_config
 from core.errors import InvalidRequest
-from core.llm import LLM
-from core.sampling import SamplingParams
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what runs a model takes half a second to load: most verbs run none
     from core.commands.remote import RemoteModel
+    from core.llm import LLM
+    from core.sampling import SamplingParams
 
 
 def add_model(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -69,6 +69,8 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
 
 def sampling_from(args: argparse.Namespace) -> SamplingParams:
     """The SamplingParams of parsed arguments. Raises InvalidRequest."""
+    from core.sampling import SamplingParams
+
     values: dict[str, Any] = {}
     for field in SamplingParams.__struct_fields__:
         value = getattr(args, field, None)
@@ -104,6 +106,8 @@ def open_model(args: argparse.Namespace) -> LLM | RemoteModel:
 
 
 def open_llm(args: argparse.Namespace, **options: Any) -> LLM:
+    from core.llm import LLM
+
     return LLM(args.model, backend=args.backend, kv_tokens=args.kv_tokens, **options)
 
 
