@@ -1,6 +1,7 @@
 """The CUDA backend on random weights in the real shape of a model. One JSON line per figure, and a table of kernels.
 
     python benchmarks/gpu.py --shape llama-3-8b --only batch1,kernels,128/128
+    python benchmarks/gpu.py --shape llama-3-8b --precision int4 --slots 64 --only batch1,kernels
 
 `batch1`: one request at a time, 128 prompt tokens: time to the first token, between tokens. `IN/OUT`: so many requests of IN prompt
 and OUT generated tokens, all queued at once. `kernels`: every kind of launch alone, summed over the layers, with the bytes it must
@@ -40,13 +41,16 @@ SHAPES = {
     "tiny": (4096, 4096, 256, 4, 8, 4, 32, 768, 10000.0),
 }
 REQUESTS = {"128/128": 1024, "128/2048": 512, "1000/1000": 512, "2048/128": 256}
+# Of the codes of random weights, as numbers: E4M3 around 16, bytes and nibbles of every value alike.
+DEVIATION = {"fp8": 16.0, "int8": 73.9, "int4": 4.6}
+FLOATS = {DType.FP32: np.float32, DType.FP16: np.float16}
 COPY_RATE = 4.3e12  # bytes per second that a device copy moves on an H200 (measured)
 MATMUL_RATE = 790e12  # bf16 operations per second of a large product on an H200 (measured)
 
 
 @dataclass
 class RandomModel:
-    """Weights are slices of one random bank, scaled so that activations stay finite; codes of the layers' linears in `fp8`."""
+    """Weights are slices of one random bank, scaled so that activations stay finite; codes of the layers' linears of another."""
 
     network: Network
     config: Any
@@ -61,15 +65,20 @@ class RandomModel:
 
     def load(self, param: str) -> Tensor:
         if param.endswith(".scale"):
-            rows = self.network.params[param.removesuffix(".scale")][0]
-            return Tensor(param, DType.FP32, np.full(rows, 0.02 / 16, np.float32))
+            weight = param.removesuffix(".scale")
+            scheme = self.schemes[weight]
+            dtype, size = scheme.tensors(*self.network.params[weight])["scale"]
+            return Tensor(param, dtype, np.full(size, 0.02 / DEVIATION[scheme.weights], FLOATS[dtype]))
         shape = self.network.params[param]
         if len(shape) == 1:
             return Tensor(param, DType.BF16, np.full(shape, 0 if param.endswith("bias") else 0x3F80, np.uint16))
         size, self.taken = int(np.prod(shape)), self.taken + 4099
         if param in self.schemes:
             start = self.taken % 65536
-            return Tensor(param, DType.FP8_E4M3, self.codes[start : start + size].reshape(shape))
+            dtype, shape = self.schemes[param].tensors(*shape)[""]
+            size = int(np.prod(shape))
+            codes = self.codes[start : start + size].reshape(shape)
+            return Tensor(param, dtype, codes.view(np.int8) if dtype is DType.INT8 else codes)
         start = self.taken % 65536
         return Tensor(param, DType.BF16, self.bank[start : start + size].reshape(shape))
 
@@ -104,7 +113,12 @@ def random_model(shape: str, precision: str) -> RandomModel:
     about = SimpleNamespace(vocab_size=vocab, max_context=context)
     if precision == "bf16":
         return RandomModel(network, about, bank, bank)
-    piece8 = encode_e4m3(rng.standard_normal(1 << 20).astype(np.float32) * 16)
+    fp8 = SCHEMES[precision].weights == "fp8"
+    piece8 = (
+        encode_e4m3(rng.standard_normal(1 << 20).astype(np.float32) * 16)
+        if fp8
+        else rng.integers(0, 256, 1 << 20).astype(np.uint8)
+    )
     codes = np.tile(piece8, -(-(ffn * hidden + 65536) // len(piece8)))
     linears = [w for node in network.nodes if isinstance(node.op, ops.Linear) for w in node.op.weights]
     schemes = {name: SCHEMES[precision] for name in linears if name != "lm_head.weight"}
@@ -145,12 +159,13 @@ def batch1(args: argparse.Namespace, engine: CudaEngine) -> None:
 def weight_bytes(engine: CudaEngine) -> int:
     """Of every weight that a decode step reads: all but the embedding."""
     network = engine._runner._network
-    coded = {w for node in network.nodes if isinstance(node.op, ops.Linear) and node.op.scheme for w in node.op.weights}
-    return sum(
-        (1 if name in coded else 2) * int(np.prod(shape))
-        for name, shape in network.params.items()
-        if name != "embed.weight"
-    )
+    coded = {w: node.op.scheme for node in network.nodes if isinstance(node.op, ops.Linear) for w in node.op.weights}
+    total = 0
+    for name, shape in network.params.items():
+        scheme = coded.get(name)
+        if name != "embed.weight":
+            total += 2 * int(np.prod(shape)) if scheme is None else scheme.bytes(*shape)
+    return total
 
 
 def throughput(args: argparse.Namespace, engine: CudaEngine, name: str) -> None:
@@ -216,9 +231,10 @@ def kernels(args: argparse.Namespace, engine: CudaEngine, label: str, rows: list
             moved += 2 * count * sum(widths[n] for n in (*node.inputs, *node.outputs))
             if isinstance(node.op, ops.Linear):
                 n, k = runner._params.get(*node.op.weights).shape
-                size = 2 if node.op.scheme is None else 1
-                moved += size * n * k
-                flops += 2 * n * k * count * size / 2  # a product of codes runs at twice the rate
+                scheme = node.op.scheme
+                moved += 2 * n * k if scheme is None else scheme.bytes(n, k)
+                # a product of codes runs at twice the rate
+                flops += 2 * n * k * count * (0.5 if scheme is not None and scheme.activations else 1)
             if isinstance(node.op, ops.Attention):
                 kv = int(plan.kv_len.sum())
                 moved += (2 if args.kv == "fp8" else 4) * kv * node.op.num_kv_heads * node.op.head_dim
@@ -238,14 +254,20 @@ def tactic(engine: CudaEngine, node: Any, rows: int) -> str:
     if not isinstance(node.op, ops.Linear):
         return ""
     n, k = engine._runner._params.get(*node.op.weights).shape
-    found = [t for key, t in engine._gemm.tactics.tactics.items() if key.rstrip("fbq") == f"{n}x{k}x{rows}"]
-    return f"{found[0].kind} {found[0].rows}x{found[0].unroll}" if found and found[0].kind != "lt" else "cublasLt"
+    tactics = engine._gemm.tactics.tactics
+    found = [t for key, t in tactics.items() if key.partition("-")[0].rstrip("fbqi") == f"{n}x{k}x{rows}"]
+    if not found or found[0].kind == "lt":
+        return "cublasLt"
+    if found[0].kind == "unpack":
+        return "unpacked, cublasLt"
+    tiles = f"x{found[0].row_tiles}/{found[0].split}" if found[0].kind == "packed" else ""
+    return f"{found[0].kind} {found[0].rows}x{found[0].unroll}{tiles}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="llama-3-8b")
-    parser.add_argument("--precision", choices=("bf16", "fp8"), default="bf16")
+    parser.add_argument("--precision", choices=("bf16", "fp8", "int8", "int4", "int4-g64", "w8a8"), default="bf16")
     parser.add_argument(
         "--kv", choices=("auto", "fp8"), default=None, help="type of the cache; as --precision if not given"
     )

@@ -62,7 +62,7 @@ def agree(
             staging.upload(np.full(len(arrays[0]), 0xFFFF, np.uint16), out)
             kernel(
                 (driver.info.multiprocessors, 1, 1), threads, q, out, keys, values, plan, work, 1, 0, 1, group * head_dim, scale, 0,
-                soft_cap, 0, 1.0,
+                soft_cap, 0, 1.0, 0,
             )  # fmt: skip
             driver.call("cuCtxSynchronize")
             bits = np.empty(len(arrays[0]), np.uint16)

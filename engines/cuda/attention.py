@@ -75,8 +75,8 @@ def tile_keys(head_dim: int, shared_per_block: int) -> int:
 
 
 def takes_hopper(op: ops.Attention, arch: int) -> bool:
-    """Whether attention_prefill_sm90.cu is for this device and attention."""
-    return arch == 90 and op.head_dim in (64, 128) and not op.alibi and op.scale > 0
+    """Whether attention_prefill_sm90.cu is for this device and attention. Sinks are written there and have not run anywhere yet."""
+    return arch == 90 and op.head_dim in (64, 128) and not op.alibi and op.scale > 0 and op.sinks is None
 
 
 def rotates_whole(op: ops.Attention) -> bool:
@@ -142,6 +142,7 @@ class AttentionLaunches:
             "PAGE_SIZE": size,
             "SOFT_CAP": int(op.soft_cap is not None),
             "ALIBI": int(op.alibi),
+            "SINKS": int(op.sinks is not None),
             "KV_FP8": int(state.kv_fp8),
         }
         keys_of_tile = tile_keys(op.head_dim, self._driver.info.shared_per_block)
@@ -166,6 +167,7 @@ class AttentionLaunches:
         q_norm = 0 if op.q_norm is None else self._params.get(op.q_norm).ptr
         k_norm = 0 if op.k_norm is None else self._params.get(op.k_norm).ptr
         slopes = self._slopes_of(op.num_heads) if op.alibi else 0
+        sinks = 0 if op.sinks is None else self._params.get(op.sinks).ptr
         heads = op.num_heads + 2 * op.num_kv_heads
         stride = heads * op.head_dim
         keys, values = state.layer(op.layer)
@@ -196,19 +198,19 @@ class AttentionLaunches:
                 decode(
                     (state.decode_blocks, 1, 1), 128, qkv, y, keys, values, state.plan, state.work, state.partial,
                     state.partial_stat, state.counters, state.limits.num_slots, op.num_kv_heads, stride, scale, window, cap, slopes,
-                    value_scale,
+                    value_scale, sinks,
                 )  # fmt: skip
             elif not s.prefill:
                 single(
                     (state.decode_blocks, 1, 1), 32 * few, qkv, y, keys, values, state.plan, state.work,
                     state.limits.num_slots, state.max_splits, op.num_kv_heads, stride, scale, window, cap, slopes,
-                    value_scale,
+                    value_scale, sinks,
                 )  # fmt: skip
             if s.prefill:
                 prefill(
                     (state.prefill_blocks, 1, 1), block, qkv, y, keys, values, state.plan, state.work,
                     state.limits.num_slots, state.max_splits, op.num_kv_heads, stride, scale, window, cap, slopes,
-                    value_scale,
+                    value_scale, sinks,
                 )  # fmt: skip
 
         return run

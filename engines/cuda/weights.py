@@ -51,10 +51,10 @@ def groups(program: Program) -> list[tuple[str, ...]]:
                     found[(name,)] = None
                     if bias is not None:
                         found[(bias,)] = None
-                case ops.Attention(q_norm=q_norm, k_norm=k_norm):
-                    for norm in (q_norm, k_norm):
-                        if norm is not None:
-                            found[(norm,)] = None
+                case ops.Attention(q_norm=q_norm, k_norm=k_norm, sinks=sinks):
+                    for part in (q_norm, k_norm, sinks):
+                        if part is not None:
+                            found[(part,)] = None
                 case ops.Custom(params=params):
                     for name in params:
                         found[(name,)] = None

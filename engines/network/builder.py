@@ -113,11 +113,12 @@ class Builder:
         sliding_window: int | None = None,
         soft_cap: float | None = None,
         alibi: bool = False,
+        sinks: str | None = None,
     ) -> Value:
         """Causal attention over the paged cache, [T, num_heads * head_dim]; layers are numbered 0, 1, 2 ... in order.
 
         `scale`: head_dim ** -0.5 unless given. `qk_norm`: RMSNorm of each head with `{qk_norm}.q_norm.weight` and
-        `{qk_norm}.k_norm.weight` [head_dim]. The rest: `engines.network.ops.Attention`.
+        `{qk_norm}.k_norm.weight` [head_dim]. `sinks`: name of the parameter [num_heads]. The rest: `engines.network.ops.Attention`.
         """
         expected = sum(isinstance(node.op, ops.Attention) for node in self._nodes)
         if layer != expected:
@@ -138,6 +139,7 @@ class Builder:
             sliding_window,
             soft_cap,
             alibi,
+            None if sinks is None else self._declare(sinks, num_heads),
         )
         return self._apply(op, [q, k, v], f"attention.{layer}")
 

@@ -144,8 +144,10 @@ class Attention(Op):
     qkv [T, (num_heads + 2 * num_kv_heads) * head_dim], columns q | k | v, heads in order -> [T, num_heads * head_dim].
     `layer`: index of its KV cache. `scale` multiplies q.k. `q_norm`, `k_norm`: RMSNorm weights [head_dim] applied per head
     before RoPE (Qwen3). `sliding_window` w: a token sees itself and the w - 1 before it. `soft_cap`: cap * tanh(s / cap) on
-    scores. `alibi`: linear biases (Press et al. 2021). As defined the op has three inputs q, k, v; after the fuse pass one, qkv,
-    unless q, k and v are not plain linears of the same value (a norm over all heads between, say): then three remain.
+    scores. `alibi`: linear biases (Press et al. 2021). `sinks`: a parameter [num_heads], logits of a key that nobody wrote: each
+    adds exp(sink) to its head's softmax denominator and nothing to the sum of values (gpt-oss, OpenAI 2025, arXiv 2508.10925; a
+    learned form of the attention sinks of Xiao et al. 2023). As defined the op has three inputs q, k, v; after the fuse pass one,
+    qkv, unless q, k and v are not plain linears of the same value (a norm over all heads between, say): then three remain.
     """
 
     layer: int
@@ -160,6 +162,7 @@ class Attention(Op):
     sliding_window: int | None = None
     soft_cap: float | None = None
     alibi: bool = False
+    sinks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ def param_names(op: ops.Op) -> tuple[str, ...]:
             return (weight,) if bias is None else (weight, bias)
         case ops.Linear(weights=weights, biases=biases):
             return weights + biases
-        case ops.Attention(q_norm=q_norm, k_norm=k_norm):
-            return tuple(name for name in (q_norm, k_norm) if name is not None)
+        case ops.Attention(q_norm=q_norm, k_norm=k_norm, sinks=sinks):
+            return tuple(name for name in (q_norm, k_norm, sinks) if name is not None)
         case ops.Custom(params=params):
             return params
     return ()

@@ -49,6 +49,8 @@ class Attention:
         self._q_norm = None if op.q_norm is None else params(op.q_norm)
         self._k_norm = None if op.k_norm is None else params(op.k_norm)
         group = op.num_heads // op.num_kv_heads
+        # [kv_heads, 1, 1, group], to meet the sums of a row's scores [kv_heads, R, n, group].
+        self._sinks = None if op.sinks is None else params(op.sinks).reshape(-1, 1, 1, group)
         # [kv_heads, 1, 1, 1, group, 1], to meet scores [kv_heads, R, nc, n, group, C].
         self._slopes = alibi_slopes(op.num_heads).reshape(-1, 1, 1, 1, group, 1) if op.alibi else None
 
@@ -101,9 +103,14 @@ class Attention:
             scores += self._slopes * tile.distance.astype(np.float32)
         np.copyto(scores[:, :, tile.seen :], _HIDDEN, where=tile.hidden)
         peak = scores.max(axis=-1, keepdims=True)
-        scores -= peak.max(axis=2, keepdims=True) if chunks > 1 else peak
+        top = peak.max(axis=2, keepdims=True) if chunks > 1 else peak
+        if self._sinks is not None:
+            top = np.maximum(top, self._sinks[:, :, None, :, :, None])
+        scores -= top
         np.exp(scores, out=scores)
         total = _in_order(scores.sum(axis=-1))
+        if self._sinks is not None:
+            total = total + np.exp(self._sinks - top[:, :, 0, ..., 0])
         parts = self._scratch.array("parts", (kv_heads, rows, chunks, n, group, 1, dim))
         np.matmul(scores[..., None, :], kv[1], out=parts, order="C")
         summed = _in_order(parts[..., 0, :])

@@ -14,7 +14,7 @@
 // scales of keys and values are the caller's, in `scale` and `value_scale`.
 //
 // HEAD_DIM: a multiple of 16 up to 256. GROUP: query heads per kv head. PAGE_SIZE: tokens of a page, a multiple of 16. SOFT_CAP: 1 if
-// scores are capped. ALIBI: 1 if they have linear biases (after the cap).
+// scores are capped. ALIBI: 1 if they have linear biases (after the cap). SINKS: 1 if each head has a key without a value.
 #include "common.cuh"
 
 #ifndef HEAD_DIM
@@ -35,6 +35,9 @@
 
 #ifndef KV_FP8
 #define KV_FP8 0
+#endif
+#ifndef SINKS
+#define SINKS 0
 #endif
 
 #define WARPS 4
@@ -232,11 +235,11 @@ __device__ __forceinline__ u32 pack_weights(float a, float b) { return pack2(a, 
 // qkv [T, q_stride]: rotated queries in the first columns. out [T, heads HEAD_DIM]. keys, values: a layer's cache.
 // partial [splits, heads, HEAD_DIM] and partial_stat [splits, heads] (top, sum); counters [rows, kv_heads * QUERY_GROUPS], zero between
 // launches. scale: of q.k, times log2(e) unless there is a soft cap. slopes [heads], times log2(e), read if ALIBI.
-// value_scale: of the output. Grid: any; block 128. Persistent: items in turn.
+// sinks [heads], elements, read if SINKS. value_scale: of the output. Grid: any; block 128. Persistent: items in turn.
 extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_decode(
     const u16 *qkv, u16 *out, const cell_t *keys, const cell_t *values, const int *plan, const int *work, float *partial,
     float2 *partial_stat, u32 *counters, int max_rows, int kv_heads, int q_stride, float scale, int window, float soft_cap,
-    const float *slopes, float value_scale) {
+    const float *slopes, float value_scale, const u16 *sinks) {
     __shared__ __align__(16) float merged[WARPS][QUERIES][HEAD_DIM + 4];
     __shared__ float stat[WARPS][2][8];
     __shared__ u32 arrived;
@@ -349,6 +352,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_d
                 value[0] += m.x * share, value[1] += m.y * share, value[2] += m.z * share, value[3] += m.w * share;
             }
             if (splits == 1) {
+                if (SINKS) all_sum += sink_weight(sinks[head + h], safe);
                 float inverse = value_scale / all_sum;
                 *(uint2 *)(out + ((u64)row * heads + head + h) * HEAD_DIM + d) =
                     make_uint2(pack2(value[0] * inverse, value[1] * inverse), pack2(value[2] * inverse, value[3] * inverse));
@@ -394,6 +398,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_d
                             value[0] += m[i].x * share, value[1] += m[i].y * share, value[2] += m[i].z * share, value[3] += m[i].w * share;
                         }
                     }
+                    if (SINKS) all_sum += sink_weight(sinks[head + h], all_top);
                     float inverse = value_scale / all_sum;
                     *(uint2 *)(out + ((u64)row * heads + head + h) * HEAD_DIM + d) =
                         make_uint2(pack2(value[0] * inverse, value[1] * inverse), pack2(value[2] * inverse, value[3] * inverse));

@@ -30,6 +30,9 @@
 #ifndef ALIBI
 #define ALIBI 0
 #endif
+#ifndef SINKS
+#define SINKS 0
+#endif
 #ifndef TILE_KEYS
 #define TILE_KEYS 64
 #endif
@@ -84,12 +87,12 @@ __device__ __forceinline__ void fetch(u32 shared, const cell_t *pool, const int 
 }
 
 // qkv [T, q_stride]: rotated queries in the first columns. out [T, kv_heads GROUP HEAD_DIM]. keys, values: a layer's cache, this step's
-// tokens already written. scale: of q.k, times log2(e) unless there is a soft cap. slopes [heads], times log2(e),
+// tokens already written. scale: of q.k, times log2(e) unless there is a soft cap. sinks [heads], elements, if SINKS. slopes [heads], times log2(e),
 // read if ALIBI. value_scale: of the output. Dynamic shared memory 4 * TILE_KEYS * ROW_CHUNKS * 16.
 // Grid: any; block 32 * WARPS. Persistent: items in turn.
 extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
     const u16 *qkv, u16 *out, const cell_t *keys, const cell_t *values, const int *plan, const int *work, int max_rows, int max_splits, int kv_heads,
-    int q_stride, float scale, int window, float soft_cap, const float *slopes, float value_scale) {
+    int q_stride, float scale, int window, float soft_cap, const float *slopes, float value_scale, const u16 *sinks) {
     extern __shared__ uint4 tiles[];
     const u32 tile_bytes = TILE_KEYS * ROW_CHUNKS * 16;
     u32 shared = shared_address(tiles);
@@ -222,6 +225,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
             total += __shfl_xor_sync(FULL_MASK, total, 1);
             total += __shfl_xor_sync(FULL_MASK, total, 2);
             if (position[upper] < 0) continue;
+            if (SINKS) total += sink_weight(sinks[head[upper]], top[upper]);
             float inverse = value_scale / total;
             u32 *to = (u32 *)(out + (token[upper] * kv_heads * GROUP + head[upper]) * HEAD_DIM);
 #pragma unroll

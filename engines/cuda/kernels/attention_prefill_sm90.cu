@@ -24,6 +24,9 @@
 #ifndef KV_FP8
 #define KV_FP8 0
 #endif
+#ifndef SINKS
+#define SINKS 0
+#endif
 
 #if ARCH == 900 && (defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__))
 
@@ -155,7 +158,7 @@ __device__ __forceinline__ void widen(u32 raw, u32 first, u32 second, bool swap)
 // Dynamic shared memory 4 * (TILE_BYTES + RAW_BYTES) + 1024 + 64. Grid: any; block 512. Persistent: items in turn.
 extern "C" __global__ void __launch_bounds__(512, 1) attention_prefill_sm90(
     const u16 *qkv, u16 *out, const cell_t *keys, const cell_t *values, const int *plan, const int *work, int max_rows, int max_splits, int kv_heads,
-    int q_stride, float scale, int window, float soft_cap, const float *slopes, float value_scale) {
+    int q_stride, float scale, int window, float soft_cap, const float *slopes, float value_scale, const u16 *sinks) {
     extern __shared__ uint4 memory[];
     u32 tiles = (shared_address(memory) + 1023) & ~1023u, codes = tiles + 4 * TILE_BYTES, barriers = codes + 4 * RAW_BYTES;
     // Of keys (0) and values (1): tile n's place, and the barriers that tell that it is there and that it has been read.
@@ -339,6 +342,7 @@ extern "C" __global__ void __launch_bounds__(512, 1) attention_prefill_sm90(
             total += __shfl_xor_sync(FULL_MASK, total, 2);
             if (position[upper] < 0) continue;
             int m = warp * 16 + g + 8 * upper;
+            if (SINKS) total += sink_weight(sinks[kv_head * GROUP + m % GROUP], top[upper]);
             float inverse = value_scale / total;
             u32 *to = (u32 *)(out + ((u64)(first + m / GROUP) * kv_heads * GROUP + kv_head * GROUP + m % GROUP) * HEAD_DIM);
 #pragma unroll

@@ -285,6 +285,10 @@ __device__ __forceinline__ float fast_exp2(float x) {
     return y;
 }
 
+// What attention with sinks adds to a row's sum of weights 2^(score - top): a key of its own for each query head, without a value. `sink`:
+// its logit, as an element.
+__device__ __forceinline__ float sink_weight(u16 sink, float top) { return fast_exp2(to_float(sink) * 1.4426950408889634f - top); }
+
 // --- reductions ------------------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ float warp_sum(float x) {

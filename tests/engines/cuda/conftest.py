@@ -111,6 +111,7 @@ def llama(
     tied: bool = False,
     window: int | None = None,
     qk_norm: bool = False,
+    sinks: bool = False,
     max_context: int = 4096,
 ) -> MemoryModel:
     b = Builder()
@@ -123,7 +124,7 @@ def llama(
         v = b.linear(h, f"l.{i}.v", kv_heads * head_dim, bias=bias)
         a = b.attention(
             q, k, v, layer=i, num_heads=heads, num_kv_heads=kv_heads, head_dim=head_dim, rope=rope, sliding_window=window,
-            qk_norm=f"l.{i}.qk" if qk_norm else None,
+            qk_norm=f"l.{i}.qk" if qk_norm else None, sinks=f"l.{i}.sinks" if sinks else None,
         )  # fmt: skip
         x = x + b.linear(a, f"l.{i}.o", hidden)
         h = b.rms_norm(x, f"l.{i}.n2", 1e-5)

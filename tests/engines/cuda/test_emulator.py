@@ -36,6 +36,14 @@ def test_attention_that_is_right_on_a_gpu(emulator: Any, beside: Any, fp8: bool)
         assert found < 8e-3
 
 
+@pytest.mark.parametrize("fp8", [False, True])
+def test_attention_with_sinks(emulator: Any, beside: Any, fp8: bool) -> None:
+    """Splits of a row merged, one split, prompt tokens; sinks that take most of the weight."""
+    rows = [(98, 1, True), (0, 1, True), (15, 20, False), (0, 1, False)]
+    run = beside("test_gpu_kernels.py").run_attention
+    assert run(emulator(order=1), rows, 8, 2, 64, blocks=4, splits=40, fp8=fp8, sinks=4.0) < 8e-3
+
+
 def test_elementwise(emulator: Any, beside: Any) -> None:
     kernels = beside("test_gpu_kernels.py")
     kernels.test_elementwise(emulator(), 19)

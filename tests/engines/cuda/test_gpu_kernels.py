@@ -136,7 +136,15 @@ class Cache:
 
 
 def attend(
-    q: np.ndarray, k: np.ndarray, v: np.ndarray, first: int, scale: float, window: int, cap: float, slopes: np.ndarray
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    first: int,
+    scale: float,
+    window: int,
+    cap: float,
+    slopes: np.ndarray,
+    sinks: np.ndarray | None = None,
 ) -> np.ndarray:
     """q [n, heads, d] at positions first ..; k, v [length, kv_heads, d] -> [n, heads, d] in float64."""
     group = q.shape[1] // k.shape[1]
@@ -148,6 +156,9 @@ def attend(
     s = s + slopes[:, None, None] * (key - at)
     hidden = (key > at) | ((key <= at - window) if window else False)
     s = np.where(hidden, -np.inf, s)
+    if sinks is not None:  # one key more, without a value
+        s = np.concatenate([s, np.broadcast_to(sinks[:, None, None], (*s.shape[:2], 1))], -1)
+        v = np.concatenate([v, np.zeros_like(v[:1])])
     w = np.exp(s - s.max(-1, keepdims=True))
     return np.einsum("hnk,khd->nhd", w / w.sum(-1, keepdims=True), v)
 
@@ -155,9 +166,10 @@ def attend(
 def run_attention(
     gpu: Any, rows: list[tuple[int, int, bool]], heads: int, kv_heads: int, dim: int, *, page: int = PAGE, window: int = 0,
     cap: float = 0.0, alibi: bool = False, tile_keys: int = 64, blocks: int = 528, splits: int = 0, seed: int = 0,
-    fp8: bool = False, hopper: bool = False,
+    fp8: bool = False, hopper: bool = False, sinks: float = 0.0,
 ) -> float:  # fmt: skip
-    """rows: (tokens before, tokens of the step, is decode). Greatest relative error over the rows."""
+    """rows: (tokens before, tokens of the step, is decode). `sinks`: their size, 0 for none. Greatest relative error over the
+    rows."""
     splits = splits or len(rows) + 200
     rng = np.random.default_rng(seed)
     cache = Cache(gpu, rng, [start + n for start, n, _ in rows], kv_heads, dim, page, fp8)
@@ -193,14 +205,16 @@ def run_attention(
     given = scale if cap else scale * math.log2(math.e)
     pq, stride = gpu.put(qkv), (heads + 2 * kv_heads) * dim
     macros = {"HEAD_DIM": dim, "GROUP": group, "PAGE_SIZE": page, "SOFT_CAP": int(cap > 0), "ALIBI": int(alibi)}
-    macros["KV_FP8"] = int(fp8)
+    macros |= {"KV_FP8": int(fp8), "SINKS": int(sinks > 0)}
+    sink, wide_sink = bf16(rng, heads, scale=sinks)
+    given_sinks = gpu.put(sink) if sinks else 0
     slopes = alibi_slopes(heads) if alibi else np.zeros(heads, np.float32)
     given_slopes = gpu.put(slopes * np.float32(math.log2(math.e)))
     decode = gpu.kernel("attention_decode", "attention_decode", macros)
     for _ in range(2):  # twice: the counters must be back at zero
         decode(
             (132, 1, 1), 128, pq, out, cache.pk, cache.pv, pplan, work, partial, stat, counters, max_rows, kv_heads, stride, given,
-            window, cap, given_slopes, value_scale,
+            window, cap, given_slopes, value_scale, given_sinks,
         )  # fmt: skip
     if hopper:
         prefill = gpu.kernel("attention_prefill_sm90", "attention_prefill_sm90", macros, hopper_shared(dim, fp8))
@@ -209,14 +223,17 @@ def run_attention(
         prefill = gpu.kernel("attention_prefill", "attention_prefill", macros, prefill_shared(dim, tile_keys))
     prefill(
         (132, 1, 1), HOPPER_BLOCK if hopper else 32 * PREFILL_WARPS, pq, out, cache.pk, cache.pv, pplan, work, max_rows, splits,
-        kv_heads, stride, given, window, cap, given_slopes, value_scale,
+        kv_heads, stride, given, window, cap, given_slopes, value_scale, given_sinks,
     )  # fmt: skip
     found = gpu.get_bf16(out, (padded, heads, dim))
     worst = 0.0
     for i, (start, n, _) in enumerate(rows):
         at = int(plan.query_start[i])
         k, v = cache.rows[i]
-        wanted = attend(fq[at : at + n, :heads], k, v, start, scale, window, cap, slopes) * value_scale
+        wanted = (
+            attend(fq[at : at + n, :heads], k, v, start, scale, window, cap, slopes, wide_sink if sinks else None)
+            * value_scale
+        )
         worst = max(worst, error(found[at : at + n], wanted))
     assert (gpu.get(out, (padded, heads, dim), np.uint16)[count:] == 0xFFFF).all()
     return worst
@@ -304,6 +321,21 @@ def test_alibi(gpu: Any, heads: int, kv_heads: int, dim: int) -> None:
     rows = [(988, 1, True), (0, 1, True), (98, 1, True), (500, 19, False), (0, 300, False), (0, 1, False)]
     assert run_attention(gpu, rows, heads, kv_heads, dim, alibi=True) < 8e-3
     assert run_attention(gpu, rows, heads, kv_heads, dim, alibi=True, window=100, cap=5.0) < 8e-3
+
+
+@pytest.mark.parametrize("fp8", [False, True])
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "dim"), [(8, 2, 64), (64, 8, 64), (12, 12, 80), (32, 8, 128), (4, 2, 256)]
+)
+def test_sinks(gpu: Any, heads: int, kv_heads: int, dim: int, fp8: bool) -> None:
+    """Small ones, and such that most of the weight is theirs; by the kernel for Hopper too, which no model uses with sinks yet."""
+    rows = [(988, 1, True), (0, 1, True), (98, 1, True), (500, 19, False), (0, 300, False), (0, 1, False)]
+    for size, window in ((1.0, 0), (8.0, 0), (4.0, 100)):
+        assert run_attention(gpu, rows, heads, kv_heads, dim, sinks=size, window=window, fp8=fp8) < 8e-3
+        if gpu.driver.info.arch == 90 and dim in (64, 128):
+            assert (
+                run_attention(gpu, rows, heads, kv_heads, dim, sinks=size, window=window, fp8=fp8, hopper=True) < 8e-3
+            )
 
 
 @pytest.mark.parametrize(("dim", "tile_keys"), [(64, 32), (128, 32), (128, 16), (256, 32), (256, 16), (80, 32)])

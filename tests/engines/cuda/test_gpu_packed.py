@@ -213,6 +213,7 @@ ENGINES: dict[str, dict[str, Any]] = {
     "small": {},
     "gqa": {"heads": 8, "kv_heads": 2, "head_dim": 128, "hidden": 512, "ffn": 1024},
     "bias": {"bias": True},
+    "sinks": {"sinks": True, "window": 40},
 }
 
 

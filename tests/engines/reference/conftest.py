@@ -88,7 +88,7 @@ def transformer(
     if positions:
         x = x + b.embedding(b.positions, "wpe", positions, hidden)
     normed = b.rms_norm if norm == "rms" else b.layer_norm
-    qk_norm = attention.pop("qk_norm", False)
+    qk_norm, sinks = attention.pop("qk_norm", False), attention.pop("sinks", False)
     for i in range(layers):
         h = normed(x, f"l.{i}.norm1", 1e-5)
         q = b.linear(h, f"l.{i}.q", num_heads * head_dim, bias=bias)
@@ -96,7 +96,8 @@ def transformer(
         v = b.linear(h, f"l.{i}.v", num_kv_heads * head_dim, bias=bias)
         a = b.attention(
             q, k, v, layer=i, num_heads=num_heads, num_kv_heads=num_kv_heads, head_dim=head_dim,
-            qk_norm=f"l.{i}.qk" if qk_norm else None, sliding_window=windows[i] if windows else None, **attention,
+            qk_norm=f"l.{i}.qk" if qk_norm else None,
+            sinks=f"l.{i}.sinks" if sinks else None, sliding_window=windows[i] if windows else None, **attention,
         )  # fmt: skip
         x = x + b.linear(a, f"l.{i}.o", hidden, bias=bias)
         h = normed(x, f"l.{i}.norm2", 1e-5)
@@ -156,7 +157,8 @@ def oracle_attention(op: ops.Attention, q: np.ndarray, k: np.ndarray, v: np.ndar
             if op.alibi:
                 scores = scores + 2 ** (-8 * (head + 1) / op.num_heads) * (np.arange(first, t + 1) - t)
             weight = np.exp(scores - scores.max())
-            out[t, head] = weight / weight.sum() @ v[first : t + 1, kv]
+            sink = np.exp(params(op.sinks)[head] - scores.max()) if op.sinks else 0.0
+            out[t, head] = weight / (weight.sum() + sink) @ v[first : t + 1, kv]
     return out.reshape(count, -1)
 
 

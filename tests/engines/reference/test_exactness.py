@@ -14,7 +14,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "mha": {"num_kv_heads": 4, "rope": ops.Rope(8, 1e4)},
     "gqa": {"num_heads": 6, "num_kv_heads": 2, "head_dim": 16, "rope": ops.Rope(16, 1e4), "qk_norm": True},
     "mqa": {"num_kv_heads": 1, "head_dim": 64, "rope": ops.Rope(32, 1e4, interleaved=True), "ffn": 333},
-    "windows": {"windows": [9, 130], "soft_cap": 3.0, "head_dim": 80, "rope": ops.Rope(80, 1e4)},
+    "windows": {"windows": [9, 130], "sinks": True, "soft_cap": 3.0, "head_dim": 80, "rope": ops.Rope(80, 1e4)},
     "gpt": {"positions": 1200, "norm": "layer", "gated": False, "act": "gelu", "bias": True, "hidden": 129},
     "alibi": {"alibi": True, "num_heads": 8, "num_kv_heads": 8},
 }

@@ -31,6 +31,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "window of one": {"windows": [1, 200], "rope": ops.Rope(8, 1e4)},
     "soft cap": {"soft_cap": 2.0, "rope": ops.Rope(8, 1e4)},
     "alibi": {"alibi": True},
+    "sinks": {"sinks": True, "windows": [17, None], "rope": ops.Rope(8, 1e4)},
     "scale": {"scale": 0.11, "rope": ops.Rope(8, 1e4)},
     "learned positions, layer norm": {"positions": 512, "norm": "layer", "act": "gelu_tanh", "gated": False, "bias": True},
     "gelu": {"act": "gelu", "rope": ops.Rope(8, 1e4)},
