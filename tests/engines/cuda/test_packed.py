@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.api.errors import DeviceError, UnsupportedError
-from engines.cuda.gemm import Gemm, Shape, Tactic, TacticCache
+from engines.cuda.gemm import Shape, Tactic, TacticCache
 from engines.cuda.packed import (
     LAUNCH_TOKENS,
     PACKED_TOKENS,
@@ -84,50 +83,11 @@ def test_a_gpu_that_unpacks_wrongly_is_refused(emulator: Any, make_model: Any, m
         )  # fmt: skip
 
 
-class Products(Gemm):
-    """Gemm on the emulated device, NumPy in cublasLt's place; `spoiled` row tiles: our kernel gives something else with them."""
-
-    def __init__(self, machine: Any, spoiled: int = -1) -> None:
-        self._driver, self._memory, self._modules, self._stream = machine.driver, machine.memory, machine.modules, 0
-        self._packed, self._element = PackedKernels(machine.driver, machine.modules), 14
-        self.tactics, self.ran, self._spoiled = TacticCache("emulated"), [], spoiled  # type: ignore[var-annotated]
-
-    def _lt_ways(self, shape: Shape, bias: int, stride: int) -> list[Tactic]:
-        return [Tactic("lt", algo="00")]
-
-    def _run_lt(
-        self, shape: Shape, tactic: Tactic, w: int, bias: int, x: int, y: int, stride: int, kind: int, made: int
-    ) -> None:
-        def read(at: int, count: int, dtype: Any) -> Any:
-            return np.frombuffer(ctypes.string_at(at, count * np.dtype(dtype).itemsize), dtype)
-
-        def values(at: int, *size: int) -> Any:
-            return (read(at, int(np.prod(size)), np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(size)
-
-        if made == 10:
-            sums = read(x, shape.m * shape.k, np.int8).reshape(shape.m, -1).astype(np.int64) @ read(
-                w, shape.n * shape.k, np.int8
-            ).reshape(shape.n, -1).T.astype(np.int64)
-            ctypes.memmove(y, np.ascontiguousarray(sums.astype(np.int32)).ctypes.data, sums.size * 4)
-            return
-        made_y = values(x, shape.m, shape.k) @ values(w, shape.n, shape.k).T + (values(bias, shape.n) if bias else 0)
-        for row, bits in enumerate(round_bf16(made_y.astype(np.float32))):
-            ctypes.memmove(y + row * stride * 2, bits.ctypes.data, bits.nbytes)
-
-    def _time(self, shape: Shape, tactic: Tactic, samples: Any, x: int, y: int) -> float | None:
-        self.ran.append(tactic)
-        return {"packed": 1.0, "unpack": 2.0}[tactic.kind] + tactic.split
-
-    def _run(self, shape: Shape, tactic: Tactic, w: int, bias: int, x: int, y: int, stride: int) -> None:
-        super()._run(shape, tactic, w, bias, x, y, stride)
-        if tactic.kind == "packed" and (self._spoiled in (0, tactic.row_tiles)):
-            ctypes.memset(y + 2, 0x40, 2)
-
-
 def test_a_kernel_is_chosen_only_where_it_agrees(
     emulator: Any, beside: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checks, machine, packing = beside("test_gpu_packed.py"), emulator(), Packing(4, 128, False)
+    made = beside("emulator/host.py").Products
     monkeypatch.setattr("engines.cuda.gemm.shapes", lambda packing, m, n, k, sms, shared: [(2, 2, 1, 1)])
     monkeypatch.setattr("engines.cuda.gemm.piece_rows", lambda n, k: 128)
     monkeypatch.setattr("engines.cuda.gemm.pieces", lambda n, k: [0, 72])
@@ -138,9 +98,10 @@ def test_a_kernel_is_chosen_only_where_it_agrees(
     x, bias = round_bf16(rng.standard_normal((m, k)).astype(np.float32)), round_bf16(np.ones(n, np.float32))
     px, pb, shape = machine.put(x), machine.put(bias), Shape(n, k, m, bias=True, packed=packing)
     wanted = (x.astype(np.uint32) << 16).view(np.float32) @ w.T + 1
-    for spoiled, kind in ((-1, "packed"), (0, "unpack")):
+    for spoiled, kind in ((False, "packed"), (True, "unpack")):
         caplog.clear()
-        gemm, y = Products(machine, spoiled), machine.poisoned(m * n * 2)
+        gemm = made(machine.driver, machine.memory, machine.modules, spoiled=spoiled)
+        y = machine.poisoned(m * n * 2)
         gemm.reserve([(packing, n, k)], [])
         with caplog.at_level(logging.WARNING):
             assert gemm.prepare(shape, [(pw, pb)], machine.poisoned(x.nbytes), y).kind == kind
@@ -149,7 +110,7 @@ def test_a_kernel_is_chosen_only_where_it_agrees(
         gemm.run(shape, pw, pb, px, y, n)
         assert checks.error(machine.get_bf16(y, (m, n)).astype(np.float64), wanted) < 4e-3
         # What was kept is asked again: a driver may have changed.
-        again = Products(machine, 0)
+        again = made(machine.driver, machine.memory, machine.modules, spoiled=True)
         again.reserve([(packing, n, k)], [])
         again.tactics = gemm.tactics
         assert (
@@ -158,12 +119,13 @@ def test_a_kernel_is_chosen_only_where_it_agrees(
 
 
 @pytest.mark.parametrize("arch", [90, 75])
-def test_products_of_int8_codes(emulator: Any, arch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_products_of_int8_codes(emulator: Any, beside: Any, arch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours for few tokens, and int32 sums in pieces that overlap: both to the bit."""
     machine, rng = emulator(arch=arch), np.random.default_rng(0)
     n, k, m = 32, 256, 19
     w, x = (rng.integers(-127, 128, size).astype(np.int8) for size in ((n, k), (m, k)))
-    pw, px, gemm = machine.put(w), machine.put(x), Products(machine)
+    pw, px = machine.put(w), machine.put(x)
+    gemm = beside("emulator/host.py").Products(machine.driver, machine.memory, machine.modules)
     monkeypatch.setattr("engines.cuda.gemm.SUMS", 4 * n * 7)
     gemm.reserve([], [(n, k)])
     wanted = round_bf16((x.astype(np.int64) @ w.T.astype(np.int64)).astype(np.float32))

@@ -19,7 +19,9 @@
 #define __global__
 #define __device__
 #define __forceinline__ inline
+#define __noinline__
 #define __launch_bounds__(...)
+#define __constant__ static const
 #define __align__(n) __attribute__((aligned(n)))
 #define __shared__ static __attribute__((section("emu_shared"), used))
 
@@ -81,6 +83,13 @@ size_t dynamic_size;
     siglongjmp(failed_at, 1);
 }
 
+int votes[2], block_generation;
+void release_block() {
+    for (int i = 0; i < threads; i++) if (fibers[i].state == AT_BLOCK) fibers[i].state = READY;
+    at_block = 0;
+    votes[++block_generation & 1] = 0;
+}
+
 void yield() {
     if (!_setjmp(fibers[current].at)) _longjmp(main_at, 1);
 }
@@ -93,10 +102,7 @@ void trampoline() {
         warps[w].alive &= ~(1u << (current & 31));
         living--;
         if (warps[w].arrived) fail("a lane has ended where others wait for it");
-        if (living && at_block == living) {
-            for (int i = 0; i < threads; i++) if (fibers[i].state == AT_BLOCK) fibers[i].state = READY;
-            at_block = 0;
-        }
+        if (living && at_block == living) release_block();
         yield();
     }
 }
@@ -144,7 +150,7 @@ void run_block(int order) {
     extern char __start_emu_shared[] asm("__start_emu_shared"), __stop_emu_shared[] asm("__stop_emu_shared");
     memset(__start_emu_shared, 0xff, __stop_emu_shared - __start_emu_shared);
     memset(warps, 0, sizeof warps);
-    at_block = 0, living = threads;
+    at_block = 0, living = threads, votes[0] = votes[1] = block_generation = 0;
     for (int i = 0; i < threads; i++) {
         fibers[i].state = READY;
         fibers[i].open.clear();
@@ -426,17 +432,20 @@ void ptx_griddepcontrol_launch_dependents() {}
 
 // --- functions of the language -------------------------------------------------------------------------------------------------
 
-void __syncthreads() {
+int __syncthreads_or(int x) {
     using namespace emu;
+    int side = block_generation & 1;
+    votes[side] |= x;
     if (warps[current >> 5].arrived) fail("a lane is at a barrier of the block where others of its warp wait for it");
     if (++at_block == living) {
-        for (int i = 0; i < threads; i++) if (fibers[i].state == AT_BLOCK) fibers[i].state = READY;
-        at_block = 0;
+        release_block();
     } else {
         fibers[current].state = AT_BLOCK;
         yield();
     }
+    return votes[side];
 }
+void __syncthreads() { __syncthreads_or(0); }
 void __syncwarp(unsigned mask = ~0u) { emu::meet(1, mask, nullptr, 0); }
 void __threadfence() {}
 void __threadfence_block() {}
