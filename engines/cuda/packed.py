@@ -178,9 +178,9 @@ class PackedKernels:
         grid = (-(-n // TILE // row_tiles), split, 1)
         kernel(grid, 32 * warps, w, w + scales, w + zeros, x, y, bias, partials, counters, m, n, k)
 
-    def difference(self, a: int, b: int, count: int, found: int) -> None:
+    def difference(self, packing: Packing, a: int, b: int, count: int, found: int) -> None:
         """Adds |a - b|^2, |b|^2 and the number of values that are not finite to the three float32 at `found`."""
-        kernel = self._modules.kernel("packed", "difference", {})
+        kernel = self._modules.kernel("packed", "difference", packing.defines)
         kernel((min(-(-count // 1024), 256), 1, 1), _THREADS, a, b, count, found)
 
 

@@ -135,6 +135,22 @@ def test_products_of_int8_codes(emulator: Any, beside: Any, arch: int, monkeypat
         np.testing.assert_array_equal(machine.get(y, (m, n), np.uint16), wanted)
 
 
+def test_a_kernel_for_int8_products_is_used_only_where_it_is_right(
+    emulator: Any, beside: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine, shape, chosen = emulator(), Shape(64, 256, 2, int8=True), Tactic("skinny", rows=2, unroll=2)
+    x, y = machine.poisoned(2048), machine.poisoned(2 * 64 * 2)
+    w = machine.put(np.zeros((64, 256), np.int8))
+    made = beside("emulator/host.py").Products
+    gemm = made(machine.driver, machine.memory, machine.modules)
+    assert gemm.prepare(shape, [(w, 0)], x, y).kind == "skinny"
+    gemm = made(machine.driver, machine.memory, machine.modules, spoiled=True)
+    gemm.tactics.put(shape.key, chosen)
+    with caplog.at_level(logging.WARNING), pytest.raises(DeviceError, match="no way to compute"):
+        gemm.prepare(shape, [(w, 0)], x, y)  # this stand-in has no other way
+    assert "is wrong on this GPU" in caplog.text
+
+
 def test_rounding_to_int8(emulator: Any) -> None:
     """The reference's codes and scales, static and of each token, but for values halfway between two codes."""
     machine, rng = emulator(), np.random.default_rng(0)
