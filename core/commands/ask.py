@@ -30,10 +30,14 @@ def run(args: argparse.Namespace) -> int:
                 job = client.ask_documents(args.files, args.question, model=args.model, **options)
                 report = follow(client, job, follower)
         else:
-            from core.documents.api import ask
+            from core.documents.ask import ask_documents
 
             report = run_here(
-                args, lambda model: ask(model, args.files, args.question, **options, on_progress=follower.progress)
+                args,
+                follower,
+                lambda model, documents, notes, listener: ask_documents(
+                    model, documents, args.question, **options, listener=listener, notes=notes
+                ),
             )
     finally:
         follower.close()

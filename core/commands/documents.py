@@ -17,6 +17,9 @@ from core.schemas import AnswerReport, JobReply, SummaryReport
 
 if TYPE_CHECKING:
     from core.client import Client
+    from core.documents.document import Document
+    from core.documents.model import TextModel
+    from core.documents.summarize import Listener
 
 Report = SummaryReport | AnswerReport
 STAGES = {"read": "reading", "map": "summarizing parts", "combine": "combining", "write": "writing"}
@@ -136,10 +139,19 @@ def options_of(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, An
     return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
-def run_here(args: argparse.Namespace, work: Callable[[Any], Report]) -> Report:
-    """`work` with a model in this process."""
+def run_here(
+    args: argparse.Namespace,
+    follower: Follower,
+    work: Callable[[TextModel, list[Document], list[str], Listener], Report],
+) -> Report:
+    """`work` with a model in this process; what cannot be read is known before it is loaded. It takes the model, the
+    documents, notes on what was left out, and a listener."""
+    from core.documents.api import load
     from core.documents.local import LocalModel
+    from core.documents.summarize import Listener
     from core.llm import LLM
 
+    listener = Listener(follower.progress, follower.text)
+    documents, notes = load(args.files, listener)
     with LLM(args.model, backend=args.backend, kv_tokens=args.kv_tokens) as llm:
-        return work(LocalModel(llm, args.model))
+        return work(LocalModel(llm, args.model), documents, notes, listener)

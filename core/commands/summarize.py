@@ -35,12 +35,15 @@ def run(args: argparse.Namespace) -> int:
             with client:
                 report = follow(client, client.summarize(args.files, model=args.model, **options), follower)
         else:
-            from core.documents.api import summarize
+            from core.documents.api import checked_task
+            from core.documents.summarize import summarize_documents
 
+            task = checked_task(**{"language": None, "focus": None} | options)
             report = run_here(
                 args,
-                lambda model: summarize(
-                    model, args.files, **options, on_progress=follower.progress, on_text=follower.text
+                follower,
+                lambda model, documents, notes, listener: summarize_documents(
+                    model, documents, task, listener=listener, notes=notes
                 ),
             )
     finally:

@@ -9,7 +9,7 @@ with LLM("demo") as llm:
 
 read.py, reader.py, formats/   a file -> Document (pages of blocks), in a child process with limits
 chunk.py                       Document -> chunks that fit a model, with the way back to page and passage
-summarize.py, tree.py          map all chunks at once, reduce as a tree; ask.py, search.py: questions
+summarize.py                   map all chunks at once, reduce as a tree; ask.py, search.py: questions
 cite.py, passages.py           sentences that a model wrote -> passages of the source that hold their words
 model.py                       all that is needed of a model: many prompts in, texts out
 """

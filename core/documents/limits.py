@@ -9,8 +9,9 @@ MIB = 1 << 20
 
 class ReadLimits(msgspec.Struct, frozen=True, kw_only=True):
     """`seconds`: of reading one file. `memory`: bytes of the reader's process. `file_size`: bytes of a file; `text_size`: of
-    one that is text itself. `pages`, `chars`: of a document. `zip_ratio`: how often larger than packed a member of an archive
-    may be, beyond `zip_free` bytes; `zip_total`: unpacked bytes of all members that are read; `zip_members`: names in it."""
+    one that is text itself, which is read as a whole. `pages`, `chars`: of a document. `zip_ratio`: how often larger than packed
+    a member of an archive may be, beyond `zip_free` bytes; `zip_total`: unpacked bytes of all members that are read;
+    `zip_members`: names in it."""
 
     seconds: float = 300.0
     memory: int = 1536 * MIB

@@ -38,6 +38,7 @@ FORMATS = {
     ".log": "plain",
     ".rst": "plain",
 }
+_TEXT = frozenset({"html", "markdown", "csv_table", "plain"})  # modules that read a file as a whole
 _HEADS = ((b"%PDF-", ".pdf"), (b"PK\x03\x04", ""), (b"{\\rtf", ".rtf"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".doc"))
 
 Read = Callable[[Path, str, ReadLimits], Document]
@@ -113,9 +114,12 @@ def read_here(path: Path, limits: ReadLimits) -> Document:
         raise NotFound(f"'{path}' cannot be read ({error.strerror}).") from error
     if size == 0:
         raise empty(name, "it is empty")
-    if size > limits.file_size:
-        raise too_large(name, f"is {size / 1e9:.1f} GB, and at most {limits.file_size / 1e9:.1f} GB are read")
-    module = importlib.import_module(f"core.documents.formats.{_format(path, head)}")
+    kind = _format(path, head)
+    most = min(limits.file_size, limits.text_size) if kind in _TEXT else limits.file_size
+    if size > most:
+        of_text = " of text" if kind in _TEXT else ""
+        raise too_large(name, f"is {size / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} MB{of_text} are read")
+    module = importlib.import_module(f"core.documents.formats.{kind}")
     read: Read = module.read
     try:
         document = read(path, name, limits)
@@ -144,6 +148,11 @@ def _format(path: Path, head: bytes) -> str:
     raise DocumentUnusable(f"'{path.name}' is of a kind that is not read; save it as one of {known}.")
 
 
+def _all_of(document: Document) -> str:
+    count = len(document.pages)
+    return f"its {count} {document.unit}s are" if count > 1 else f"its {document.unit} has"
+
+
 def _checked(document: Document, limits: ReadLimits) -> Document:
     if len(document.pages) > limits.pages:
         raise too_large(
@@ -156,7 +165,7 @@ def _checked(document: Document, limits: ReadLimits) -> Document:
         if scanned:
             raise empty(
                 document.name,
-                f"its {len(document.pages)} {document.unit}s are pictures without text (a scan); run a text recognition first",
+                f"{_all_of(document)} pictures without text (a scan); run a text recognition first",
             )
         if any(item.reason == "unreadable" for item in document.unread):
             raise empty(

@@ -19,7 +19,7 @@ _SAMPLE = 1 << 14
 
 def read(path: Path, name: str, limits: ReadLimits) -> Document:
     """Raises DocumentUnusable."""
-    text = read_text(path, name, limits)
+    text = read_text(path, name)
     sample = text[:_SAMPLE]
     dialect: type[csv.Dialect] | csv.Dialect
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.documents.document import Block, BlockKind, Document, Page
+from core.documents.document import Block, BlockKind, Document, Page, Unread
 from core.documents.formats.archive import Archive
 from core.documents.formats.blocks import block, nested, parts, pictures_note, row, superscript, unread_of
 from core.documents.formats.xml import Element, attribute, local, parse
@@ -52,6 +52,8 @@ def read(path: Path, name: str, limits: ReadLimits) -> Document:
     if headed:
         remarks = (*remarks, "Headers and footers are left out.")
     document = Document(path=str(path), name=name, format="docx", title=title, notes=remarks)
+    if not blocks and reader.pictures:
+        return msgspec.structs.replace(document, pages=(Page(1),), unread=(Unread(1, "scanned"),))
     if not breaks:
         return msgspec.structs.replace(document, unit="part", pages=parts(item for _, item in blocks))
     by_page: dict[int, list[Block]] = {number: [] for number in range(breaks + 1)}
@@ -60,7 +62,7 @@ def read(path: Path, name: str, limits: ReadLimits) -> Document:
         last = max(last, number)  # endnotes belong to the end
         by_page[last].append(item)
     pages = tuple(Page(number + 1, tuple(items)) for number, items in by_page.items())
-    return msgspec.structs.replace(document, pages=pages, unread=unread_of(pages))
+    return msgspec.structs.replace(document, pages=pages, unread=unread_of(pages, reader.shown))
 
 
 def _has_text(archive: Archive, member: str, name: str) -> bool:
@@ -95,7 +97,7 @@ class _Body:
     """Walks a body. Pages are counted by explicit breaks and by those that Word noted when it last showed the document.
 
     `notes`: the text of foot- and endnotes by id. Footnotes follow the paragraph that they belong to, so that they are on its
-    page; `endnotes` are collected. `pictures` counts what shows something without text."""
+    page; `endnotes` are collected. `pictures` counts what shows something without text, `shown` are the pages of it, from 1."""
 
     def __init__(self, styles: dict[str, int], notes: dict[str, dict[str, str]]) -> None:
         self._styles = styles
@@ -107,6 +109,7 @@ class _Body:
         self._footnotes: list[Block] = []
         self.endnotes: list[Block] = []
         self.pictures = 0
+        self.shown: set[int] = set()
 
     def blocks(self, parent: Element, depth: int = 0) -> Iterator[tuple[int, Block]]:
         """(page from 0, block) in order."""
@@ -141,6 +144,8 @@ class _Body:
                 self._turn(again=piece == _PAGE)
                 continue
             self._fresh = self._fresh and not piece.strip()
+            if _SHAPE in piece:
+                self.shown.add(self._page + 1)
             made = block(piece, BlockKind.HEADING if level else BlockKind.TEXT, level)
             if made is not None:
                 text = f"- {made.text}" if listed and not level else made.text

@@ -14,7 +14,7 @@ from core.documents.formats.blocks import block, nested, parts, row, superscript
 from core.documents.formats.plain import decode
 from core.documents.formats.xml import Element, local
 from core.documents.limits import ReadLimits
-from core.documents.trouble import corrupt, too_large
+from core.documents.trouble import corrupt
 
 _SKIP_TAGS = """
     script style template noscript head svg math iframe object embed canvas audio video select button
@@ -37,11 +37,6 @@ MAX_LAYOUTS = 8  # tables in each other that only place what they hold
 
 def read(path: Path, name: str, limits: ReadLimits) -> Document:
     """Raises DocumentUnusable."""
-    size = path.stat().st_size
-    if size > limits.text_size:
-        raise too_large(
-            name, f"holds {size / 1e6:,.0f} MB of HTML, and at most {limits.text_size / 1e6:,.0f} MB are read"
-        )
     root = parse_html(path.read_bytes(), name)
     title = " ".join(str(root.findtext(".//title") or "").split())[:200]
     return Document(path=str(path), name=name, format="html", title=title, unit="part", pages=parts(blocks_of(root)))

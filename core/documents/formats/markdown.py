@@ -21,7 +21,7 @@ _FRONT = re.compile(r"\A---\n.*?\n(?:---|\.\.\.)\n", re.DOTALL)
 
 def read(path: Path, name: str, limits: ReadLimits) -> Document:
     """Raises DocumentUnusable."""
-    blocks = list(split(_FRONT.sub("", read_text(path, name, limits), count=1)))
+    blocks = list(split(_FRONT.sub("", read_text(path, name), count=1)))
     title = next((item.text for item in blocks if item.kind is BlockKind.HEADING), "")
     return Document(path=str(path), name=name, format="md", title=title[:200], unit="part", pages=parts(blocks))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.documents.document import Block, Document, Page
 from core.documents.formats.blocks import block, parts, unread_of
 from core.documents.limits import ReadLimits
-from core.documents.trouble import DocumentUnusable, empty, too_large
+from core.documents.trouble import DocumentUnusable, empty
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -23,7 +23,7 @@ _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 
 def read(path: Path, name: str, limits: ReadLimits) -> Document:
     """Raises DocumentUnusable."""
-    text = read_text(path, name, limits)
+    text = read_text(path, name)
     if "\f" in text:
         pages = tuple(Page(i, tuple(paragraphs(part))) for i, part in enumerate(text.rstrip("\f").split("\f"), 1))
         return Document(path=str(path), name=name, format="txt", pages=pages, unread=unread_of(pages))
@@ -35,13 +35,8 @@ def paragraphs(text: str) -> list[Block]:
     return [made for part in _PARAGRAPH.split(text) if (made := block(part)) is not None]
 
 
-def read_text(path: Path, name: str, limits: ReadLimits) -> str:
-    """A file's text with "\\n" at line ends. Raises DocumentUnusable for one that is too large, empty, or no text."""
-    size = path.stat().st_size
-    if size > limits.text_size:
-        raise too_large(
-            name, f"holds {size / 1e6:,.0f} MB of text, and at most {limits.text_size / 1e6:,.0f} MB are read"
-        )
+def read_text(path: Path, name: str) -> str:
+    """A file's text with "\\n" at line ends. Raises DocumentUnusable for one that is empty, or no text."""
     return decode(path.read_bytes(), name)
 
 

@@ -63,8 +63,10 @@ def test_summaries_here_and_over_the_service_are_the_same(run, tmp_path):
 
 
 def test_what_is_wrong_is_said_in_words(run, tmp_path):
-    assert run("summarize", FILES / "protected.pdf", "--local")[0] == 4
-    assert run("summarize", tmp_path / "none.pdf", "--local")[0] == 3
+    # what cannot be read is told before a model is looked for
+    assert run("summarize", FILES / "protected.pdf", "--local", "--model", "nothing")[0] == 4
+    code, _, err = run("summarize", tmp_path / "none.pdf", "--local", "--model", "nothing")
+    assert (code, "no file or folder" in err) == (3, True)
     code, _, err = run("summarize", FILES / "report.docx", "--local", "--model", "nothing")
     assert (code, "nothing" in err) == (3, True)
     code, _, err = run("ask", FILES / "report.docx", "--local", "--question", " ")

@@ -196,6 +196,18 @@ def test_pages_that_word_noted_are_not_counted_twice(word_pages):
     ]  # fmt: skip
 
 
+def test_pages_of_pictures_in_a_docx_are_scans(tmp_path, word_pages):
+    picture = "<w:p><w:r><w:drawing><a:blip/></w:drawing></w:r></w:p>"
+    word_pages(paragraph("one"), paragraph("", HARD), picture, paragraph("three", HARD))
+    document = read_here(tmp_path / "word.docx", DEFAULT)
+    assert document.unread == (Unread(2, "scanned"),)
+    assert document.notes == ("1 picture is not read; only text is.",)
+    with pytest.raises(
+        DocumentUnusable, match=r"'word\.docx' cannot be used: its page has pictures without text \(a scan\)"
+    ):
+        word_pages(picture)
+
+
 def test_rows_of_a_table_are_on_their_pages(word_pages):
     rows = "".join(
         f"<w:tr><w:tc>{paragraph(f'row {i}', SHOWN if i == 3 else '')}</w:tc><w:tc>{paragraph('x')}</w:tc></w:tr>"
