@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.protocol import Priority
-from core.scheduler.policy import SchedulerConfig, StepTime, alone_budget, batch_allowance, rank, token_budget
+from core.scheduler.policy import Pace, SchedulerConfig, StepTime, alone_budget, batch_allowance, rank, token_budget
 from core.scheduler.request import Sequence, State
 from core.scheduler.roster import Roster
 from engines.api import PlanRow, SlotInit, StepPlan
@@ -18,13 +18,16 @@ _RUNNING = State.RUNNING
 @dataclass(slots=True, eq=False)
 class PlannedStep:
     """One step as planned. `rows[i]` is row i of the plan: the sequence, its tokens, and whether it is sampled.
-    `inits` go to the engine before `forward`. `joined`: sequences admitted in it. `discarded` is counted by `apply`."""
+    `inits` go to the engine before `forward`. `joined`: sequences admitted in it. `beside_chat`: interactive rows are decodes,
+    one or more; `has_batch`: there are batch rows. `discarded` is counted by `apply`."""
 
     plan: StepPlan
     rows: list[tuple[Sequence, int, bool]]
     inits: list[SlotInit]
     joined: list[Sequence]
     has_constraint: bool
+    beside_chat: bool = False
+    has_batch: bool = False
     discarded: int = 0
 
 
@@ -53,6 +56,11 @@ class _Ready(NamedTuple):
     batch_prefills: list[Sequence]
 
 
+def _is_batch(sequence: Sequence) -> bool:
+    """A promoted batch sequence counts as interactive."""
+    return sequence.batch and not sequence.quantum
+
+
 class Planner:
     """Makes the steps of one roster."""
 
@@ -63,6 +71,7 @@ class Planner:
         self._load: Counter[str] = Counter()
         self._batch_tokens = config.max_tokens  # that batch rows had in the last step that had any
         self._credit = 0.0  # tokens that batch rows may have beside a chat
+        self.pace = Pace(config.slowdown)
 
     def plan(self, step_time: StepTime) -> PlannedStep | None:
         """The next step, or None if nothing can run now."""
@@ -87,7 +96,9 @@ class Planner:
         plan = StepPlan.build(roster.step, draft.decodes + draft.chunks, draft.copies)
         roster.step += 1
         has_constraint = any(sampled and sequence.constraint is not None for sequence, _, sampled in rows)
-        return PlannedStep(plan, rows, draft.inits, draft.joined, has_constraint)
+        beside_chat = bool(ready.decodes) and all(_is_batch(sequence) for sequence, _, _ in draft.chunk_rows)
+        has_batch = any(_is_batch(sequence) for sequence, _, _ in rows)
+        return PlannedStep(plan, rows, draft.inits, draft.joined, has_constraint, beside_chat, has_batch)
 
     def _beside_chat(self, step_time: StepTime, interactive_decodes: int) -> int:
         """Tokens for batch rows in this step. What is not used is kept for the next steps, within reason; and no step has more
@@ -95,7 +106,7 @@ class Planner:
         config = self.config
         allowance = batch_allowance(config, step_time, interactive_decodes)
         self._credit = min(self._credit + allowance, 2 * allowance + config.min_batch)
-        if self._credit < config.min_batch or self._roster.step % config.quiet_every == 0:
+        if not self.pace.open or self._credit < config.min_batch or self._roster.step % config.quiet_every == 0:
             return 0
         return min(int(self._credit), 2 * self._batch_tokens + config.min_batch)
 
@@ -105,7 +116,7 @@ class Planner:
         for sequence in self._roster.running:
             if sequence.state is not _RUNNING or sequence.preempting:
                 continue
-            batch = sequence.batch and not sequence.quantum
+            batch = _is_batch(sequence)
             if not sequence.live:
                 (ready.batch_prefills if batch else ready.prefills).append(sequence)
             elif sequence.total + sequence.pending < sequence.max_total:

@@ -33,9 +33,9 @@ class SchedulerConfig:
     min_chunk: int = 32
     batch_share: float = 0.125
     batch_step_s: float = 0.25
-    slowdown: float = 1.35
+    slowdown: float = 1.5
     quiet_every: int = 16
-    min_batch: int = 4
+    min_batch: int = 8
     patience_steps: int = 64
     quantum_tokens: int = 64
     max_waiting: int = 100_000
@@ -159,6 +159,34 @@ class StepTime:
         return max(0.0, (self._y - slope * self._x) / self._n), slope
 
 
+class Pace:
+    """Whether batch rows may come along beside a chat: not before the seconds by which steps with them were longer than those
+    without are worked off by what they are allowed, `slowdown` - 1 times a step without. What a step will cost is an estimate,
+    which is wrong where a few rows more take another kernel; what it has cost is none."""
+
+    def __init__(self, slowdown: float) -> None:
+        self._share = slowdown - 1
+        self._quiet: float | None = None  # seconds of a step without batch rows
+        self._debt = 0.0
+
+    @property
+    def open(self) -> bool:
+        return self._debt <= 0.0
+
+    def observe(self, seconds: float, has_batch: bool) -> None:
+        """A step that was planned to hold a token for each interactive request that generates, and batch rows or not."""
+        if not has_batch:
+            self._quiet = seconds if self._quiet is None else self._quiet + _WEIGHT * (seconds - self._quiet)
+        if self._quiet is not None:
+            allowed = self._share * self._quiet
+            over = max(0.0, seconds - self._quiet) if has_batch else 0.0
+            self._debt = min(max(self._debt + over - allowed, -allowed), _LONGEST_DEBT * allowed)
+
+
+_WEIGHT = 0.25  # of the newest step
+_LONGEST_DEBT = 64  # steps: a pause that had another cause is not paid for by the summary
+
+
 def token_budget(config: SchedulerConfig, step_time: StepTime, interactive_decodes: int, decodes: int) -> int:
     """Tokens of the next step: all of `max_tokens`, or while an interactive request generates what fits `target_step_s`,
     never less than all decodes and one smallest chunk."""
@@ -178,7 +206,8 @@ def alone_budget(config: SchedulerConfig, step_time: StepTime, decodes: int) -> 
 
 def batch_allowance(config: SchedulerConfig, step_time: StepTime, interactive_decodes: int) -> float:
     """Of a step in which `interactive_decodes` requests generate, the tokens that batch rows may have on average: what makes
-    it `slowdown` times as long. Less than `min_batch` means that many in some steps and none in others."""
+    it `slowdown` times as long, as far as steps are linear (see Pace). Less than `min_batch` means that many in some steps and
+    none in others."""
     least = config.min_batch / config.quiet_every
     line = step_time.line()
     if line is None:

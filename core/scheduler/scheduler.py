@@ -152,6 +152,8 @@ class Scheduler:
         """Take one collected step, in the order planned. `seconds`: its duration, for the token budget."""
         if seconds is not None:
             self.step_time.observe(planned.plan.num_tokens, seconds)
+            if planned.beside_chat:
+                self._planner.pace.observe(seconds, planned.has_batch)
         events: list[Event] = []
         token_ids = sampled.token_ids.tolist()
         at = -1

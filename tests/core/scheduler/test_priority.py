@@ -95,16 +95,18 @@ def test_the_token_budget_follows_the_measured_step_time_while_a_chat_runs(make_
     driver.run()
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.2])
-def test_batch_work_makes_a_chat_at_most_twice_as_slow(make_driver, noise):
-    """A step takes 3 ms and 0.4 ms a token, give or take; 40 prompts of a summary are under way."""
+@pytest.mark.parametrize(("noise", "jump"), [(0.0, 0.0), (0.2, 0.0), (0.1, 0.009)])
+def test_batch_work_makes_a_chat_at_most_twice_as_slow(make_driver, noise, jump):
+    """A step takes 3 ms and 0.4 ms a token, give or take, and with more than one row `jump` more, which no line through what
+    steps took tells; 40 prompts of a summary are under way."""
     now, rng = [0.0], random.Random(3)
     driver = make_driver(max_tokens=512, num_slots=64, num_pages=4000, clock=lambda: now[0])
     collect = driver.engine.collect
     lengths = []
 
     def slow_collect(step):
-        lengths.append((0.003 + 0.0004 * step.plan.num_tokens) * rng.uniform(1 - noise, 1 + noise))
+        seconds = 0.003 + 0.0004 * step.plan.num_tokens + (jump if step.plan.num_tokens > 1 else 0.0)
+        lengths.append(seconds * rng.uniform(1 - noise, 1 + noise))
         now[0] += lengths[-1]
         return collect(step)
 
@@ -120,9 +122,11 @@ def test_batch_work_makes_a_chat_at_most_twice_as_slow(make_driver, noise):
         driver.step()
     chat = sorted(lengths[before:])
     assert chat[len(chat) // 2] <= 2 * 0.0034
-    assert sum(chat) / len(chat) <= 2.2 * 0.0034
+    assert sum(chat) / len(chat) <= 1.8 * 0.0034
     batch = sum(step.plan.num_tokens for step in driver.steps) - done - len(chat)
-    assert batch > 2 * len(chat)  # and the summary gets on meanwhile: what is left of the time
+    assert batch > (
+        len(chat) // 2 if jump else 2 * len(chat)
+    )  # and the summary gets on meanwhile: what is left of the time
     driver.run()
     assert len(driver.dones) == 41
 
