@@ -25,6 +25,7 @@ from engines.weights import DType
 
 GPU = DeviceInfo("RTX 4090", "sm_89", 24 << 30, "580.65")
 IDS = np.arange(200, dtype=np.int32) * 7 % 96
+MOMENTS = int(os.environ.get("SOAK_ROUNDS", "4"))
 
 
 @pytest.fixture
@@ -200,7 +201,7 @@ def test_cancelled_at_any_moment_leaves_no_engine(run: Runner) -> None:
     import shutil
 
     shutil.rmtree(run.out)
-    for stop_at in sorted({1, 2, 3, *np.linspace(4, total - 1, 8).astype(int).tolist()}):
+    for stop_at in sorted({1, 2, 3, *np.linspace(4, total - 1, MOMENTS).astype(int).tolist()}):
         run.stop_at, run.calls = stop_at, 0
         with pytest.raises(Cancelled):
             run("int4-awq")
