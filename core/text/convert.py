@@ -78,6 +78,8 @@ def _through_transformers(folder: Path, source: str) -> tokenizers.Tokenizer:
 def _quiet() -> Iterator[None]:
     """No advisories about PyTorch, no warnings about defaults: they are not for the person who sees our output."""
     wanted = {"TRANSFORMERS_VERBOSITY": "error", "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1", "HF_HUB_OFFLINE": "1"}
+    import huggingface_hub.constants  # noqa: F401  (reads HF_HUB_OFFLINE once: imported below, it would be offline for ever)
+
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

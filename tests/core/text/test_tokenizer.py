@@ -164,13 +164,20 @@ def test_an_installation_without_the_converter_says_so(
         Tokenizer.from_folder(sentencepiece_folder)
 
 
-def test_the_conversion_is_silent_and_leaves_the_environment(sentencepiece_folder: Path) -> None:
+def test_the_conversion_is_silent_and_leaves_the_environment_and_the_hub(sentencepiece_folder: Path) -> None:
     code = (
-        "import os, sys; before = dict(os.environ); from core.text.tokenizer import Tokenizer;"
-        "Tokenizer.from_folder(sys.argv[1]); assert dict(os.environ) == before"
+        "import os, socket, sys; before = dict(os.environ); from core.text.tokenizer import Tokenizer;"
+        "asked = []; socket.getaddrinfo = lambda *host, **rest: asked.append(host) or sys.exit(1);"
+        "Tokenizer.from_folder(sys.argv[1]); assert dict(os.environ) == before;"
+        "from huggingface_hub import constants; assert not constants.HF_HUB_OFFLINE and not asked"
     )
+    environ = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     result = subprocess.run(
-        [sys.executable, "-c", code, str(sentencepiece_folder)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(sentencepiece_folder)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert (result.stdout, result.stderr) == ("", "")
 
