@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
 from app.messages import Messages
 from app.preferences import Preferences
-from app.threads import AsyncThread, Courier, Failure, Operation, Success, as_ours
+from app.threads import AsyncThread, Courier, Failure, Operation, Success, as_ours, silently
 from core.config import Config
 
 if TYPE_CHECKING:  # half a second to import: done on the session's thread, while the window is painted
@@ -62,7 +62,7 @@ class Session(QObject):
     def start(self) -> None:
         """Find or start the service, and keep doing so until `close`."""
         if self._watch is None:
-            self._watch = self._thread.submit(self._stay_connected, _nothing, self.messages.error, self)
+            self._watch = self._thread.submit(self._stay_connected, silently, self.messages.error, self)
 
     def close(self) -> None:
         """Ends every call; the service lives on for LINGER seconds. Idempotent."""
@@ -82,13 +82,13 @@ class Session(QObject):
         async def carry_out() -> R:
             return await work(await self.client())
 
-        return self._thread.submit(carry_out, success or _nothing, failure or self.messages.error, owner or self)
+        return self._thread.submit(carry_out, success or silently, failure or self.messages.error, owner or self)
 
     def refresh_models(self) -> None:
         """Ask for the models again; `models_changed` follows."""
         if self._refresh is not None and self._refresh.wanted:
             self._refresh.cancel()
-        self._refresh = self.call(lambda client: client.all_models(), self._take_models, _ignore)
+        self._refresh = self.call(lambda client: client.all_models(), self._take_models, silently)
 
     async def client(self) -> AsyncClient:
         """On the session's thread: the client, once there is one."""
@@ -147,11 +147,3 @@ class Session(QObject):
     def _take_models(self, reply: ModelsReply) -> None:
         self.models = reply
         self.models_changed.emit(reply)
-
-
-def _nothing(_: Any) -> None:
-    pass
-
-
-def _ignore(_: Exception) -> None:
-    pass

@@ -25,6 +25,10 @@ Failure = Callable[[DesksideError], None]
 log = logging.getLogger(__name__)
 
 
+def silently(_: Any) -> None:
+    """As a callback: for what need not be told, like the failure of something that is asked again with the next change."""
+
+
 class Courier(QObject):
     """Lives on the GUI thread; `send` may be called on any."""
 

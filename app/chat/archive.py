@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from PySide6.QtCore import QObject
 
 from app.messages import Messages
 from app.store.store import Store
-from app.threads import Courier, Failure, Operation, SerialThread, Success
+from app.threads import Courier, Failure, Operation, SerialThread, Success, silently
 
 R = TypeVar("R")
 
@@ -31,14 +31,10 @@ class Archive(QObject):
         failure: Failure | None = None,
         owner: QObject | None = None,
     ) -> Operation:
-        return self._thread.submit(work, success or _nothing, failure or self._messages.error, owner or self)
+        return self._thread.submit(work, success or silently, failure or self._messages.error, owner or self)
 
     def close(self) -> None:
         """Write what is still to be written, then end the thread. Idempotent."""
         if not self.closed:
             self.closed = True
             self._thread.close()
-
-
-def _nothing(_: Any) -> None:
-    pass

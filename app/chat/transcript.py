@@ -8,7 +8,7 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
-from time import perf_counter
+from time import thread_time
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
@@ -21,10 +21,12 @@ from app.chat.views import CodeView, TextView
 from app.markdown.highlight import tokens_of
 from app.store.records import Message
 from app.theme import READING_WIDTH, XL, L, Theme
-from app.threads import SerialThread
+from app.threads import SerialThread, silently
 
 NEAR = 400  # pixels above and below the screen in which widgets are kept
-BUDGET = 0.005  # seconds of making widgets at once; the rest follows in the next turn of the event loop
+BUDGET = (
+    0.006  # seconds of processor time for making widgets at once; the rest follows in the next turn of the event loop
+)
 EDGE = 6  # from a button's edge to its picture
 USER_SHARE = 0.82  # of the column that the user's messages may take
 
@@ -231,7 +233,7 @@ class Transcript(QAbstractScrollArea):
             self.viewport().setUpdatesEnabled(True)
             self.viewport().update()
             return
-        started = perf_counter()
+        started = thread_time()
         late = False
         for _ in range(60):
             bar = self.verticalScrollBar()
@@ -245,7 +247,7 @@ class Transcript(QAbstractScrollArea):
                 row, offset = anchor
                 if row in self._rows:
                     self._set_value(row.top - offset)
-            if not hurry and perf_counter() - started > BUDGET and (self._opening or self._screen_is_filled()):
+            if not hurry and thread_time() - started > BUDGET and (self._opening or self._screen_is_filled()):
                 late = True
                 break
         self._arrange()
@@ -394,7 +396,8 @@ class Transcript(QAbstractScrollArea):
 
     def _colour(self, view: CodeView, source: str, language: str) -> None:
         if self._colours is not None:
-            self._colours.submit(lambda _: tokens_of(source, language), view.colour, _ignore, owner=view)
+            # A lexer that fails costs colours, nothing else; the log has it.
+            self._colours.submit(lambda _: tokens_of(source, language), view.colour, silently, owner=view)
 
     def _order(self) -> None:
         """The tab order is the reading order: new rows follow the one above them."""
@@ -516,10 +519,6 @@ class Transcript(QAbstractScrollArea):
 
     def message_at(self, index: int) -> Message:
         return self.entries[index].message
-
-
-def _ignore(_: Exception) -> None:
-    """A lexer that fails costs colours, nothing else; the log has it."""
 
 
 def _stops(widget: QWidget) -> list[QWidget]:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.documents.works import KINDS, Work
 from app.session import Session
-from app.threads import Operation
+from app.threads import Operation, silently
 from core.errors import DesksideError
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ class DocumentsController(QObject):
     def refresh(self) -> None:
         if self._session.service.phase == "ready":
             before = set(self._works)
-            self._session.call(lambda client: client.jobs(), lambda reply: self._take_jobs(reply, before), _quiet, self)
+            self._session.call(
+                lambda client: client.jobs(), lambda reply: self._take_jobs(reply, before), silently, self
+            )
 
     def summarize(self, paths: Sequence[str], **options: Any) -> None:
         """`options`: of core.schemas.SummarizeRequest; what is None is left out."""
@@ -66,7 +68,7 @@ class DocumentsController(QObject):
             session.call(lambda client: client.cancel_job(job), self._take_job, owner=self)
         else:
             self._forget(job)
-            session.call(lambda client: client.remove_job(job), None, _quiet, self)
+            session.call(lambda client: client.remove_job(job), None, silently, self)
 
     def open(self, job: str) -> None:
         """Somebody looks at it: follow what runs, fetch what is done."""
@@ -174,7 +176,3 @@ class DocumentsController(QObject):
 
 def _taker(controller: DocumentsController, job: str, event: DocumentEvent) -> Callable[[], None]:
     return lambda: controller.take(job, event)
-
-
-def _quiet(error: DesksideError) -> None:
-    """For what is asked by the way: it is asked again with the next change."""

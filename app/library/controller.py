@@ -11,6 +11,7 @@ from app import formats
 from app.library.jobs import JobList, JobView
 from app.library.rows import Row, meant, rows_of
 from app.session import Session
+from app.threads import silently
 from core.errors import DesksideError
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class LibraryController(QObject):
         if self._session.service.phase == "ready":
             self._session.refresh_models()
             before = self._jobs.ids
-            self._session.call(lambda client: client.jobs(), lambda reply: self._take_jobs(reply, before), _quiet, self)
+            self._session.call(
+                lambda client: client.jobs(), lambda reply: self._take_jobs(reply, before), silently, self
+            )
             self._ask_status()
 
     def search(self, text: str) -> None:
@@ -198,7 +201,7 @@ class LibraryController(QObject):
         """Gone from the list at once; the service forgets it too."""
         if self._jobs.drop(job):
             self.jobs_changed.emit()
-        self._session.call(lambda client: client.remove_job(job), None, _quiet, self)
+        self._session.call(lambda client: client.remove_job(job), None, silently, self)
 
     def _removed(self, reply: RemoveReply) -> None:
         if reply.linked:
@@ -215,7 +218,7 @@ class LibraryController(QObject):
         self._session.refresh_models()
 
     def _ask_status(self) -> None:
-        self._session.call(lambda client: client.status(), self._take_status, _quiet, self)
+        self._session.call(lambda client: client.status(), self._take_status, silently, self)
 
     def _take_status(self, status: Status) -> None:
         self.status_changed.emit(status)
@@ -234,7 +237,3 @@ class LibraryController(QObject):
             self._take_job(event.job)
         elif event.kind == "library":
             self._session.refresh_models()
-
-
-def _quiet(error: DesksideError) -> None:
-    """For what is asked by the way: it is asked again with the next change."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import operator
+import os
 import time
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QTextDocument, QWheelEvent
+from PySide6.QtGui import QImage, QTextDocument, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -201,3 +203,31 @@ def test_a_larger_font_and_another_theme(transcript: Transcript, qtbot: QtBot) -
         qtbot.wait(50)
         qtbot.waitUntil(lambda: transcript.settled)
         check_places(transcript)
+
+
+@pytest.mark.skipif(os.environ.get("QT_QPA_PLATFORM") != "offscreen", reason="reads the screen of Qt's own platform")
+def test_what_is_painted_piece_by_piece_is_what_is_painted_at_once(transcript: Transcript, qtbot: QtBot) -> None:
+    """Of an answer under way only what is new is painted; what scrolls is moved as pixels."""
+    text = (
+        "A paragraph that grows " + "over some lines " * 20 + "\n\n> quoted\n> words\n\n- one\n- two **bold** words\n\n"
+        "```\ncode\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n" + "And the last one, " * 15
+    )
+    answer = fill(transcript, qtbot, "go\n\n" * 8, "")[-1]
+    entry = transcript.entry(answer.id)
+    assert entry is not None
+    entry.live = True
+    transcript.settle(answer.id)
+
+    def pictures() -> list[QImage]:
+        """What stands on the screen, and what it would be if all of it were painted now."""
+        taken = transcript.screen().grabWindow(transcript.winId()), transcript.grab()
+        area = transcript.viewport().geometry()
+        return [each.toImage().convertToFormat(QImage.Format.Format_RGB32).copy(area) for each in taken]
+
+    for start in range(0, len(text), 23):
+        answer.content += text[start : start + 23]
+        transcript.grow(answer.id, text[start : start + 23], "")
+        QApplication.processEvents()
+        if start % 3 == 0:
+            qtbot.waitUntil(lambda: operator.eq(*pictures()), timeout=2000)
+    assert transcript.verticalScrollBar().maximum() > 0
