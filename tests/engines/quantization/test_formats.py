@@ -117,10 +117,11 @@ def test_modelopt_says_it_in_a_file_of_its_own(foreign):
         assert len(model.schemes) == 14
 
 
+@pytest.mark.parametrize("layout", ["modelopt_fp8", "awq"])
 @pytest.mark.parametrize("pattern", ["self_attn.{}_scale", "self_attn.{0}_proj.{0}_scale"])
-def test_scales_of_the_cache(pattern, foreign):
+def test_scales_of_the_cache(pattern, layout, foreign):
     made = foreign()
-    settings = made.modelopt_fp8()
+    settings = getattr(made, layout)()
     for layer in range(2):
         for i, kind in enumerate("kv"):
             name = f"model.layers.{layer}." + pattern.format(kind)
