@@ -19,6 +19,7 @@ from core.commands.options import add_json, note, print_json
 from core.config import load_config
 from core.errors import from_code
 from core.library.build_local import build_here
+from core.library.catalog import find_installed
 from core.library.engines import read_engine
 from core.library.report_card import card_lines, engine_json
 from core.paths import Places
@@ -60,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = load_config(os.environ)
     params: dict[str, Any] = {"model": args.model, "precision": args.precision, "backend": args.backend}
-    if Path(args.model).is_dir() and not args.model.startswith("demo"):
-        params["model"] = str(Path(args.model).resolve())
+    if find_installed(args.model, config.places) is None and Path(args.model).expanduser().is_dir():
+        params["model"] = str(Path(args.model).expanduser().resolve())  # the service has a working directory of its own
     if args.gpu is not None:
         params["gpu"] = args.gpu
     if args.calibration is not None:

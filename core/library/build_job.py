@@ -35,6 +35,7 @@ from core.library.hub import Hub
 from core.library.installed import collect_trash, remove_engine_folder
 from core.library.isolated import run_isolated
 from core.library.locks import engine_lock_name, holder, lock_path, own_model, try_lock, use_model
+from core.library.manifest import links_to
 from core.library.names import parse_repo
 from core.library.progress import Progress
 from core.library.pull import Pull
@@ -126,6 +127,8 @@ class _Work:
             return self._pull(asked)
         if find_installed(asked, self.places) is not None:
             return asked, folder
+        for name in links_to(folder, self.places.models):  # by its path, and installed all the same
+            return name, folder
         try:
             return folder.relative_to(self.places.models.resolve()).as_posix(), folder
         except ValueError:

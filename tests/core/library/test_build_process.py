@@ -205,6 +205,26 @@ def test_removing_a_model_takes_its_engines_along(run, here, mine, places, tiny_
     assert (tiny_model / "config.json").exists()
 
 
+def test_an_engine_belongs_to_the_installed_model_however_that_is_named(
+    run, here, mine, places, tiny_model, make_tiny_model, tmp_path, monkeypatch
+) -> None:
+    """A name of the library comes before a folder of that name here; a folder that is linked is the model of that name."""
+    other = make_tiny_model("other", seed=1)
+    (tmp_path / "work").mkdir()
+    shutil.copytree(other, tmp_path / "work" / "mine")
+    monkeypatch.chdir(tmp_path / "work")
+    for words in (["mine", "--precision", "int8"], [str(tiny_model), "--precision", "int4"]):
+        code, _, err = run("build", *words)
+        assert code == 0, err
+    shutil.copytree(other, tmp_path / "work" / "demolition")  # not the demo
+    assert run("build", "demolition", "--precision", "int8")[0] == 0
+    listed = {item["name"]: item for item in map(json.loads, run("list", "--json")[1].splitlines())}
+    assert [engine["name"] for engine in listed["mine"]["engines"]] == ["mine:int4", "mine:int8"]
+    assert Path(find_engine("mine:int8", places).manifest.source) == tiny_model.resolve()
+    assert listed["demolition:int8"]["orphan"]
+    assert json.loads(run("remove", "mine", "--json")[1])["engines"] == ["mine:int4", "mine:int8"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
