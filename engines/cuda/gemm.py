@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -207,7 +208,7 @@ class Gemm:
             )
             counters = 4 * max(-(-n // 16) for _, n, _ in packed)
             self._unpacked, self._partials = self._memory.take(room), self._memory.take(sums)
-            self._counters, self._found = self._memory.take(counters), self._memory.take(12)
+            self._counters, self._found = self._memory.take(counters), self._memory.take(16)
             self._driver.call("cuMemsetD8Async", self._counters, 0, counters, self._stream)
         if int8:
             self._sums = self._memory.take(max(SUMS, 4 * max(n for n, _ in int8)))
@@ -223,7 +224,8 @@ class Gemm:
         plain = [replace(way, kind="unpack") for way in self._lt_ways(piece, samples[0][1], shape.n)]
         if not plain:
             return self._choose(shape, [])
-        self._fill_random(x, shape.m * shape.k)
+        if shape.m <= PACKED_TOKENS:
+            self._fill_random(x, shape.m * shape.k)
         if known is not None and (known.kind == "unpack" or self._agrees(shape, known, plain[0], samples[0], x, y)):
             self._run(shape, known, *samples[0], x, y, shape.n)
             return known
@@ -246,7 +248,7 @@ class Gemm:
         self._run(shape, plain, *sample, x, y, shape.n)
         call("cuMemcpyDtoDAsync", self._unpacked, y, size, stream)
         call("cuMemsetD8Async", y, 255, size, stream)
-        call("cuMemsetD8Async", self._found, 0, 12, stream)
+        call("cuMemsetD8Async", self._found, 0, 16, stream)
         try:
             self._run(shape, tactic, *sample, x, y, shape.n)
         except DeviceError as error:
@@ -256,11 +258,12 @@ class Gemm:
             return False
         assert shape.packed is not None
         self._packed.difference(shape.packed, y, self._unpacked, shape.m * shape.n, self._found)
-        found = np.empty(3, np.float32)
+        found = np.empty(4, np.float32)
         call("cuStreamSynchronize", stream)
-        call("cuMemcpyDtoH", found.ctypes.data, self._found, 12)
-        apart, wanted, wrong = (float(value) for value in found)
-        if wrong or apart > TOLERANCE**2 * wanted:
+        call("cuMemcpyDtoH", found.ctypes.data, self._found, 16)
+        apart, wanted, wrong, worst = (float(value) for value in found)
+        # Weights rounded to elements move a sum by some 0.3 % of its usual size; of millions of sums none by a tenth.
+        if wrong or apart > TOLERANCE**2 * wanted or worst > 0.1 * math.sqrt(wanted / (shape.m * shape.n)):
             _LOG.warning(
                 "The kernel for packed weights disagrees with cuBLASLt for %s (%s warps, %s stages, %s row tiles, split %s): "
                 "it is not used, few tokens are slower.", shape.key, tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split,
@@ -275,8 +278,8 @@ class Gemm:
         wanted = round_bf16((x.astype(np.float64) @ w.astype(np.float64).T).astype(np.float32))
         call, blocks = self._driver.call, [self._memory.take(size) for size in (w.nbytes, x.nbytes, wanted.nbytes)]
         try:
-            call("cuMemcpyHtoD", blocks[0], w.ctypes.data, w.nbytes)
-            call("cuMemcpyHtoD", blocks[1], x.ctypes.data, x.nbytes)
+            call("cuMemcpyHtoDAsync", blocks[0], w.ctypes.data, w.nbytes, self._stream)
+            call("cuMemcpyHtoDAsync", blocks[1], x.ctypes.data, x.nbytes, self._stream)
             call("cuMemsetD8Async", blocks[2], 255, wanted.nbytes, self._stream)
             self._run(Shape(n, k, m, int8=True), tactic, blocks[0], 0, blocks[1], blocks[2], n)
             found = np.empty_like(wanted)
@@ -294,11 +297,12 @@ class Gemm:
         return True
 
     def _fill_random(self, x: int, count: int) -> None:
-        """`count` random elements at x."""
-        values = np.random.default_rng(count).standard_normal(count).astype(np.float32)
+        """`count` elements at x: random ones, over and over with a period that no width divides."""
+        values = np.random.default_rng(0).standard_normal(min(count, 65537)).astype(np.float32)
         bits = values.astype(np.float16).view(np.uint16) if self._element == R_16F else round_bf16(values)
+        bits = np.resize(bits, count)
+        self._driver.call("cuMemcpyHtoDAsync", x, bits.ctypes.data, bits.nbytes, self._stream)
         self._driver.call("cuStreamSynchronize", self._stream)
-        self._driver.call("cuMemcpyHtoD", x, bits.ctypes.data, bits.nbytes)
 
     def run(self, shape: Shape, w: int, bias: int, x: int, y: int, stride: int) -> None:
         """Enqueue; `prepare` was called for the shape. `stride`: elements from one row of y to the next."""

@@ -424,21 +424,24 @@ extern "C" __global__ void unpack(const u32 *w, const u32 *scales, const u32 *ze
     }
 }
 
-// How far two arrays of `count` elements are apart: found[0] += |a - b|^2, found[1] += |b|^2, found[2] += what of a or b is not finite.
+// How far two arrays of `count` elements are apart: found[0] += |a - b|^2, found[1] += |b|^2, found[2] += what of a or b is not finite,
+// found[3] = max(found[3], |a - b|).
 extern "C" __global__ void difference(const u16 *a, const u16 *b, u64 count, float *found) {
     __shared__ float scratch[33];
-    float apart = 0.f, size = 0.f, wrong = 0.f;
+    float apart = 0.f, size = 0.f, wrong = 0.f, top = 0.f;
     for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += (u64)gridDim.x * blockDim.x) {
         float p = to_float(a[i]), q = to_float(b[i]);
-        if (fabsf(p) <= 3.4e38f && fabsf(q) <= 3.4e38f) apart += (p - q) * (p - q), size += q * q;
+        if (fabsf(p) <= 3.4e38f && fabsf(q) <= 3.4e38f) apart += (p - q) * (p - q), size += q * q, top = fmaxf(top, fabsf(p - q));
         else wrong += 1.f;
     }
     apart = block_sum(apart, scratch);
     size = block_sum(size, scratch);
     wrong = block_sum(wrong, scratch);
+    top = block_max(top, scratch);
     if (threadIdx.x == 0) {
         atomicAdd(found, apart);
         atomicAdd(found + 1, size);
         atomicAdd(found + 2, wrong);
+        atomicMax((u32 *)found + 3, __float_as_uint(top));  // ordered as their bits are, for none is negative
     }
 }

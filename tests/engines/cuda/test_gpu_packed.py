@@ -157,15 +157,14 @@ def check_difference(machine: Any) -> None:
     rng = np.random.default_rng(0)
     a, b = (elements(machine, rng.standard_normal(9999)) for _ in range(2))
     kernels = PackedKernels(machine.driver, machine.modules)
-    found = machine.put(np.zeros(3, np.float32))
+    found = machine.put(np.zeros(4, np.float32))
     kernels.difference(Packing(4, 128, False), machine.put(a), machine.put(b), 9999, found)
     wa, wb = wide(machine, a), wide(machine, b)
-    np.testing.assert_allclose(
-        machine.get(found, (3,), np.float32), [((wa - wb) ** 2).sum(), (wb**2).sum(), 0], rtol=1e-4
-    )
+    wanted = [((wa - wb) ** 2).sum(), (wb**2).sum(), 0, np.abs(wa - wb).max()]
+    np.testing.assert_allclose(machine.get(found, (4,), np.float32), wanted, rtol=1e-4)
     a[[5, 9000]] = 0x7FC0
     kernels.difference(Packing(4, 128, False), machine.put(a), machine.put(b), 9999, found)
-    assert machine.get(found, (3,), np.float32)[2] == 2
+    assert machine.get(found, (4,), np.float32)[2] == 2
 
 
 @pytest.mark.parametrize("key", ["i4g128", "i4g64", "i8", "i4g128z"])

@@ -171,7 +171,7 @@ class EmulatedDriver:
 
     def call(self, name: str, *arguments: Any) -> None:
         match name, arguments:
-            case (("cuMemcpyDtoH" | "cuMemcpyHtoD" | "cuMemcpyDtoDAsync"), (target, source, size, *_)):
+            case (("cuMemcpyDtoH" | "cuMemcpyHtoDAsync" | "cuMemcpyDtoDAsync"), (target, source, size, *_)):
                 ctypes.memmove(target, source, size)
             case "cuMemsetD8Async", (target, value, size, _):
                 ctypes.memset(target, value, size)
