@@ -79,8 +79,8 @@ class Roster:
         """Where no batch sequence gets on, the one that waits longest goes next and keeps its place for a quantum: batch work
         always progresses. While some of it does, the rest waits its turn: nobody loses KV for it."""
         oldest = self.waiting.oldest(Priority.BATCH)
-        if oldest is None:
-            return
+        if oldest is None or not (self.running or self.waiting.oldest(Priority.INTERACTIVE)):
+            return  # none waits, or nobody is in its way
         since = self.step - self.config.patience_steps
         for sequence in self.running:
             if sequence.quantum or (sequence.batch and (sequence.in_flight or sequence.progress_step > since)):

@@ -181,6 +181,7 @@ def test_batch_work_alone_takes_its_turns_without_preemption(make_driver, lookah
     driver.run()
     assert driver.scheduler.preemptions == 0
     assert list(driver.dones) == list(range(6))
+    assert not any(step.beside_chat for step in driver.steps)  # nor is one promoted, to the others' loss
 
 
 def test_a_batch_request_that_is_preempted_again_and_again_is_promoted(make_driver, lookahead):
