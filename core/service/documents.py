@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from core.documents.read import read as read_document
+from core.documents.report import document_info
 from core.errors import InvalidRequest, NotFound, Unavailable
 from core.jobs.job import ENDED, Job, JobState
 from core.jobs.kinds import DOCUMENT_KINDS
@@ -21,7 +22,6 @@ from core.schemas import (
     ReadReply,
     ReadRequest,
     SummarizeRequest,
-    UnreadPage,
 )
 from core.service.body import JsonRoute
 from core.service.replies import ERRORS, answer_stream
@@ -89,14 +89,7 @@ def _read(path: str) -> ReadReply:
     document = read_document(path)
     pages = [f"[{document.unit} {page.number}]\n{page.text}" for page in document.pages if page.blocks]
     return ReadReply(
-        path=document.path,
-        name=document.name,
-        format=document.format,
-        title=document.title,
-        unit=document.unit,
-        pages=len(document.pages),
-        chars=document.chars,
-        unread=[UnreadPage(page=each.page, reason=each.reason) for each in document.unread],
+        **dict(document_info(document)),
         notes=list(document.notes),
         text="\n\n".join(pages),
     )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from engines.api.errors import UnsupportedError
-from engines.network.graph import Network
-from engines.network.schemes import Scheme, precision
+from engines.network.schemes import precision
 from engines.passes import compile_program
 from engines.tensorrt.build import Compiler, row_profiles, token_profiles
 from engines.tensorrt.library import Library
@@ -21,29 +20,14 @@ from engines.tensorrt.pieces import cut, pieces_of
 from engines.tensorrt.plans import Bound, Plan, Plans, write_manifest, write_plan
 from engines.tensorrt.targets import Target, check_targets, linears_of
 from engines.tensorrt.weights import ElementType
-from engines.weights import DType, Tensor
+from engines.weights import DType
+from engines.weights.loaded import BuildableModel
 
 # Called with (stage, done, total); what it raises ends the build, within one plan's time.
 OnProgress = Callable[[str, int, int], None]
 
 STAGE: Final = "compile"
 _STEPS: Final = 100
-
-
-class BuildableModel(Protocol):
-    """What building needs of `engines.models.Model`."""
-
-    @property
-    def network(self) -> Network: ...
-    @property
-    def schemes(self) -> Mapping[str, Scheme]: ...
-    @property
-    def family(self) -> str: ...
-    @property
-    def dtype(self) -> DType: ...
-    @property
-    def revision(self) -> str: ...
-    def load(self, param: str) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)

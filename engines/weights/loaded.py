@@ -18,13 +18,11 @@ from engines.weights.tensor import Tensor
 _DTYPES = {np.dtype(np.uint16): DType.BF16, np.dtype(np.float16): DType.FP16, np.dtype(np.float32): DType.FP32}
 
 
-class LoadedModel(Protocol):
-    """What an engine needs of `engines.models.Model`. `config`: anything with `vocab_size` and `max_context`."""
+class BuildableModel(Protocol):
+    """What building plans needs of `engines.models.Model`."""
 
     @property
     def network(self) -> Network: ...
-    @property
-    def config(self) -> Any: ...
     @property
     def family(self) -> str: ...
     @property
@@ -33,11 +31,18 @@ class LoadedModel(Protocol):
     def revision(self) -> str: ...
     @property
     def schemes(self) -> Mapping[str, Scheme]: ...
-    @property
-    def kv_scales(self) -> Sequence[tuple[float, float]] | None: ...
 
     def load(self, param: str) -> Tensor:
         """A parameter in its own shape; of a quantized weight, one of its tensors (`engines.network.schemes`)."""
+
+
+class LoadedModel(BuildableModel, Protocol):
+    """What an engine needs of it. `config`: anything with `vocab_size` and `max_context`."""
+
+    @property
+    def config(self) -> Any: ...
+    @property
+    def kv_scales(self) -> Sequence[tuple[float, float]] | None: ...
 
     def convert(self, param: str, stored: Tensor) -> Tensor:
         """The parameter that a checkpoint tensor makes; WeightError if shape, dtype or values are not as they must be."""
