@@ -116,24 +116,26 @@ def in_one_window(chats: int) -> None:
     until(lambda: len(page.controller.summaries) >= chats)
     spin(500)
 
-    opened = []
+    opened, worked = [], []
     for number in range(5):
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), time.thread_time()
         page.controller.open_chat(f"long{number}")
         until(lambda number=number: page.controller.current.id == f"long{number}" and page.transcript.settled)
         opened.append(1000 * (time.perf_counter() - begin))
+        worked.append(1000 * (time.thread_time() - before))
     report("opening a chat of 500 messages", statistics.median(opened), "ms", "200")
+    report("  of it processor time of the GUI thread", statistics.median(worked), "ms", "-")
 
     for query in ("mem", "paging quantize", "量化"):
         page.sidebar.field.clear()
         spin(50)
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), time.thread_time()
         page.sidebar.field.setText(query)
         until(lambda: page.sidebar._hits is not None)
         window.repaint()
-        report(
-            f"searching {chats:,} chats for “{query}”, to the screen", 1000 * (time.perf_counter() - begin), "ms", "50"
-        )
+        took, worked_for = time.perf_counter() - begin, time.thread_time() - before
+        report(f"searching {chats:,} chats for “{query}”, to the screen", 1000 * took, "ms", "50")
+        report("  of it processor time of the GUI thread", 1000 * worked_for, "ms", "-")
     page.sidebar.field.clear()
     spin(200)
 
@@ -162,8 +164,7 @@ def in_one_window(chats: int) -> None:
         before = time.thread_time()
         feeder.start()
         while feeder.is_alive():
-            spin(100)
-        spin(100)
+            spin(500)  # each loop of ours is work of the GUI thread too
         report(f"GUI thread per 1,000 tokens, {name}", 1000 * (time.thread_time() - before), "ms", "300")
         given.stop()
         spin(200)
