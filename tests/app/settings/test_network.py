@@ -16,8 +16,8 @@ SPEAKERS = {
 QT_SPEAKERS = {"PySide6.QtNetwork", "PySide6.QtWebEngineCore", "PySide6.QtWebSockets"}
 # Takes addresses apart and speaks to nobody.
 PARSERS = {"urllib.parse"}
-# Imports such a package for something else: where huggingface_hub keeps its token.
-SILENT = {"core.library.tokens"}
+# Import such a package for something else: where huggingface_hub keeps its token, and that it has read its settings.
+SILENT = {"core.library.tokens", "core.text.convert"}
 
 
 def modules() -> list[tuple[str, Path]]:
