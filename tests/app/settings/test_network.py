@@ -16,8 +16,9 @@ SPEAKERS = {
 QT_SPEAKERS = {"PySide6.QtNetwork", "PySide6.QtWebEngineCore", "PySide6.QtWebSockets"}
 # Takes addresses apart and speaks to nobody.
 PARSERS = {"urllib.parse"}
-# Import such a package for something else: where huggingface_hub keeps its token, and that it has read its settings.
-SILENT = {"core.library.tokens", "core.text.convert"}
+# Import such a package for something else: where huggingface_hub keeps its token, that it has read its settings, a socket
+# of this machine alone by which a second window finds the first.
+SILENT = {"core.library.tokens", "core.text.convert", "app.single"}
 
 
 def modules() -> list[tuple[str, Path]]:
