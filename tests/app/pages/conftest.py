@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from app.messages import Message
 from app.session import ServiceState, Session
 from core import lifecycle
 from core.config import load_config
@@ -96,3 +97,11 @@ def show(qtbot: QtBot) -> Callable[[QWidget], None]:
         qtbot.waitExposed(widget)
 
     return put
+
+
+@pytest.fixture
+def said(session: Session) -> list[Message]:
+    """What the user was told since the test began."""
+    messages: list[Message] = []
+    session.messages.posted.connect(messages.append)
+    return messages

@@ -60,13 +60,6 @@ def status(running: int) -> Status:
 
 
 @pytest.fixture
-def said(session: Session) -> list[Message]:
-    messages: list[Message] = []
-    session.messages.posted.connect(messages.append)
-    return messages
-
-
-@pytest.fixture
 def page(scripted: Session, client: Any, show: Show) -> DocumentsPage:
     client.answers |= {
         "jobs": JobsReply(jobs=[]),

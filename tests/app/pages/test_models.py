@@ -97,13 +97,6 @@ def status() -> Status:
 
 
 @pytest.fixture
-def said(session: Session) -> list[Message]:
-    messages: list[Message] = []
-    session.messages.posted.connect(messages.append)
-    return messages
-
-
-@pytest.fixture
 def page(scripted: Session, client: Any, show: Show, qtbot: QtBot) -> ModelsPage:
     client.answers |= {
         "status": status(),

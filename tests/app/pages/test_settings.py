@@ -21,13 +21,6 @@ Show = Callable[[QWidget], None]
 
 
 @pytest.fixture
-def said(session: Session) -> list[Message]:
-    messages: list[Message] = []
-    session.messages.posted.connect(messages.append)
-    return messages
-
-
-@pytest.fixture
 def page(scripted: Session, client: Any, show: Show) -> SettingsPage:
     client.answers["status"] = status()
     page = SettingsPage(scripted)

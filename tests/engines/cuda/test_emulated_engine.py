@@ -11,6 +11,7 @@ import pytest
 
 from engines.cuda.engine import CudaEngine
 from engines.reference.engine import ReferenceEngine
+from tests.engines.cuda.compare import worst_error
 
 CASES: dict[str, tuple[str | None, dict[str, Any], set[str]]] = {
     "int4, sinks": ("int4", {"bias": True, "sinks": True}, {"lt", "packed", "unpack"}),
@@ -38,22 +39,15 @@ def test_logits_are_the_references(
     oracle = ReferenceEngine(model, num_pages=24, num_slots=4, max_tokens=320, threads=1)
     ours, theirs = feeder(engine), feeder(oracle)
     rng = np.random.default_rng(0)
-    for slot in range(3):
-        ours.start(slot)
-        theirs.start(slot)
     text = lambda n: rng.integers(0, 64, n).tolist()  # noqa: E731
-    worst = 0.0
-    for pieces in (
+    schedule = (
         {0: text(20)},
         {0: text(1), 1: text(19)},
         {0: text(1), 1: text(1)},
         {0: text(1), 2: text(260)},
         {2: text(1)},
-    ):
-        found, wanted = ours.feed(pieces), theirs.feed(pieces)
-        for slot in pieces:
-            assert np.isfinite(found[slot]).all()
-            worst = max(worst, float(np.linalg.norm(found[slot] - wanted[slot]) / np.linalg.norm(wanted[slot])))
+    )
+    worst = worst_error(ours, theirs, schedule)
     assert worst < (0.1 if scheme in ("w8a8", "fp8") else 0.025), worst
     assert engine._gemm.ran == ways
     engine.close()

@@ -17,6 +17,7 @@ from engines.quantization.checkpoint import quantize_checkpoint
 from engines.quantization.floats import decode_e4m3, encode_e4m3
 from engines.reference.engine import ReferenceEngine
 from engines.weights import round_bf16
+from tests.engines.cuda.compare import relative_error, worst_error
 
 pytestmark = pytest.mark.gpu
 
@@ -31,11 +32,6 @@ def bf16(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> tuple[np.
 
 def wide(bits: np.ndarray) -> np.ndarray:
     return (bits.astype(np.uint32) << 16).view(np.float32)
-
-
-def distance(found: np.ndarray, wanted: np.ndarray) -> float:
-    assert np.isfinite(found).all(), "not every element was written"
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
 
 
 class Out:
@@ -56,7 +52,7 @@ class Out:
             np.testing.assert_allclose(scales, scale, rtol=8e-3)  # one unit in the last place of bf16
         # A value between two codes may fall to either side; most do not lie there.
         assert np.mean(found != expected) < 0.02
-        assert distance(found * scale, rounded) < 4e-2
+        assert relative_error(found * scale, rounded) < 4e-2
 
 
 @pytest.mark.parametrize("fixed", [0.0, 0.2])
@@ -94,11 +90,11 @@ def test_operations_into_codes(gpu: Any, rows: int, width: int, fixed: float) ->
             "add_rms_norm_fp8", pin, ptoken, pcolumn, pr, pw, sums, 0 if into else plain, out.codes if into else 0, out.scales,
             fixed, width // 8, 1e-5,
         )  # fmt: skip
-        assert distance(gpu.get_bf16(sums, x.shape), total) < 4e-3
+        assert relative_error(gpu.get_bf16(sums, x.shape), total) < 4e-3
         if into:
             out.check(rms(gpu.get_bf16(sums, x.shape)))
         else:
-            assert distance(gpu.get_bf16(plain, x.shape), rms(total)) < 6e-3
+            assert relative_error(gpu.get_bf16(plain, x.shape), rms(total)) < 6e-3
         out, plain = Out(gpu, x.shape, fixed), gpu.poisoned(x.nbytes)
         run(
             "gated_activation_fp8", pp, ptoken, pcolumn, 0 if into else plain, out.codes if into else 0, out.scales, fixed,
@@ -109,12 +105,12 @@ def test_operations_into_codes(gpu: Any, rows: int, width: int, fixed: float) ->
         if into:
             out.check(gated)
         else:
-            assert distance(gpu.get_bf16(plain, x.shape), gated) < 4e-3
+            assert relative_error(gpu.get_bf16(plain, x.shape), gated) < 4e-3
     pin = gpu.put(np.ascontiguousarray(pair[:, :width]))
     gpu.kernel("elementwise", "rescale")(
         (-(-rows * width // 8 // 256), 1, 1), 256, pin, ptoken, pcolumn, pb, rows * width // 8, width // 8
     )
-    assert distance(gpu.get_bf16(pin, x.shape), product + fb) < 4e-3
+    assert relative_error(gpu.get_bf16(pin, x.shape), product + fb) < 4e-3
 
 
 def test_zero_rows_have_codes(gpu: Any) -> None:
@@ -137,7 +133,7 @@ def test_products_of_codes_for_few_tokens(gpu: Any, n: int, k: int, m: int) -> N
         y = gpu.poisoned(m * n * 2)
         kernel = gpu.kernel("skinny_fp8", "skinny_fp8", {"TOKENS": m, "WARPS": warps, "UNROLL": unroll})
         kernel((n // 16, 1, 1), 32 * warps, pw, px, y, n, k)
-        assert distance(gpu.get_bf16(y, (m, n)), wanted) < 4e-3
+        assert relative_error(gpu.get_bf16(y, (m, n)), wanted) < 4e-3
 
 
 @pytest.mark.parametrize(("n", "k"), [(48, 1152), (4096, 4096), (6144, 14336)])
@@ -154,7 +150,7 @@ def test_products_of_codes_by_cublaslt(gpu: Any, n: int, k: int, m: int) -> None
         y = gpu.poisoned(m * n * 2)
         gemm._run(shape, tactic, pw, 0, px, y, n)
         # Hopper keeps 14 bits of a running sum, and the sums of few tokens may be split.
-        assert distance(gpu.get_bf16(y, (m, n)), wanted) < 6e-3
+        assert relative_error(gpu.get_bf16(y, (m, n)), wanted) < 6e-3
     gemm.close()
 
 
@@ -181,19 +177,13 @@ def test_logits_are_the_references(
     oracle = ReferenceEngine(model, num_pages=400, num_slots=64, max_tokens=1536, threads=2, kv_dtype=kv)
     ours, theirs = feeder(engine), feeder(oracle)
     rng = np.random.default_rng(0)
-    for slot in range(6):
-        ours.start(slot)
-        theirs.start(slot)
     text = lambda n: rng.integers(0, 1003, n).tolist()  # noqa: E731
     schedule = [{0: text(1)}, {0: text(1), 1: text(19)}, {1: text(99), 2: text(989)}]
     schedule += [{0: text(1), 1: text(1), 2: text(33), 3: text(15)}]
     schedule += [{slot: text(1) for slot in range(4)} for _ in range(3)]
     schedule += [{**{slot: text(1) for slot in range(4)}, 4: text(16), 5: text(17)}]
     schedule += [{slot: text(1) for slot in range(6)} for _ in range(3)]
-    worst = 0.0
-    for pieces in schedule:
-        found, wanted = ours.feed(pieces), theirs.feed(pieces)
-        worst = max(worst, *(distance(found[slot], wanted[slot]) for slot in pieces))
+    worst = worst_error(ours, theirs, schedule)
     print(f"\n{shape} {scheme} kv {kv}: greatest relative error of logits {worst:.4f}")
     # A value near the border of two codes falls to either side by the noise of bf16, and a code is 6 % wide.
     assert worst < (0.18 if kv == "fp8" else 0.13)

@@ -15,6 +15,7 @@ from engines.api.errors import ContractError, WeightError
 from engines.cuda.engine import CudaEngine
 from engines.models import open_model
 from engines.reference.engine import ReferenceEngine
+from tests.engines.cuda.compare import relative_error
 
 pytestmark = pytest.mark.gpu
 
@@ -42,11 +43,6 @@ def make(kernel_cache: Path, request: pytest.FixtureRequest) -> Any:
     return build
 
 
-def distance(found: np.ndarray, wanted: np.ndarray) -> float:
-    assert np.isfinite(found).all()
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_logits_are_the_references(shape: str, make: Any, make_model: Any, feeder: Any) -> None:
     """Prompts in ragged chunks, then decodes mixed with prefills; logits of every step."""
@@ -70,7 +66,7 @@ def test_logits_are_the_references(shape: str, make: Any, make_model: Any, feede
     for pieces in schedule:
         found, wanted = ours.feed(pieces), theirs.feed(pieces)
         for slot in pieces:
-            assert distance(found[slot], wanted[slot]) < 2.5e-2, (slot, pieces.keys())
+            assert relative_error(found[slot], wanted[slot]) < 2.5e-2, (slot, pieces.keys())
 
 
 def test_graphs_change_nothing(make: Any, make_model: Any, feeder: Any) -> None:
@@ -99,7 +95,7 @@ def test_prefill_is_decode(make: Any, make_model: Any, feeder: Any) -> None:
     for token in ids[40:]:
         last = one.feed({0: [token]})[0]
     one.start(1)
-    assert distance(one.feed({1: ids})[1], last) < 2e-2
+    assert relative_error(one.feed({1: ids})[1], last) < 2e-2
 
 
 def test_stale_pages_and_padding_leave_no_trace(make: Any, make_model: Any, feeder: Any) -> None:
@@ -154,7 +150,7 @@ def test_new_weights(make: Any, make_model: Any, feeder: Any) -> None:
     one.start(1)
     after = one.feed({1: ids})[1]
     np.testing.assert_array_equal(after, wanted)
-    assert distance(before, wanted) > 0.1
+    assert relative_error(before, wanted) > 0.1
 
 
 def drive(
@@ -234,7 +230,7 @@ def test_demo_model(make: Any, feeder: Any) -> None:
         theirs.start(slot)
         found, wanted = ours.feed({slot: ids})[slot], theirs.feed({slot: ids})[slot]
         for _ in range(40):
-            worst = max(worst, distance(found, wanted))
+            worst = max(worst, relative_error(found, wanted))
             same, total = same + int(found.argmax() == wanted.argmax()), total + 1
             token = [int(wanted.argmax())]
             found, wanted = ours.feed({slot: token})[slot], theirs.feed({slot: token})[slot]

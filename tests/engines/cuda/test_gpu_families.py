@@ -14,6 +14,7 @@ from engines.cuda.engine import CudaEngine
 from engines.models import gpt2, gptj, mistral, qwen2, qwen3
 from engines.network import Builder, Network, Rope, RopeScaling, custom_op
 from engines.reference.engine import ReferenceEngine
+from tests.engines.cuda.compare import relative_error
 
 pytestmark = pytest.mark.gpu
 
@@ -148,11 +149,6 @@ def make(kernel_cache: Path, request: pytest.FixtureRequest) -> Any:
     return build
 
 
-def distance(found: np.ndarray, wanted: np.ndarray) -> float:
-    assert np.isfinite(found).all()
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
-
-
 @pytest.mark.parametrize(
     ("name", "scheme", "kv"),
     [(n, None, "auto") for n in NETWORKS] + [(n, "fp8", "auto") for n in NETWORKS] + FP8_CACHES,
@@ -186,14 +182,14 @@ def test_logits_are_the_references(
         found, wanted = ours.feed(pieces), theirs.feed(pieces)
         for slot in pieces:
             read[slot] += pieces[slot]
-            worst = max(worst, distance(found[slot], wanted[slot]))
+            worst = max(worst, relative_error(found[slot], wanted[slot]))
     print(f"\n{name} {scheme} kv {kv}: greatest relative error of logits {worst:.4f}")
     # Codes are 6 % wide, and a value near the border of two falls to either side by the noise of bf16.
     assert worst < (0.18 if kv == "fp8" else 0.13 if scheme else 2.5e-2)
     last = found[1]
     ours.start(9)
     again = ours.feed({9: read[1]})[9]
-    assert distance(again, last) < (0.18 if kv == "fp8" else 0.13 if scheme else 2e-2)
+    assert relative_error(again, last) < (0.18 if kv == "fp8" else 0.13 if scheme else 2e-2)
 
 
 def test_operations_without_cuda_are_refused_by_name(make: Any, with_random_weights: Any) -> None:

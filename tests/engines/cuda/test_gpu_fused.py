@@ -12,6 +12,7 @@ from engines.cuda.program import row_shape
 from engines.quantization.activations import token_fp8
 from engines.quantization.floats import decode_e4m3
 from engines.weights import round_bf16
+from tests.engines.cuda.compare import relative_error
 
 pytestmark = pytest.mark.gpu
 
@@ -28,11 +29,6 @@ def wide(bits: np.ndarray) -> np.ndarray:
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
-def error(found: np.ndarray, wanted: np.ndarray) -> float:
-    assert np.isfinite(found).all(), "not every element was written"
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
-
-
 def check_codes(gpu: Any, codes: int, scales: int, wanted: np.ndarray) -> None:
     """That `codes` and `scales` are those of `wanted` [T, n], rounded to bf16 first."""
     rounded = wide(round_bf16(wanted.astype(np.float32)))
@@ -40,7 +36,7 @@ def check_codes(gpu: Any, codes: int, scales: int, wanted: np.ndarray) -> None:
     found = decode_e4m3(gpu.get(codes, wanted.shape, np.uint8))
     np.testing.assert_allclose(gpu.get(scales, (len(wanted), 1), np.float32), scale, rtol=8e-3)
     assert np.mean(found != expected) < 0.02 + 2 / wanted.size
-    assert error(found * scale, rounded) < 4e-2
+    assert relative_error(found * scale, rounded) < 4e-2
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -75,11 +71,11 @@ def test_sums_with_layer_norm(gpu: Any, rows: int, width: int) -> None:
                 0.0, width // 8, 1e-5,
             )  # fmt: skip
             made = gpu.get_bf16(total, r.shape).astype(np.float64)
-            assert error(made, wanted) < 4e-3
+            assert relative_error(made, wanted) < 4e-3
             if coded:
                 check_codes(gpu, codes, scales, norm(made, bool(bias)))
             else:
-                assert error(gpu.get_bf16(out, r.shape), norm(made, bool(bias))) < 4e-3
+                assert relative_error(gpu.get_bf16(out, r.shape), norm(made, bool(bias))) < 4e-3
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -112,4 +108,4 @@ def test_activations_of_products_of_codes(gpu: Any, rows: int, width: int) -> No
             if coded:
                 check_codes(gpu, codes, row_scales, gelu(value))
             else:
-                assert error(gpu.get_bf16(out, x.shape), gelu(value)) < 4e-3
+                assert relative_error(gpu.get_bf16(out, x.shape), gelu(value)) < 4e-3

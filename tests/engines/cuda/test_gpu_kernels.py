@@ -15,6 +15,7 @@ from engines.cuda.state import WORK_HEADER
 from engines.network.alibi import alibi_slopes
 from engines.quantization.floats import decode_e4m3, encode_e4m3
 from engines.weights import round_bf16
+from tests.engines.cuda.compare import relative_error
 
 pytestmark = pytest.mark.gpu
 
@@ -33,11 +34,6 @@ def fp8_codes(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> tupl
     return codes, decode_e4m3(codes).astype(np.float64)
 
 
-def error(found: np.ndarray, wanted: np.ndarray) -> float:
-    assert np.isfinite(found).all(), "not every element was written"
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
-
-
 @pytest.mark.parametrize("rows", SIZES)
 @pytest.mark.parametrize("width", [8, 256, 4096, 14336])
 def test_norms(gpu: Any, rows: int, width: int) -> None:
@@ -48,18 +44,18 @@ def test_norms(gpu: Any, rows: int, width: int) -> None:
     block, vectors = row_shape(width)
     rms = lambda v: v / np.sqrt((v**2).mean(-1, keepdims=True) + 1e-5) * fw  # noqa: E731
     gpu.kernel("elementwise", "rms_norm", {"NORM_VECTORS": vectors})((rows, 1, 1), block, px, pw, out, width // 8, 1e-5)
-    assert error(gpu.get_bf16(out, x.shape), rms(fx)) < 4e-3
+    assert relative_error(gpu.get_bf16(out, x.shape), rms(fx)) < 4e-3
     out = gpu.poisoned(x.nbytes)
     add_norm = gpu.kernel("elementwise", "add_rms_norm", {"NORM_VECTORS": vectors})
     add_norm((rows, 1, 1), block, px, pr, pw, total, out, width // 8, 1e-5)
-    assert error(gpu.get_bf16(total, x.shape), fx + fr) < 4e-3
-    assert error(gpu.get_bf16(out, x.shape), rms(fx + fr)) < 6e-3
+    assert relative_error(gpu.get_bf16(total, x.shape), fx + fr) < 4e-3
+    assert relative_error(gpu.get_bf16(out, x.shape), rms(fx + fr)) < 6e-3
     out = gpu.poisoned(x.nbytes)
     gpu.kernel("elementwise", "layer_norm", {"NORM_VECTORS": vectors})(
         (rows, 1, 1), block, px, pw, pb, out, width // 8, 1e-5
     )
     layer = (fx - fx.mean(-1, keepdims=True)) / np.sqrt(fx.var(-1, keepdims=True) + 1e-5) * fw + fb
-    assert error(gpu.get_bf16(out, x.shape), layer) < 4e-3
+    assert relative_error(gpu.get_bf16(out, x.shape), layer) < 4e-3
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -80,18 +76,18 @@ def test_elementwise(gpu: Any, rows: int) -> None:
     for kind, act in acts.items():
         out = gpu.poisoned(x.nbytes)
         gpu.kernel("elementwise", "gated_activation")(grid, 256, pp, out, count, width // 8, kind)
-        assert error(gpu.get_bf16(out, x.shape), act(fpair[:, :width]) * fpair[:, width:]) < 4e-3
+        assert relative_error(gpu.get_bf16(out, x.shape), act(fpair[:, :width]) * fpair[:, width:]) < 4e-3
         out = gpu.poisoned(x.nbytes)
         gpu.kernel("elementwise", "unary")(grid, 256, px, out, count, 0, kind, 0.0)
-        assert error(gpu.get_bf16(out, x.shape), act(fx)) < 4e-3
+        assert relative_error(gpu.get_bf16(out, x.shape), act(fx)) < 4e-3
     for what, factor, wanted in ((1, 0.25, fx * 0.25), (2, 2.0, 2 * np.tanh(fx / 2))):
         out = gpu.poisoned(x.nbytes)
         gpu.kernel("elementwise", "unary")(grid, 256, px, out, count, what, 0, factor)
-        assert error(gpu.get_bf16(out, x.shape), wanted) < 4e-3
+        assert relative_error(gpu.get_bf16(out, x.shape), wanted) < 4e-3
     for multiply, wanted in ((0, fx + fy), (1, fx * fy)):
         out = gpu.poisoned(x.nbytes)
         gpu.kernel("elementwise", "binary")(grid, 256, px, py, out, count, multiply)
-        assert error(gpu.get_bf16(out, x.shape), wanted) < 4e-3
+        assert relative_error(gpu.get_bf16(out, x.shape), wanted) < 4e-3
     ids = rng.integers(0, rows, 77).astype(np.int32)
     out = gpu.poisoned(77 * width * 2)
     gpu.kernel("elementwise", "embedding")((77, 1, 1), 128, gpu.put(ids), px, out, width // 8)
@@ -234,7 +230,7 @@ def run_attention(
             attend(fq[at : at + n, :heads], k, v, start, scale, window, cap, slopes, wide_sink if sinks else None)
             * value_scale
         )
-        worst = max(worst, error(found[at : at + n], wanted))
+        worst = max(worst, relative_error(found[at : at + n], wanted))
     assert (gpu.get(out, (padded, heads, dim), np.uint16)[count:] == 0xFFFF).all()
     return worst
 
@@ -408,9 +404,9 @@ def test_rope_and_cache_write(gpu: Any, dim: int, rotary: int, interleaved: int,
         cos, sin = (table[positions, i, j].astype(np.float64)[:, None] for j in (0, 1))
         turned[..., a] = f[..., a] * cos - f[..., b] * sin
         turned[..., b] = f[..., b] * cos + f[..., a] * sin
-    assert error(gpu.get_bf16(pq, qkv.shape)[:, :heads], turned[:, :heads]) < 4e-3
+    assert relative_error(gpu.get_bf16(pq, qkv.shape)[:, :heads], turned[:, :heads]) < 4e-3
     k, v = (gpu.get_bf16(c, (pages, kv_heads, PAGE, dim))[index // PAGE, :, index % PAGE] for c in cache)
-    assert error(k, turned[:, heads : heads + kv_heads]) < 4e-3
+    assert relative_error(k, turned[:, heads : heads + kv_heads]) < 4e-3
     np.testing.assert_array_equal(v, f[:, heads + kv_heads :])
 
 
@@ -451,10 +447,10 @@ def test_cache_write_in_codes_of_a_product_of_codes(gpu: Any, norm: bool, whole:
     cos, sin = (table[positions, :, j].astype(np.float64)[:, None] for j in (0, 1))
     turned[..., :half] = f[..., :half] * cos - f[..., half:] * sin
     turned[..., half:] = f[..., half:] * cos + f[..., :half] * sin
-    assert error(gpu.get_bf16(pq, qkv.shape)[:, :heads], turned[:, :heads]) < 4e-3
+    assert relative_error(gpu.get_bf16(pq, qkv.shape)[:, :heads], turned[:, :heads]) < 4e-3
     k, v = (gpu.get(c, (pages, kv_heads, PAGE, dim), np.uint8)[index // PAGE, :, index % PAGE] for c in cache)
-    assert error(decode_e4m3(k) / 2, turned[:, heads : heads + kv_heads]) < 4e-2
-    assert error(decode_e4m3(v) / 4, f[:, heads + kv_heads :]) < 4e-2
+    assert relative_error(decode_e4m3(k) / 2, turned[:, heads : heads + kv_heads]) < 4e-2
+    assert relative_error(decode_e4m3(v) / 4, f[:, heads + kv_heads :]) < 4e-2
     wanted = encode_e4m3((turned[:, heads : heads + kv_heads] * 2).astype(np.float32))
     assert (k == wanted).mean() > 0.999
 

@@ -17,6 +17,7 @@ from engines.quantization.decode import dequantize
 from engines.quantization.encode import encode
 from engines.reference.engine import ReferenceEngine
 from engines.weights import Tensor, round_bf16
+from tests.engines.cuda.compare import relative_error, worst_error
 
 pytestmark = pytest.mark.gpu
 
@@ -87,11 +88,6 @@ def wide(machine: Any, bits: np.ndarray) -> np.ndarray:
     )
 
 
-def error(found: np.ndarray, wanted: np.ndarray) -> float:
-    assert np.isfinite(found).all(), "not every element was written"
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
-
-
 def check_way_back(machine: Any, packing: Packing, n: int, k: int) -> None:
     """Two joined weights, packed, and any rows of them made into elements: NumPy's, to the bit."""
     (first, fw), (second, sw) = (random_weight(packing, rows, k, rows) for rows in (n, 24))
@@ -129,7 +125,7 @@ def check_products(
             kernels.multiply(packing, variant, pw, pb, px, y, m, n, k, partials, counters)
             found = machine.get(y, (m * n + 7,), np.uint16)
             assert (found[m * n :] == 0xFFFF).all()
-            assert error(wide(machine, found[: m * n].reshape(m, n)), wanted) < 4e-3, variant
+            assert relative_error(wide(machine, found[: m * n].reshape(m, n)), wanted) < 4e-3, variant
 
 
 @pytest.mark.parametrize("key", PACKINGS)
@@ -186,7 +182,7 @@ def test_the_choice_of_products(gpu: Any, key: str, m: int, caplog: pytest.LogCa
     x = elements(gpu, rng.standard_normal((m, k)))
     y = gpu.poisoned(m * n * 2)
     gemm.run(shape, pw, 0, gpu.put(x), y, n)
-    assert error(gpu.get_bf16(y, (m, n)), wide(gpu, x) @ w.astype(np.float64).T) < 6e-3
+    assert relative_error(gpu.get_bf16(y, (m, n)), wide(gpu, x) @ w.astype(np.float64).T) < 6e-3
     gemm.close()
 
 
@@ -229,17 +225,11 @@ def test_logits_are_the_references(
     oracle = ReferenceEngine(model, num_pages=400, num_slots=64, max_tokens=1536, threads=2)
     ours, theirs = feeder(engine), feeder(oracle)
     rng = np.random.default_rng(0)
-    for slot in range(6):
-        ours.start(slot)
-        theirs.start(slot)
     text = lambda n: rng.integers(0, 1003, n).tolist()  # noqa: E731
     schedule = [{0: text(1)}, {0: text(1), 1: text(19)}, {1: text(99), 2: text(989)}]
     schedule += [{slot: text(1) for slot in range(4)} for _ in range(3)]
     schedule += [{**{slot: text(1) for slot in range(4)}, 4: text(16), 5: text(17)}]
     schedule += [{slot: text(1) for slot in range(6)} for _ in range(2)]
-    worst = 0.0
-    for pieces in schedule:
-        found, wanted = ours.feed(pieces), theirs.feed(pieces)
-        worst = max(worst, *(error(found[slot], wanted[slot]) for slot in pieces))
+    worst = worst_error(ours, theirs, schedule)
     print(f"\n{shape} {scheme}: greatest relative error of logits {worst:.4f}")
     assert worst < (0.08 if scheme == "w8a8" else 0.03)
