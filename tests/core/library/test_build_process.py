@@ -34,7 +34,7 @@ from engines.build import isolated_here, no_lease
 from tests.waiting import descendants, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "5"))
 
 # Every process of the build counts the calls that matter for what is on the disk, and dies without a word before one of them:
 # which process, and which call, are in DESKSIDE_TEST_DIES ("build_job:17"). A build makes some 45 of them.

@@ -20,7 +20,7 @@ from core.library.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[3]
 REPO = "maker/model"
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "5"))
 
 # Counts the calls that matter for what is on the disk, and dies without a word before one of them.
 CHILD = """
