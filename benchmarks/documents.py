@@ -1,113 +1,37 @@
 """What a 300-page summary costs a chat beside it, and what in-flight batching gives it.
 
-    python benchmarks/documents.py [--pages 300] [--shape llama-3-8b --backend cuda]
+    python benchmarks/documents.py [--pages 300] [--in-process]
+    python benchmarks/documents.py --shape llama-3-8b --backend cuda
 
-Reported, one JSON line each:
+Reported, one JSON line each; progress goes to stderr, and a part that fails is a line with its `error`, and exit code 1:
 
-`chat`: time between a chat's tokens while nothing else runs, and while the parts of a document are summarized, in one
-service. `summary`: that job. `batching`: the same number of equally long chunks (other words, so that nothing is cached) all
-at once and one at a time, in one engine; `prefill_s` is the share of the one-at-a-time run until the first token of each
-answer.
+`chat`: time between a chat's tokens while nothing else runs, and while the parts of a document are summarized. `summary`: that
+job. `batching`: chunks all at once, and as long ones (other words, so that nothing but the instruction is cached) one at a time,
+in one engine; `speedup` compares the time for one. `prefill_s`: of the run one at a time, until the first token of each answer;
+`at_once_first_s`: until each of those at once has begun.
 
-Without --shape the demo model; with it random weights of that shape (vocabulary and tokenizer of the demo model), written to a
-temporary folder: those of llama-3-8b are 14 GB.
+Without --shape the demo model, and chats and summary through the service. With it random weights of that shape (tokenizer of the
+demo model; no file is written), and with --in-process too, scheduler and engine in this process: what a GPU machine needs is
+NumPy, msgspec, tokenizers, jinja2, platformdirs and the extra `gpu`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import functools
 import os
-import random
 import statistics
 import tempfile
 import threading
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from documents_engine import CHAT, CHAT_TOKENS, QUIET_CHATS, batching, beside_chat, emit, open_machine, page, tell
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets" / "demo_model"
-# hidden, layers, heads, kv heads, head size, ffn, context, rope theta
-SHAPES = {
-    "llama-3-8b": (4096, 32, 32, 8, 128, 14336, 8192, 500000.0),
-    "llama-3.2-1b": (2048, 16, 32, 8, 64, 8192, 8192, 500000.0),
-    "tiny": (256, 8, 8, 4, 32, 768, 4096, 10000.0),
-}
-CHAT = [{"role": "user", "content": "How do I count to nine in French?"}]
-CHAT_TOKENS = 48
-_SUBJECTS = """
-    mill bridge harbour council school market orchard library garden tower railway theatre museum hospital
-"""
-SUBJECTS = _SUBJECTS.split()
-
-
-def page(number: int, seed: int) -> str:
-    """About 1,400 characters of report-like text, different for each number and seed."""
-    rng = random.Random(seed * 1_000_003 + number)
-    lines = []
-    for i in range(12):
-        what, year = rng.choice(SUBJECTS), rng.randint(1700, 2020)
-        lines.append(
-            f"In {year} the {what} of district {rng.randint(1, 999)} counted {rng.randint(1000, 99999)} visitors, "
-            f"{rng.randint(2, 40)} per cent more than the {rng.choice(SUBJECTS)} on page {number}, line {i}."
-        )
-    return " ".join(lines)
-
-
-def write_checkpoint(folder: Path, shape: str) -> Path:
-    """Random bf16 weights, scaled so that activations stay finite; every tensor is a slice of one bank."""
-    hidden, layers, heads, kv_heads, head, ffn, context, theta = SHAPES[shape]
-    folder.mkdir(parents=True)
-    config = json.loads((ASSETS / "config.json").read_text())
-    config |= {
-        "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads, "num_key_value_heads": kv_heads,
-        "head_dim": head, "intermediate_size": ffn, "max_position_embeddings": context, "rope_theta": theta,
-        "tie_word_embeddings": False,
-    }  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config))
-    for name in ("tokenizer.json", "tokenizer_config.json", "generation_config.json"):
-        (folder / name).write_bytes((ASSETS / name).read_bytes())
-    vocab = config["vocab_size"]
-    shapes = {
-        "model.embed_tokens.weight": (vocab, hidden),
-        "model.norm.weight": (hidden,),
-        "lm_head.weight": (vocab, hidden),
-    }
-    for i in range(layers):
-        at = f"model.layers.{i}."
-        shapes |= {
-            at + "input_layernorm.weight": (hidden,), at + "post_attention_layernorm.weight": (hidden,),
-            at + "self_attn.q_proj.weight": (heads * head, hidden), at + "self_attn.k_proj.weight": (kv_heads * head, hidden),
-            at + "self_attn.v_proj.weight": (kv_heads * head, hidden), at + "self_attn.o_proj.weight": (hidden, heads * head),
-            at + "mlp.gate_proj.weight": (ffn, hidden), at + "mlp.up_proj.weight": (ffn, hidden),
-            at + "mlp.down_proj.weight": (hidden, ffn),
-        }  # fmt: skip
-    header, offset = {}, 0
-    for name, dims in shapes.items():
-        size = 2 * int(np.prod(dims))
-        header[name] = {"dtype": "BF16", "shape": list(dims), "data_offsets": [offset, offset + size]}
-        offset += size
-    head_bytes = json.dumps(header).encode()
-    head_bytes += b" " * (-len(head_bytes) % 8)
-    rng = np.random.default_rng(0)
-    piece = ((rng.standard_normal(1 << 22, np.float32) * 0.02).view(np.uint32) >> 16).astype(np.uint16).tobytes()
-    ones = np.uint16(0x3F80).tobytes()
-    with (folder / "model.safetensors").open("wb") as file:
-        file.write(len(head_bytes).to_bytes(8, "little") + head_bytes)
-        for number, dims in enumerate(shapes.values()):
-            size = 2 * int(np.prod(dims))
-            if len(dims) == 1:
-                file.write(ones * dims[0])
-                continue
-            skip = 2 * 4099 * (number % 200)
-            file.write(piece[skip : skip + size])
-            left = size - min(size, len(piece) - skip)
-            while left:
-                file.write(piece[:left])
-                left -= min(left, len(piece))
-    return folder
+SHAPES = ("llama-3-8b", "llama-2-7b", "llama-3.2-1b", "tiny")  # of benchmarks/gpu.py
 
 
 def chat_once(client: Any, model: str) -> tuple[float, float]:
@@ -130,7 +54,7 @@ def chat_once(client: Any, model: str) -> tuple[float, float]:
     return (last - first) / max(1, tokens - 1), first - began
 
 
-def responsiveness(model: str, pages: int, home: Path) -> None:
+def through_service(pages: int, home: Path, model: str = "demo") -> None:
     from core import lifecycle
     from core.client import Client
     from core.config import load_config
@@ -144,7 +68,7 @@ def responsiveness(model: str, pages: int, home: Path) -> None:
             backend = client.load(model).backend
             for _ in range(3):
                 chat_once(client, model)
-            idle = [chat_once(client, model) for _ in range(12)]
+            idle = [chat_once(client, model) for _ in range(QUIET_CHATS)]
             job = client.summarize([source], model=model, length="medium")
             stage: list[Any] = ["", None]
 
@@ -152,6 +76,7 @@ def responsiveness(model: str, pages: int, home: Path) -> None:
                 for event in client.document_events(job.id):
                     if event.job is not None:
                         stage[0] = event.job.stage if event.kind == "progress" else "end"
+                        tell(f"{event.job.stage} {event.job.done}/{event.job.total}")
                     if event.kind == "end":
                         stage[1] = event.summary or event.job
 
@@ -164,104 +89,78 @@ def responsiveness(model: str, pages: int, home: Path) -> None:
                 busy.append(chat_once(client, model))
             busy = busy[:-1] or busy  # the last one saw the end of the stage
             watcher.join()
-            again = [chat_once(client, model) for _ in range(12)]
+            again = [chat_once(client, model) for _ in range(QUIET_CHATS)]
     finally:
         lifecycle.stop(places)
     report = stage[1]
     if isinstance(report, JobReply):
-        raise SystemExit(f"The summary failed: {report.error}")
+        raise RuntimeError(f"the summary failed: {report.error}")
     if not busy:
-        raise SystemExit(f"{pages} pages were summarized before a chat could be measured; take more with --pages.")
+        raise RuntimeError(f"{pages} pages were summarized before a chat could be measured; take more with --pages")
     quiet = statistics.median(gap for gap, _ in idle + again)
     loud = statistics.median(gap for gap, _ in busy)
     emit(
-        "chat", model=model, backend=backend, chats=len(busy), idle_ms=1e3 * quiet, during_ms=1e3 * loud, ratio=loud / quiet,
+        "chat", through="service", model=model, backend=backend, chats=len(busy), idle_ms=1e3 * quiet, during_ms=1e3 * loud,
+        ratio=loud / quiet,
         idle_first_ms=1e3 * statistics.median(first for _, first in idle + again),
         during_first_ms=1e3 * statistics.median(first for _, first in busy),
     )  # fmt: skip
     emit(
-        "summary", pages=pages, chunks=report.chunks, requests=report.requests, coverage=report.coverage, tokens=report.tokens,
-        cached_tokens=report.cached_tokens, output_tokens=report.output_tokens, seconds=report.seconds,
+        "summary", through="service", pages=pages, chunks=report.chunks, requests=report.requests, coverage=report.coverage,
+        tokens=report.tokens, cached_tokens=report.cached_tokens, output_tokens=report.output_tokens, seconds=report.seconds,
     )  # fmt: skip
 
 
-def batching(folder: str, backend: str | None, count: int, slots: int) -> None:
-    from core import LLM
-    from core.documents.budget import budget_for
-    from core.documents.chunk import chunk
-    from core.documents.document import Block, Document, Page
-    from core.documents.local import LocalModel, greedy
-    from core.documents.model import Prompter
-    from core.documents.prompts import Task
-    from core.protocol import Priority
-
-    with LLM(folder, backend=backend, num_slots=slots) as llm:
-        model = LocalModel(llm)
-        prompter, task = Prompter(llm.prompts), Task()
-        budget = budget_for(model, prompter, task)
-
-        def prompts(seed: int) -> list[list[int]]:
-            pages = tuple(Page(i, (Block(page(i, seed)),)) for i in range(1, 6 * count + 1))
-            document = Document(path="", name="", format="txt", pages=pages)
-            chunks = chunk([document], budget.chunk, prompter.count)
-            assert len(chunks) >= count
-            return [prompter.ids(task.part(item.text)) for item in chunks[:count]]
-
-        llm.generate(prompts(9)[:2], greedy(4))
-        together, alone = prompts(1), prompts(2)
-        began = time.perf_counter()
-        results = llm.generate(together, greedy(budget.note), priority=Priority.BATCH)
-        at_once = time.perf_counter() - began
-        prefill = one_by_one = 0.0
-        tokens = 0
-        for ids in alone:
-            began = time.perf_counter()
-            first = None
-            stream = llm.stream(ids, greedy(budget.note), priority=Priority.BATCH)
-            while not stream.ended:
-                if stream.step() and first is None:
-                    first = time.perf_counter() - began
-            one_by_one += time.perf_counter() - began
-            prefill += first or 0.0
-            tokens += stream.result.usage.output_tokens
-        emit(
-            "batching", backend=llm.backend, chunks=count, chunk_tokens=statistics.mean(map(len, alone)), at_once_s=at_once,
-            one_at_a_time_s=one_by_one, speedup=one_by_one / at_once, prefill_s=prefill, decode_s=one_by_one - prefill,
-            output_tokens=tokens, output_tokens_at_once=sum(result.usage.output_tokens for result in results),
-        )  # fmt: skip
-
-
-def emit(benchmark: str, **figures: Any) -> None:
-    rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
-    load = (
-        round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
-    )  # of the last minute: what else is busy here
-    print(json.dumps({"benchmark": benchmark, **rounded, "load": load}), flush=True)
-
-
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, help="random weights of this shape; without it the demo model")
     parser.add_argument("--backend", help="as `deskside core chat --backend`")
+    parser.add_argument("--precision", default="bf16", help="of random weights, as in benchmarks/gpu.py")
+    parser.add_argument("--in-process", action="store_true", help="without the service")
     parser.add_argument("--pages", type=int, default=300)
-    parser.add_argument("--chunks", type=int, default=32, help="of the comparison at once / one at a time")
-    parser.add_argument("--slots", type=int, default=64, help="sequences at once in that comparison")
+    parser.add_argument("--chunks", type=int, default=32, help="of the comparison, at once")
+    parser.add_argument("--alone", type=int, help="of the comparison, one at a time; as many if not given")
+    parser.add_argument("--slots", type=int, default=64, help="sequences at once")
+    parser.add_argument("--step-tokens", type=int, default=512, help="tokens of a step")
     parser.add_argument("--only", choices=("chat", "batching"))
     args = parser.parse_args()
+    if args.shape and args.backend is None:
+        parser.error("random weights take a --backend: cuda or reference")
+    engine = functools.cache(
+        lambda: open_machine(args.shape, args.backend, args.precision, args.slots, args.step_tokens)
+    )
+    parts: list[tuple[str, Callable[[], None]]] = []
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary)
         os.environ["DESKSIDE_HOME"] = str(home)
         if args.backend:
             os.environ["DESKSIDE_BACKEND"] = args.backend
-        model, folder = "demo", "demo"
-        if args.shape:
-            model = "bench"
-            folder = str(write_checkpoint(home / "data" / "models" / model, args.shape))
         if args.only != "batching":
-            responsiveness(model, args.pages, home)
+            alone = args.in_process or args.shape is not None
+            parts.append(
+                ("chat", lambda: beside_chat(engine(), args.pages) if alone else through_service(args.pages, home))
+            )
         if args.only != "chat":
-            batching(folder, args.backend, args.chunks, args.slots)
+            parts.append(("batching", lambda: batching(engine(), args.chunks, args.alone or args.chunks)))
+        failed = []
+        for name, part in parts:
+            if not is_done(name, part):
+                failed.append(name)
+                engine.cache_clear()  # it may have died of it
+    tell(f"failed: {', '.join(failed)}" if failed else "done")
+    return 1 if failed else 0
+
+
+def is_done(name: str, part: Callable[[], None]) -> bool:
+    """Whether a part came to its end; the next does not depend on it."""
+    try:
+        part()
+    except Exception as error:
+        traceback.print_exc()
+        emit(name, error=f"{type(error).__name__}: {error}")
+        return False
+    return True
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

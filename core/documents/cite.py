@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from core.documents.passages import Match, Passage, PassageIndex
 from core.documents.words import sentences, terms
-from core.schemas import Citation
+
+if TYPE_CHECKING:
+    from core.schemas import Citation
 
 ENOUGH = 0.42  # score of a passage that supports a sentence
 RELATED = 0.2  # score of one that a mark of the model's may choose
@@ -122,6 +125,8 @@ class Citer:
 
 
 def citation_of(passage: Passage) -> Citation:
+    from core.schemas import Citation
+
     return Citation(
         page=passage.page, chunk=passage.chunk, quote=passage.text[:LONGEST_QUOTE], document=passage.document
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from core.documents.document import Document, ranges
-from core.schemas import DocumentInfo, UnreadPage
+
+if TYPE_CHECKING:
+    from core.schemas import DocumentInfo
 
 _WORDS = {  # of one page, and of several
     "scanned": (
@@ -18,6 +21,8 @@ _WORDS = {  # of one page, and of several
 
 
 def document_info(document: Document) -> DocumentInfo:
+    from core.schemas import DocumentInfo, UnreadPage
+
     return DocumentInfo(
         path=document.path,
         name=document.name,

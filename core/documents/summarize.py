@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from core.documents.budget import Budget, budget_for
 from core.documents.chunk import Chunk, chunk
@@ -17,7 +18,9 @@ from core.documents.passages import PassageIndex
 from core.documents.prompts import Task
 from core.documents.report import document_info, page_notes
 from core.documents.store import AnswerStore
-from core.schemas import SummaryReport
+
+if TYPE_CHECKING:
+    from core.schemas import SummaryReport
 
 
 def _ignore(*_: object) -> None:
@@ -122,6 +125,8 @@ def summarize_documents(
 ) -> SummaryReport:
     """Raises InvalidRequest (context too small), and what the model and the listener raise. A job that failed goes on with the
     answers in `store` if called again."""
+    from core.schemas import SummaryReport
+
     began = time.monotonic()
     work = Work(model, store or AnswerStore(), listener or Listener(), Prompter(model.prompts))
     work.notes += notes
@@ -139,7 +144,7 @@ def summarize_documents(
         answers = work.many("map", parts, budget.note)
         read = len(answers)
         written = [_note(note) for note in answers]
-        levels, written = _reduce(work, task, budget, written)
+        levels, written = reduce_notes(work, task, budget, written)
         messages = task.final(written)
     citer = Citer(PassageIndex(chunks), len(documents))
     summary = work.last(messages, budget.answer, citer, interactive=False)
@@ -181,7 +186,7 @@ def _note(text: str) -> str:
     return " ".join(without_marks(text).split()) or "(no content)"
 
 
-def _reduce(work: Work, task: Task, budget: Budget, notes: list[str]) -> tuple[int, list[str]]:
+def reduce_notes(work: Work, task: Task, budget: Budget, notes: list[str]) -> tuple[int, list[str]]:
     """(levels, notes that fit the last step): neighbours are combined until they do."""
     levels = 0
     while len(notes) > 1 and work.prompter.count(_as_prompt(notes)) > budget.notes:
