@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from app.chat.archive import Archive
+from app.chat.pace import Pace
 from app.session import Session
 from app.store.records import Message, State
 from app.threads import Operation
@@ -20,12 +21,6 @@ from core.errors import DesksideError, EngineDied, Unavailable
 
 if TYPE_CHECKING:
     from core.client import AsyncClient
-
-FLUSH_MS = 33
-# The GUI thread spends one part in SHARE of its time on answers under way, painting included: what is slow to show comes
-# in larger pieces, and the user's own scrolling and typing come first.
-SHARE = 40
-SLOWEST = 0.25  # seconds between two pieces, at most
 
 
 class Inbox:
@@ -181,8 +176,7 @@ class Answers(QObject):
         self._timer.setSingleShot(True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._flush)
-        self._flushed = 0.0  # when, and what the GUI thread had worked until then; seconds
-        self._worked = 0.0
+        self._pace = Pace()
 
     def of(self, chat: str) -> Answer | None:
         """The answer under way in a chat."""
@@ -199,7 +193,7 @@ class Answers(QObject):
         answer.ended.connect(partial(self._remove, message.id))
         answer.begin(self._session, messages, body)
         if not self._timer.isActive():
-            self._timer.start(FLUSH_MS)
+            self._wait(self._pace.begin(monotonic(), thread_time()))
         self.changed.emit()
         return answer
 
@@ -219,13 +213,12 @@ class Answers(QObject):
 
     @Slot()
     def _flush(self) -> None:
-        rest = self._flushed + min(SLOWEST, SHARE * (thread_time() - self._worked)) - monotonic()
-        if rest > 0.003:
-            self._timer.start(ceil(1000 * rest))
-            return
-        self._flushed, self._worked = monotonic(), thread_time()
+        wait = self._pace.shown(monotonic(), thread_time())
         for answer in list(self._answers.values()):
             if not answer.over:
                 answer.flush()
         if self._answers:
-            self._timer.start(FLUSH_MS)
+            self._wait(wait)
+
+    def _wait(self, seconds: float) -> None:
+        self._timer.start(ceil(1000 * seconds))
