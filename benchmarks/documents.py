@@ -31,7 +31,7 @@ from typing import Any
 
 from documents_engine import CHAT, CHAT_TOKENS, QUIET_CHATS, batching, beside_chat, emit, open_machine, page, tell
 
-SHAPES = ("llama-3-8b", "llama-2-7b", "llama-3.2-1b", "tiny")  # of benchmarks/gpu.py
+SHAPES = ("llama-3-8b", "llama-2-7b", "llama-3.2-1b", "tiny")  # of random_models.py
 
 
 def chat_once(client: Any, model: str) -> tuple[float, float]:

@@ -158,7 +158,7 @@ class Machine:
 
 
 def open_machine(shape: str | None, backend: str | None, precision: str, slots: int, step: int) -> Machine:
-    """The demo model, or random weights of a shape (benchmarks/gpu.py): slices of one bank, without a file."""
+    """The demo model, or random weights of a shape (random_models.py): slices of one bank, without a file."""
     from engines.factory import open_engine
 
     prompts = PromptBuilder.from_folder(ASSETS)
@@ -167,7 +167,7 @@ def open_machine(shape: str | None, backend: str | None, precision: str, slots: 
     if shape is None:
         engine = open_engine(ASSETS, backend=backend or "auto", num_slots=slots, max_tokens=step)
     else:
-        from gpu import random_model
+        from random_models import random_model
 
         weights = random_model(shape, precision)
         tell("weights made")

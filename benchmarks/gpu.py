@@ -2,10 +2,13 @@
 
     python benchmarks/gpu.py --shape llama-3-8b --only batch1,kernels,128/128
     python benchmarks/gpu.py --shape llama-3-8b --precision int4 --slots 64 --only batch1,kernels
+    python benchmarks/gpu.py --shape llama-2-70b --precision fp8 --only batch1,128/128 --requests 512
 
-`batch1`: one request at a time, 128 prompt tokens: time to the first token, between tokens. `IN/OUT`: so many requests of IN prompt
-and OUT generated tokens, all queued at once. `kernels`: every kind of launch alone, summed over the layers, with the bytes it must
-move and its share of the floor. Greedy, end tokens ignored, no prefix reuse (random prompts).
+`batch1`: one request at a time, 128 prompt tokens: time to the first token, between tokens. `IN/OUT`: so many requests of IN
+prompt and OUT generated tokens, all queued at once; then a line for each kind of step (decodes alone, with prompt tokens): how
+many, how long, and what of it is the host's own time (gpu_account.py tells it apart). Both with tokens per joule, where the
+driver counts joules. `kernels`: every kind of launch alone, summed over the layers, with the bytes it must move and its share of
+the floor. Greedy, end tokens ignored, no prefix reuse (random prompts). A part that fails says so, and the next goes on.
 """
 
 from __future__ import annotations
@@ -13,117 +16,32 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.gpu_account import EnergyCounter, StepAccount, accounted, energy_figures
+from benchmarks.random_models import SHAPES, random_model
 from core.protocol import Done, Priority, Submit, Tokens
 from core.sampling import SamplingParams
 from core.worker.loop import EngineLoop, scheduler_config
 from engines.api import PlanRow, SamplerParams, SlotInit, StepPlan
+from engines.cuda.buckets import choose
 from engines.cuda.engine import CudaEngine
 from engines.cuda.program import Launch
-from engines.models import gptj, llama
-from engines.network import Network, ops
-from engines.network.schemes import SCHEMES, Scheme
-from engines.quantization.floats import encode_e4m3
-from engines.weights import DType, Tensor
+from engines.network import ops
 
-SHAPES = {
-    "llama-3-8b": (128256, 8192, 4096, 32, 32, 8, 128, 14336, 500000.0),
-    "llama-2-7b": (32000, 4096, 4096, 32, 32, 32, 128, 11008, 10000.0),
-    "llama-3.2-1b": (128256, 8192, 2048, 16, 32, 8, 64, 8192, 500000.0),
-    "gpt-j-6b": (50400, 2048, 4096, 28, 16, 16, 256, 16384, 10000.0),
-    "tiny": (4096, 4096, 256, 4, 8, 4, 32, 768, 10000.0),
-}
 REQUESTS = {"128/128": 1024, "128/2048": 512, "1000/1000": 512, "2048/128": 256}
-# Of the codes of random weights, as numbers: E4M3 around 16, bytes and nibbles of every value alike.
-DEVIATION = {"fp8": 16.0, "int8": 73.9, "int4": 4.6}
-FLOATS = {DType.FP32: np.float32, DType.FP16: np.float16}
 COPY_RATE = 4.3e12  # bytes per second that a device copy moves on an H200 (measured)
 MATMUL_RATE = 790e12  # bf16 operations per second of a large product on an H200 (measured)
-
-
-@dataclass
-class RandomModel:
-    """Weights are slices of one random bank, scaled so that activations stay finite; codes of the layers' linears of another."""
-
-    network: Network
-    config: Any
-    bank: np.ndarray
-    codes: np.ndarray
-    family: str = "llama"
-    revision: str = "random"
-    dtype: DType = DType.BF16
-    taken: int = field(default=0)
-    schemes: Mapping[str, Scheme] = field(default_factory=dict)
-    kv_scales: None = None
-
-    def load(self, param: str) -> Tensor:
-        if param.endswith(".scale"):
-            weight = param.removesuffix(".scale")
-            scheme = self.schemes[weight]
-            dtype, size = scheme.tensors(*self.network.params[weight])["scale"]
-            return Tensor(param, dtype, np.full(size, 0.02 / DEVIATION[scheme.weights], FLOATS[dtype]))
-        shape = self.network.params[param]
-        if len(shape) == 1:
-            return Tensor(param, DType.BF16, np.full(shape, 0 if param.endswith("bias") else 0x3F80, np.uint16))
-        size, self.taken = int(np.prod(shape)), self.taken + 4099
-        if param in self.schemes:
-            start = self.taken % 65536
-            dtype, shape = self.schemes[param].tensors(*shape)[""]
-            size = int(np.prod(shape))
-            codes = self.codes[start : start + size].reshape(shape)
-            return Tensor(param, dtype, codes.view(np.int8) if dtype is DType.INT8 else codes)
-        start = self.taken % 65536
-        return Tensor(param, DType.BF16, self.bank[start : start + size].reshape(shape))
-
-    def convert(self, param: str, stored: Tensor) -> Tensor:
-        return stored
-
-    def params_of(self, tensor: str) -> tuple[str, ...]:
-        return ()
-
-
-def llama_network(shape: str) -> Network:
-    vocab, context, hidden, layers, heads, kv_heads, head_dim, ffn, theta = SHAPES[shape]
-    rope = ops.Rope(head_dim, theta)
-    sizes = (vocab, context, hidden, layers, heads, kv_heads, head_dim, ffn)
-    return llama.define(llama.LlamaConfig(*sizes, "silu", 1e-5, rope, False, False, False))
-
-
-def gptj_network(shape: str) -> Network:
-    vocab, context, hidden, layers, heads, kv_heads, head_dim, ffn, theta = SHAPES[shape]
-    rope = ops.Rope(64, theta, interleaved=True)
-    sizes = (vocab, context, hidden, layers, heads, kv_heads, head_dim, ffn)
-    return gptj.define(gptj.GPTJConfig(*sizes, "gelu_tanh", 1e-5, rope, False))
-
-
-def random_model(shape: str, precision: str) -> RandomModel:
-    vocab, context, hidden, *_, ffn, _ = SHAPES[shape]
-    rng = np.random.default_rng(0)
-    piece = (rng.standard_normal(1 << 22, np.float32) * 0.02).view(np.uint32) >> 16
-    largest = max(vocab * hidden, ffn * hidden) + 65536
-    bank = np.tile(piece.astype(np.uint16), -(-largest // len(piece)))
-    network = gptj_network(shape) if shape.startswith("gpt-j") else llama_network(shape)
-    about = SimpleNamespace(vocab_size=vocab, max_context=context)
-    if precision == "bf16":
-        return RandomModel(network, about, bank, bank)
-    fp8 = SCHEMES[precision].weights == "fp8"
-    piece8 = (
-        encode_e4m3(rng.standard_normal(1 << 20).astype(np.float32) * 16)
-        if fp8
-        else rng.integers(0, 256, 1 << 20).astype(np.uint8)
-    )
-    codes = np.tile(piece8, -(-(ffn * hidden + 65536) // len(piece8)))
-    linears = [w for node in network.nodes if isinstance(node.op, ops.Linear) for w in node.op.weights]
-    schemes = {name: SCHEMES[precision] for name in linears if name != "lm_head.weight"}
-    return RandomModel(network, about, bank, codes, schemes=schemes)
 
 
 def emit(args: argparse.Namespace, **figures: Any) -> None:
@@ -136,10 +54,20 @@ def submit(i: int, rng: np.random.Generator, vocab: int, length: int, out: int, 
     return Submit(i, rng.integers(0, vocab, length).tolist(), params, priority=priority)
 
 
+def energy_counter(engine: CudaEngine) -> EnergyCounter:
+    bus = b""
+    with suppress(Exception):  # a driver that does not tell: no figure
+        bus = engine._driver.call("cuDeviceGetPCIBusId", 13, engine._driver._device).split(b"\0")[0]
+    return EnergyCounter(bus.decode())
+
+
 def batch1(args: argparse.Namespace, engine: CudaEngine) -> None:
     rng = np.random.default_rng(1)
+    counter, started, before, tokens = energy_counter(engine), 0.0, None, 0
     firsts, gaps = [], []
     for i in range(6):
+        if i == 1:
+            started, before = time.perf_counter(), counter.joules()
         loop = EngineLoop(engine)
         request = submit(i, rng, engine.spec.vocab_size, 128, 200, Priority.INTERACTIVE)
         times = [time.perf_counter()]
@@ -149,11 +77,13 @@ def batch1(args: argparse.Namespace, engine: CudaEngine) -> None:
         if i:
             firsts.append(times[1] - times[0])
             gaps += list(np.diff(times[1:-1]))
+            tokens += 200
+    energy = energy_figures(before, counter.joules(), tokens, time.perf_counter() - started)
     gap = statistics.median(gaps)
     floor = weight_bytes(engine) / COPY_RATE
     emit(
         args, benchmark="batch1", first_token_ms=round(1e3 * statistics.median(firsts), 2), inter_token_ms=round(1e3 * gap, 3),
-        tokens_per_s=round(1 / statistics.mean(gaps), 1), share_of_floor=round(floor / statistics.mean(gaps), 3),
+        tokens_per_s=round(1 / statistics.mean(gaps), 1), share_of_floor=round(floor / statistics.mean(gaps), 3), **energy,
     )  # fmt: skip
 
 
@@ -169,27 +99,67 @@ def weight_bytes(engine: CudaEngine) -> int:
     return total
 
 
+@dataclass
+class Served:
+    """Requests served: output tokens, seconds, steps, preemptions, where the steps' time went, joules."""
+
+    tokens: int
+    seconds: float
+    steps: int
+    preemptions: int
+    account: StepAccount
+    energy: dict[str, float]
+
+    @property
+    def rate(self) -> float:
+        return self.tokens / self.seconds
+
+
+def serve(engine: CudaEngine, groups: list[list[tuple[int, int]]]) -> Served:
+    """Requests (prompt tokens, output tokens), all of a group queued when its time starts; the next group when it has ended."""
+    rng = np.random.default_rng(2)
+    queued, i = [], 0
+    for group in groups:
+        queued.append([])
+        for length, out in group:
+            queued[-1].append(submit(i, rng, engine.spec.vocab_size, length, out, Priority.BATCH))
+            i += 1
+    loop = EngineLoop(engine, scheduler_config(engine.spec, max_waiting=100_000))
+    counter = energy_counter(engine)
+    tokens, done, seconds, joules = 0, 0, 0.0, 0.0
+    with accounted(loop) as account:
+        for requests in queued:
+            for request in requests:
+                loop.submit(request)
+            account.begin()
+            before, started = counter.joules(), time.perf_counter()
+            while loop.busy:
+                for event in loop.step():
+                    tokens += len(event.ids) if isinstance(event, Tokens) else 0
+                    done += isinstance(event, Done)
+            seconds += time.perf_counter() - started
+            joules += (counter.joules() or 0.0) - (before or 0.0)
+    assert done == i, (done, i)
+    assert tokens == sum(out for group in groups for _, out in group), tokens
+    energy = energy_figures(0.0, joules, tokens, seconds)
+    steps = sum(map(len, account.rows.values()))
+    return Served(tokens, seconds, steps, loop.scheduler.preemptions, account, energy)
+
+
 def throughput(args: argparse.Namespace, engine: CudaEngine, name: str) -> None:
     length, out = map(int, name.split("/"))
-    count = args.requests or REQUESTS[name]
-    rng = np.random.default_rng(2)
-    loop = EngineLoop(engine, scheduler_config(engine.spec, max_waiting=100_000))
-    for i in range(count):
-        loop.submit(submit(i, rng, engine.spec.vocab_size, length, out, Priority.BATCH))
-    tokens = done = steps = 0
-    started = time.perf_counter()
-    while loop.busy:
-        for event in loop.step():
-            tokens += len(event.ids) if isinstance(event, Tokens) else 0
-            done += isinstance(event, Done)
-        steps += 1
-    seconds = time.perf_counter() - started
-    assert done == count
-    assert tokens == count * out
+    count = args.requests or REQUESTS.get(name, 256)
+    emit_served(args, name, count, serve(engine, [[(length, out)] * count]))
+
+
+def emit_served(args: argparse.Namespace, name: str, count: int, served: Served, **figures: Any) -> None:
     emit(
-        args, benchmark=name, requests=count, output_tokens_per_s=round(tokens / seconds, 1),
-        seconds=round(seconds, 2), steps=steps, step_ms=round(1e3 * seconds / steps, 2), preemptions=loop.scheduler.preemptions,
+        args, benchmark=name, slots=args.slots, requests=count, output_tokens_per_s=round(served.rate, 1),
+        seconds=round(served.seconds, 2), steps=served.steps, step_ms=round(1e3 * served.seconds / served.steps, 2),
+        preemptions=served.preemptions, **served.energy, **figures,
     )  # fmt: skip
+    for kind, about in served.account.summary().items():
+        emit(args, benchmark=f"{name} steps", kind=kind, **about)
 
 
 def plan_of(engine: CudaEngine, rows: list[tuple[int, int]]) -> StepPlan:
@@ -202,6 +172,13 @@ def plan_of(engine: CudaEngine, rows: list[tuple[int, int]]) -> StepPlan:
         engine.init_slot(SlotInit(slot, SamplerParams(temperature=0), np.array([1], np.int32), np.zeros(0, np.int32)))
         made.append(PlanRow(slot, start, np.full(count, 5, np.int32), pages, True, count == 1))
     return StepPlan.build(1, made)
+
+
+def mixed_rows(slots: int, max_tokens: int) -> list[tuple[int, int]]:
+    """Of a step amid a throughput run: 448 decodes at 192 tokens and 12 prompts of 128, as far as slots and tokens go."""
+    prompts = min(12, max(1, slots // 8))
+    decodes = min(448, slots - prompts)
+    return [(191, 1)] * decodes + [(0, 128)] * min(prompts, (max_tokens - decodes) // 128)
 
 
 def kernels(args: argparse.Namespace, engine: CudaEngine, label: str, rows: list[tuple[int, int]]) -> None:
@@ -224,8 +201,9 @@ def kernels(args: argparse.Namespace, engine: CudaEngine, label: str, rows: list
     for name, members in kinds.items():
         in_head = members[0][2]
         count = plan.num_logits if in_head else tokens
-        launch = Launch(count, prefill and not in_head)
-        engine._choose_products("head" if in_head else "body", count)
+        buckets = engine._mixed_buckets if prefill and not in_head else engine._decode_buckets
+        launch = Launch(choose(buckets, count), prefill and not in_head)
+        engine._choose_products("head" if in_head else "body", launch.rows)
         micros = engine._gemm.measure(lambda members=members, launch=launch: [run(launch) for _, run, _ in members], 5)  # type: ignore[misc]
         moved = flops = 0
         for node, _, _ in members:
@@ -246,9 +224,9 @@ def kernels(args: argparse.Namespace, engine: CudaEngine, label: str, rows: list
             args, benchmark="kernel", step=label, kernel=name, launches=len(members), us=round(micros, 1),
             each_us=round(micros / len(members), 2),
             megabytes=round(moved / 1e6, 2), gflop=round(flops / 1e9, 2), share_of_floor=round(floor / micros, 3),
-            tactic=tactic(engine, members[0][0], count),
+            tactic=tactic(engine, members[0][0], launch.rows),
         )  # fmt: skip
-    emit(args, benchmark="kernel_sum", step=label, us=round(total, 1))
+    emit(args, benchmark="kernel_sum", step=label, tokens=tokens, rows=plan.num_rows, us=round(total, 1))
 
 
 def tactic(engine: CudaEngine, node: Any, rows: int) -> str:
@@ -281,7 +259,22 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=None, help="folder for compiled kernels and measured choices")
     args = parser.parse_args()
     args.kv = args.kv or ("fp8" if args.precision == "fp8" else "auto")
-    wanted = args.only.split(",")
+    engine = open_engine(args)
+    failed = []
+    for name in args.only.split(","):
+        print(f"... {name}", file=sys.stderr, flush=True)
+        try:
+            run(args, engine, name)
+        except Exception as error:
+            traceback.print_exc()
+            emit(args, benchmark=name, error=f"{type(error).__name__}: {error}")
+            failed.append(name)
+    engine.close()
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}.")
+
+
+def open_engine(args: argparse.Namespace) -> CudaEngine:
     started = time.perf_counter()
     model = random_model(args.shape, args.precision)
     made = time.perf_counter()
@@ -296,6 +289,7 @@ def main() -> None:
         deterministic=args.deterministic,
     )
     loaded = time.perf_counter()
+    print(f"... loaded in {loaded - started:.1f} s", file=sys.stderr, flush=True)
     engine.warm_up()
     warm = time.perf_counter()
     emit(
@@ -304,17 +298,24 @@ def main() -> None:
         warm_up_s=round(warm - loaded, 1), graphs=len(engine._graphs), kv_pages=engine.spec.kv.num_pages,
         allocated_gib=round(engine._memory.allocated / 2**30, 1),
     )  # fmt: skip
-    for name in wanted:
-        if name == "batch1":
-            batch1(args, engine)
-        elif name == "kernels":
-            kernels(args, engine, "decode 1 x 1000", [(1000, 1)])
-            kernels(args, engine, "decode 64 x 1000", [(1000, 1)] * 64)
-            kernels(args, engine, "decode 256 x 256", [(255, 1)] * min(256, args.slots))
-            kernels(args, engine, "prefill 2048", [(0, 2048)])
-        elif name:
-            throughput(args, engine, name)
-    engine.close()
+    return engine
+
+
+def run(args: argparse.Namespace, engine: CudaEngine, name: str) -> None:
+    if name == "batch1":
+        batch1(args, engine)
+    elif name == "kernels":
+        kernels(args, engine, "decode 1 x 1000", [(1000, 1)])
+        for rows, before in ((64, 1000), (256, 255)):
+            rows = min(rows, args.slots)
+            kernels(args, engine, f"decode {rows} x {-(-before // 8) * 8}", [(before, 1)] * rows)
+        mixed = mixed_rows(args.slots, args.max_tokens)
+        decodes = sum(count == 1 for _, count in mixed)
+        kernels(args, engine, f"mixed {decodes} x 192 + {len(mixed) - decodes} x 128", mixed)
+        prompt = min(2048, args.max_tokens)
+        kernels(args, engine, f"prefill {prompt}", [(0, prompt)])
+    elif name:
+        throughput(args, engine, name)
 
 
 if __name__ == "__main__":
