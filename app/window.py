@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, Slot
 from PySide6.QtGui import QCloseEvent
@@ -20,6 +21,9 @@ from app.session import Session
 from app.shortcuts import Actions
 from app.texts import QT_TRANSLATE_NOOP
 from app.theme import S, Theme
+
+if TYPE_CHECKING:
+    from core.schemas import ModelsReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class MainWindow(QMainWindow):
         install_language(preferences.get("language"))
         Theme.current().set(preferences.get("theme"), preferences.get("font_size"))
         preferences.changed.connect(self._preference_changed)
+        session.models_changed.connect(self._models_changed)
+        self._missing = ""  # the folder that the user was told of
         self.setWindowTitle("Deskside")
         self.actions_by_id = Actions(preferences, self)
         self._pages: dict[str, QWidget] = {}
@@ -178,6 +184,20 @@ class MainWindow(QMainWindow):
     def _chat_action(self, method: str, _: bool = False) -> None:
         """An action of the chats, from whatever page."""
         getattr(self.show_page("chat"), method)()
+
+    @Slot(object)
+    def _models_changed(self, reply: ModelsReply) -> None:
+        """Models and engines may lie on a disk that is not connected; said once, until it is there again."""
+        if reply.missing and reply.missing != self._missing:
+            text = self.tr(
+                "The folder of models and engines, {folder}, is not there. Connect its disk, or choose another folder in the "
+                "settings; the demo model works without it."
+            )
+            self.session.messages.error(text.format(folder=reply.missing), (self.tr("Settings"), self._show_settings))
+        self._missing = reply.missing
+
+    def _show_settings(self) -> None:
+        self.show_page("settings")
 
     def _preference_changed(self, name: str) -> None:
         if name == "language":

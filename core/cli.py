@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "build": ("core.commands.build", "build an engine of a model: quantize, compile, verify"),
     "list": ("core.commands.list", "installed models"),
     "remove": ("core.commands.remove", "delete an installed model with its engines, or one engine, and free the space"),
+    "storage": ("core.commands.storage", "where models and engines lie, and moving them to another disk"),
     "fit": ("core.commands.fit", "will a model fit on a GPU, per precision"),
     "inspect": ("core.commands.inspect", "what a TensorRT engine is made of"),
     "selftest": ("core.commands.selftest", "check the GPU backends on this machine, for a bug report"),

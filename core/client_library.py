@@ -17,6 +17,7 @@ from core.schemas import (
     LinkReply,
     RemoveReply,
     SearchReply,
+    StorageReply,
 )
 
 R = TypeVar("R", bound=BaseModel)
@@ -90,6 +91,18 @@ class LibraryCalls:
         """Delete a model with its engines, a link, or one engine. Raises Busy while it is loaded."""
         return self._post(f"{_ROOT}/models/remove", {"model": model}, RemoveReply, again=False)
 
+    def storage(self) -> StorageReply:
+        """Where models and engines lie, and how much room they take."""
+        return self._get(f"{_ROOT}/storage", StorageReply)
+
+    def move_storage(self, folder: str) -> JobReply:
+        """Queue moving models and engines to `folder`, absolute; "" for the default one."""
+        return self._post(f"{_ROOT}/storage/move", {"folder": folder}, JobReply, again=False)
+
+    def use_storage(self, folder: str) -> StorageReply:
+        """Models and engines lie in `folder` from now on; what is in the present one stays there."""
+        return self._post(f"{_ROOT}/storage/use", {"folder": folder}, StorageReply, again=False)
+
     def jobs(self) -> JobsReply:
         """All of them, ended ones too."""
         return self._get(f"{_ROOT}/jobs", JobsReply)
@@ -160,6 +173,15 @@ class AsyncLibraryCalls:
 
     async def remove(self, model: str) -> RemoveReply:
         return await self._post(f"{_ROOT}/models/remove", {"model": model}, RemoveReply, again=False)
+
+    async def storage(self) -> StorageReply:
+        return await self._get(f"{_ROOT}/storage", StorageReply)
+
+    async def move_storage(self, folder: str) -> JobReply:
+        return await self._post(f"{_ROOT}/storage/move", {"folder": folder}, JobReply, again=False)
+
+    async def use_storage(self, folder: str) -> StorageReply:
+        return await self._post(f"{_ROOT}/storage/use", {"folder": folder}, StorageReply, again=False)
 
     async def jobs(self) -> JobsReply:
         return await self._get(f"{_ROOT}/jobs", JobsReply)

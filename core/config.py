@@ -17,6 +17,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 import msgspec
@@ -34,8 +35,8 @@ def _setting(default: Any, env: str, help: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All settings, each resolved to a value of its type. `places` is where files are kept: from DESKSIDE_HOME only,
-    since config.toml is found through it."""
+    """All settings, each resolved to a value of its type. `places` is where files are kept: from DESKSIDE_HOME, since config.toml
+    is found through it, but for models and engines (`library`)."""
 
     places: Places
     backend: Literal["auto", "cuda", "reference", "tensorrt"] = _setting(
@@ -73,6 +74,12 @@ class Config:
         env="LAN",
         help="The service that the window starts can be reached from other machines, on port 8421. Whoever has its token "
         "can use it, and the connection is not encrypted.",
+    )
+    library: str = _setting(
+        "",
+        env="LIBRARY",
+        help="The folder with models and engines, such as one on a second disk; they lie with everything else if it is empty. "
+        "`deskside core storage --move FOLDER` and the window's settings move what is there, too.",
     )
 
 
@@ -129,6 +136,16 @@ def load_config(environ: Mapping[str, str], options: Mapping[str, Any] | None = 
         if value is not None:
             values[name] = _convert(table[name], value, f"The option --{name.replace('_', '-')}", strict=False)
 
+    library = values.get("library", "")
+    if library:
+        folder = Path(library).expanduser()
+        if not folder.is_absolute():
+            raise InvalidRequest(
+                f"The folder of models and engines is '{library}', which is relative to wherever a program starts; give an "
+                "absolute one as `library`.",
+                "library",
+            )
+        places = dataclasses.replace(places, library=folder)
     return Config(places=places, **values)
 
 
@@ -142,7 +159,7 @@ def save_setting(places: Places, name: str, value: Any) -> None:
     _convert(setting, value, f"'{name}'", strict=True)
     _read_file(places)  # what is not valid is not written to
     file = places.config_file
-    line = f"{name} = {json.dumps(value)}"  # of a text or a truth value JSON is TOML
+    line = f"{name} = {json.dumps(value, ensure_ascii=False)}"  # of a text or a truth value JSON is TOML
     try:
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         found = re.compile(rf"^[ \t]*{name}[ \t]*=.*$", re.MULTILINE)
@@ -151,7 +168,10 @@ def save_setting(places: Places, name: str, value: Any) -> None:
         text = found.sub(lambda _: line, text, count=1)
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part")
-        part.write_text(text, encoding="utf-8")
+        with part.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
         os.replace(part, file)
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be written ({error.strerror}); correct its permissions.") from error
@@ -183,6 +203,8 @@ def describe_type(kind: Any) -> str:
     """The values a setting takes, in words."""
     if kind is bool:
         return "'true' or 'false'"
+    if kind is str:
+        return "an absolute folder"
     return " or ".join(f"'{choice}'" for choice in kind.__args__)
 
 

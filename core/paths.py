@@ -1,6 +1,7 @@
 """Where Deskside keeps its files: pure functions of one frozen `Places`. Nothing is created here.
 
     data/    models/<org>/<name>/  engines/<key>/  jobs/<id>/  chats.db  jobs.db     what the user would miss
+    library/ models/  engines/                      these two, where the setting `library` puts them on another disk
     cache/   kernels/  trt-runtime/                                     may be deleted at any time
     state/   service.lock  engines.key  logs/                                        of this machine and this user
     config/  config.toml                                                see core.config
@@ -26,12 +27,14 @@ _KEY = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?")
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Four absolute roots and every file below them that Deskside names. Creating folders is the writer's business."""
+    """Four absolute roots and every file below them that Deskside names. Creating folders is the writer's business. `library`: the
+    folder of models and engines, which are large, where that is not `data`."""
 
     data: Path
     cache: Path
     state: Path
     config: Path
+    library: Path | None = None
 
     @classmethod
     def under(cls, home: Path) -> Places:
@@ -39,8 +42,13 @@ class Places:
         return cls(data=home / "data", cache=home / "cache", state=home / "state", config=home / "config")
 
     @property
+    def library_root(self) -> Path:
+        """The folder that holds models/ and engines/."""
+        return self.library or self.data
+
+    @property
     def models(self) -> Path:
-        return self.data / "models"
+        return self.library_root / "models"
 
     @property
     def partial(self) -> Path:
@@ -53,7 +61,11 @@ class Places:
 
     @property
     def engines(self) -> Path:
-        return self.data / "engines"
+        return self.library_root / "engines"
+
+    def building(self, job_id: str) -> Path:
+        """Where a build gathers its engine, on the volume of the engines. `job_id` is one path component, else InvalidRequest."""
+        return self.engines / ".building" / _component(job_id, "a job id")
 
     def engine(self, key: str) -> Path:
         """Folder of one compiled engine. `key` is one path component, else InvalidRequest."""
@@ -86,6 +98,16 @@ class Places:
     @property
     def service_lock(self) -> Path:
         return self.state / "service.lock"
+
+    @property
+    def library_lock(self) -> Path:
+        """Shared by whoever uses or changes models and engines, exclusive for whoever moves them all."""
+        return self.state / "library.lock"
+
+    @property
+    def move_record(self) -> Path:
+        """From where to where models and engines are on their way; there while they are."""
+        return self.state / "moving.json"
 
     @property
     def engine_key(self) -> Path:

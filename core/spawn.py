@@ -31,6 +31,7 @@ ROLES: Mapping[str, str] = {
     "check": "core.worker.selfcheck:main",
     "grammar": "core.grammar.trial:main",
     "ask": "core.jobs.documents:ask_main",
+    "move": "core.library.move_job:main",
     "probe": "core.probe:main",
     "pull": "core.library.pull_job:main",
     "reader": "core.documents.reader:main",

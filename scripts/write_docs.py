@@ -51,7 +51,7 @@ log_level = "info"
 
 def toml(value: object) -> str:
     """A default as it is written in config.toml."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ StageState = Literal["done", "now", "next"]
 STAGES = {
     "pull": ("look up", "check", "download", "install"),
     "build": ("download", "check", "quantize", "compile", "verify", "load"),
+    "move": ("copy", "check", "delete"),
 }
-IN_BYTES = frozenset({"download", "check", "install", "quantize"})
+IN_BYTES = frozenset({"download", "check", "install", "quantize", "copy"})
 
 _ACTIONS: dict[str, tuple[Action, ...]] = {
     "queued": ("pause", "cancel"),
@@ -60,7 +61,7 @@ def view_of(job: JobReply) -> JobView:
     return JobView(
         id=job.id,
         kind=job.kind,
-        model=str(job.params.get("model", "")),
+        model=str(job.params.get("model") or job.params.get("folder", "")),
         precision=str(job.params.get("precision", "")) if job.kind == "build" else "",
         state=job.state,
         stages=_stages(job),
@@ -91,9 +92,10 @@ def _stages(job: JobReply) -> tuple[tuple[str, StageState], ...]:
 
 
 class JobList:
-    """The jobs to show, oldest first, as events bring them. What is over and done with goes when the user says so."""
+    """The jobs of some kinds, oldest first, as events bring them. What is over and done with goes when the user says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: tuple[str, ...] = KINDS) -> None:
+        self._kinds = kinds
         self._jobs: dict[str, JobReply] = {}
 
     @property
@@ -105,13 +107,13 @@ class JobList:
         ones are history: only failed ones ask for something."""
         since = {job_id: job for job_id, job in self._jobs.items() if job_id not in before}
         self._jobs = {
-            job.id: job for job in jobs if job.kind in KINDS and job.state not in ("done", "cancelled")
+            job.id: job for job in jobs if job.kind in self._kinds and job.state not in ("done", "cancelled")
         } | since
 
     def take(self, job: JobReply) -> bool:
         """One that changed. True if the list did."""
         known = self._jobs.get(job.id)
-        if job.kind not in KINDS or (known is not None and job.updated < known.updated):
+        if job.kind not in self._kinds or (known is not None and job.updated < known.updated):
             return False
         if job.state == "cancelled":
             return self.drop(job.id)

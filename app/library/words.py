@@ -29,6 +29,8 @@ _STAGES = {
     "tune": QT_TRANSLATE_NOOP("Library", "Tune"),
     "measure": QT_TRANSLATE_NOOP("Library", "Measure"),
     "load": QT_TRANSLATE_NOOP("Library", "Load"),
+    "copy": QT_TRANSLATE_NOOP("Library", "Copy"),
+    "delete": QT_TRANSLATE_NOOP("Library", "Delete the old files"),
 }
 _STATES = {
     "queued": QT_TRANSLATE_NOOP("Library", "Waiting for its turn"),

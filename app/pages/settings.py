@@ -10,6 +10,7 @@ from app.pages.base import Page, scrolled_column
 from app.parts import label
 from app.session import Session
 from app.settings.appearance import AppearanceCard
+from app.settings.library_place import LibraryPlace
 from app.settings.runtime import AdvancedCard, NetworkCard
 from app.settings.shortcuts import ShortcutsCard
 from app.settings.storage import StorageCard
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class SettingsPage(Page):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
+        self._place = LibraryPlace(session, self)
         session.service_changed.connect(self._service_changed)
         self.rebuild()
 
@@ -31,7 +33,7 @@ class SettingsPage(Page):
         self.appearance = AppearanceCard(preferences)
         self.network = NetworkCard(self.session)
         self.advanced = AdvancedCard(self.session)
-        self.storage = StorageCard(self.session)
+        self.storage = StorageCard(self.session, self._place)
         self.shortcuts = ShortcutsCard(preferences)
         column.addWidget(label(self.tr("Settings"), "title"))
         for card in (self.appearance, self.network, self.advanced, self.storage, self.shortcuts):
@@ -47,10 +49,10 @@ class SettingsPage(Page):
     def _ask(self) -> None:
         if self.session.service.phase == "ready":
             self.session.call(lambda client: client.status(), self._take, self._failed, self)
+            self._place.refresh()
 
     def _take(self, status: Status) -> None:
         self.network.show_status(status)
-        self.storage.show_status(status)
 
     def _failed(self, error: DesksideError) -> None:
         """The session says so itself when the service is gone."""

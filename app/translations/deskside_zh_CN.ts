@@ -220,6 +220,53 @@
     </message>
 </context>
 <context>
+    <name>ChooseFolder</name>
+    <message>
+        <source>Another folder for models and engines</source>
+        <translation>模型和引擎的其他文件夹</translation>
+    </message>
+    <message>
+        <source>A folder, such as one on a second disk</source>
+        <translation>一个文件夹，例如第二块磁盘上的</translation>
+    </message>
+    <message>
+        <source>The new folder</source>
+        <translation>新文件夹</translation>
+    </message>
+    <message>
+        <source>Browse…</source>
+        <translation>浏览…</translation>
+    </message>
+    <message>
+        <source>Browse for the new folder</source>
+        <translation>浏览新文件夹</translation>
+    </message>
+    <message>
+        <source>Another folder for models and engines:</source>
+        <translation>模型和引擎的其他文件夹：</translation>
+    </message>
+    <message>
+        <source>Moving copies everything, compares it, and only then deletes it here. Models are unloaded meanwhile. Chats and settings stay where they are.</source>
+        <translation>移动会先复制并比对全部内容，然后才删除此处的文件。其间模型会被卸载。对话和设置留在原处。</translation>
+    </message>
+    <message>
+        <source>Move everything there</source>
+        <translation>全部移到那里</translation>
+    </message>
+    <message>
+        <source>Use that folder, move nothing</source>
+        <translation>使用该文件夹，不移动任何内容</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Keep the present folder</source>
+        <translation>保留当前文件夹</translation>
+    </message>
+</context>
+<context>
     <name>ChunkStrip</name>
     <message>
         <source>Parts of the documents</source>
@@ -906,6 +953,14 @@
         <translation>加载</translation>
     </message>
     <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Delete the old files</source>
+        <translation>删除旧文件</translation>
+    </message>
+    <message>
         <source>Waiting for its turn</source>
         <translation>等待轮到它</translation>
     </message>
@@ -1158,6 +1213,10 @@
     <message>
         <source>Settings</source>
         <translation>设置</translation>
+    </message>
+    <message>
+        <source>The folder of models and engines, {folder}, is not there. Connect its disk, or choose another folder in the settings; the demo model works without it.</source>
+        <translation>模型和引擎的文件夹 {folder} 不存在。请连接其磁盘，或在设置中选择其他文件夹；演示模型不受影响。</translation>
     </message>
     <message>
         <source>The chats change their language with the next start, as an answer is being written.</source>
@@ -2015,8 +2074,20 @@
         <translation>存储</translation>
     </message>
     <message>
-        <source>Models, engines and chats: {folder}</source>
-        <translation>模型、引擎和对话：{folder}</translation>
+        <source>Models and engines: {folder}</source>
+        <translation>模型和引擎：{folder}</translation>
+    </message>
+    <message>
+        <source>Change the folder…</source>
+        <translation>更改文件夹…</translation>
+    </message>
+    <message>
+        <source>Change the folder of models and engines</source>
+        <translation>更改模型和引擎的文件夹</translation>
+    </message>
+    <message>
+        <source>Back to the default folder…</source>
+        <translation>恢复默认文件夹…</translation>
     </message>
     <message>
         <source>Settings: {folder}</source>
@@ -2027,20 +2098,32 @@
         <translation>日志：{folder}</translation>
     </message>
     <message>
-        <source>To keep everything elsewhere, move the folders and set the environment variable DESKSIDE_HOME. A model that lies elsewhere already can be imported in place, without a copy (Models, Import a folder).</source>
-        <translation>要将所有内容放在别处，请移动文件夹并设置环境变量 DESKSIDE_HOME。已在别处的模型可以原地导入，无需复制（“模型”页，“导入文件夹”）。</translation>
+        <source>This folder is not there. Connect its disk, or choose another folder.</source>
+        <translation>此文件夹不存在。请连接其磁盘，或选择其他文件夹。</translation>
+    </message>
+    <message>
+        <source>Models {models} · engines {engines} · {free} of {total} are free on its volume</source>
+        <translation>模型 {models} · 引擎 {engines} · 所在磁盘可用 {free}，共 {total}</translation>
+    </message>
+    <message>
+        <source>Set by the environment variable {name}.</source>
+        <translation>由环境变量 {name} 设定。</translation>
+    </message>
+    <message>
+        <source>Chats: {folder} ({size})</source>
+        <translation>对话：{folder}（{size}）</translation>
     </message>
     <message>
         <source>Open the folder</source>
         <translation>打开文件夹</translation>
     </message>
     <message>
-        <source>Open the logs</source>
-        <translation>打开日志</translation>
+        <source>A model that lies elsewhere already can be imported in place, without a copy (Models, Import a folder).</source>
+        <translation>已在别处的模型可以原地导入，无需复制（“模型”页，“导入文件夹”）。</translation>
     </message>
     <message>
-        <source>{free} of {total} are free on its volume.</source>
-        <translation>其所在卷可用 {free}，共 {total}。</translation>
+        <source>Open the logs</source>
+        <translation>打开日志</translation>
     </message>
     <message>
         <source>{folder} cannot be opened here.</source>

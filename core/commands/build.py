@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         params["gpu"] = args.gpu
     if args.calibration is not None:
         params["calibration"] = str(args.calibration.expanduser().resolve())
-    with _Bar() as bar:
+    with Bar() as bar:
         folder = _in_service(params, bar) if not args.local and config.places.service_lock.exists() else None
         if folder is None:
             folder = _here(params, config.places, bar)
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _here(params: dict[str, Any], places: Places, bar: _Bar) -> Path:
+def _here(params: dict[str, Any], places: Places, bar: Bar) -> Path:
     try:
         return build_here(params, places, bar.show, bar.note)
     except KeyboardInterrupt:
@@ -89,7 +89,7 @@ def _here(params: dict[str, Any], places: Places, bar: _Bar) -> Path:
         raise
 
 
-def _in_service(params: dict[str, Any], bar: _Bar) -> Path | None:
+def _in_service(params: dict[str, Any], bar: Bar) -> Path | None:
     """By the running service; None if there is none after all. Ctrl+C pauses the job there."""
     from core.client import attach  # an HTTP client: not needed to build in this process
 
@@ -117,7 +117,7 @@ def _in_service(params: dict[str, Any], bar: _Bar) -> Path | None:
         return Path(job.result)
 
 
-class _Bar:
+class Bar:
     """Stages and progress on stderr where that is a terminal; notes always."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class _Bar:
         self._bar = tqdm(total=None, disable=None, file=sys.stderr, dynamic_ncols=True, leave=False)
         self._stage = ""
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *unused: object) -> None:
@@ -138,7 +138,9 @@ class _Bar:
         if stage != self._stage:
             self._stage = stage
             self._bar.reset()
-            self._bar.unit, self._bar.unit_scale = ("B", True) if stage in ("download", "quantize") else ("it", False)
+            self._bar.unit, self._bar.unit_scale = (
+                ("B", True) if stage in ("download", "quantize", "copy") else ("it", False)
+            )
             self._bar.set_description(stage, refresh=False)
         self._bar.total = total or None
         self._bar.n = done

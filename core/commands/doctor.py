@@ -22,6 +22,7 @@ from core.errors import DesksideError
 from core.library.engines import built_engines
 from core.library.gpus import GIB, present_gpus
 from core.library.staging import unfinished
+from core.library.there import is_missing
 from core.packs.install import installed
 from core.packs.pinned import RTX
 from core.paths import Places
@@ -204,6 +205,10 @@ def check_memory() -> Iterator[Check]:
 
 def check_library(places: Places) -> Iterator[Check]:
     """Engines that cannot be used here any more, and downloads that wait. Reads no weights."""
+    if is_missing(places):
+        advice = "Connect its disk, or choose another folder: deskside core storage --use FOLDER"
+        yield Check("models, engines", "fail", f"{places.library} is not there", advice)
+        return
     engines = built_engines(places)
     driver = driver_version()
     bad = 0

@@ -9,11 +9,12 @@ import argparse
 import os
 from typing import Any
 
-from core.commands.options import add_json, print_json
+from core.commands.options import add_json, note, print_json
 from core.config import load_config
 from core.library.engines import BuiltEngine
 from core.library.listing import Entry, everything
 from core.library.report_card import card_lines, engine_json
+from core.library.there import is_missing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    listing = everything(load_config(os.environ).places)
+    places = load_config(os.environ).places
+    listing = everything(places)
+    if is_missing(places):
+        note(f"{places.library}, the folder of models and engines, is not there; connect its disk.")
     if args.json:
         for entry in listing.entries:
             print_json(_entry_json(entry))

@@ -15,4 +15,7 @@ DOCUMENT_KINDS = frozenset({SUMMARIZE.name, ASK.name})
 # params of core.library.build_job.BuildParams; the result is the engine's folder. One at a time: it takes all cores, and the GPU.
 BUILD = JobKind("build", "build", resumable=True, grace=15.0)
 
-KINDS = (PULL, BUILD, SUMMARIZE, ASK)
+# params {"folder": absolute}; the result is that folder. What was copied is gone on with.
+MOVE = JobKind("move", "move", resumable=True)
+
+KINDS = (PULL, BUILD, SUMMARIZE, ASK, MOVE)

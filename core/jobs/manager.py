@@ -9,6 +9,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from core.errors import Busy, InvalidRequest, NotFound, Unavailable
@@ -110,6 +111,10 @@ class JobManager:
         if self._store is not None:
             self._retry_unsaved()
             self._store.close()
+
+    def relocate(self, places: Places) -> None:
+        """Models and engines lie elsewhere from now on; the list of jobs stays where it is."""
+        self._places = places
 
     def submit(self, kind: str, params: Mapping[str, Any]) -> Job:
         """Queue a job. Raises InvalidRequest (no such kind, params that are no JSON or too large), Busy, Unavailable (not
@@ -326,8 +331,8 @@ class JobManager:
 
     def _discard(self, job_id: str) -> None:
         """Its folder, in a thread: it may hold many gigabytes."""
-        folder = self._places.job(job_id)
-        task = asyncio.get_running_loop().run_in_executor(None, lambda: shutil.rmtree(folder, ignore_errors=True))
+        folders = (self._places.job(job_id), self._places.building(job_id))
+        task = asyncio.get_running_loop().run_in_executor(None, _remove, *folders)
         self._discarding.add(task)
         task.add_done_callback(self._discarding.discard)
 
@@ -368,6 +373,11 @@ class JobManager:
         ended = [job for job in self._jobs.values() if job.state in ENDED]
         for job in sorted(ended, key=lambda job: job.ended or 0.0)[:-KEPT]:
             self.remove(job.id)
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _INTERRUPTED = (

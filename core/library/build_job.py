@@ -3,7 +3,8 @@
     download (where it is not here) -> check -> quantize -> compile -> verify
 
 `engines.build` does the stages; here is what it must not know: names, folders, texts, locks, the Hub, and who else uses the GPU.
-Its working folder is in the job's, so that cancelling the job removes it and a job that is resumed goes on with it.
+Its working folder is in the job's, or beside the engines where those lie on another disk: cancelling the job removes it, and a job
+that is resumed goes on with it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from core.library.gpus import Gpu, find_gpu, present_gpus
 from core.library.hub import Hub
 from core.library.installed import collect_trash, remove_engine_folder
 from core.library.isolated import run_isolated
-from core.library.locks import engine_lock_name, holder, lock_path, own_model, try_lock, use_model
+from core.library.locks import engine_lock_name, holder, lock_path, own_model, try_model, use_model
 from core.library.manifest import links_to
 from core.library.names import parse_repo
 from core.library.progress import Progress
@@ -186,7 +187,7 @@ class _Work:
         key = engine_key(name, msgspec.json.encode(inputs, order="sorted").decode())
         target = self.places.engine(key)
         lock_file = lock_path(engine_lock_name(target), self.places, "build")
-        lock = try_lock(lock_file, shared=False)
+        lock = try_model(engine_lock_name(target), self.places, "build")
         if lock is None:
             raise Busy(f"The engine {name} is being built already{holder(lock_file)}; wait for that or stop it.")
         with lock:
@@ -213,12 +214,14 @@ class _Work:
             )
             manifest = self._run(folder, spec, target, calibration, evaluation_ids(builder))
         self._remove_former(manifest, target)
+        if not self._work.is_relative_to(self.context.folder):
+            shutil.rmtree(self._work.parent, ignore_errors=True)
         return target
 
     def _run(
         self, folder: Path, spec: BuildSpec, target: Path, calibration: list[Int32], evaluation: Int32
     ) -> Manifest:
-        work = self.context.folder / "work"
+        work = self._work
 
         def isolate(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
             return run_isolated(function, request, stop=self.context.stop, log=self.log)
@@ -241,6 +244,14 @@ class _Work:
         finally:
             if owned is not None:
                 owned.release()
+
+    @property
+    def _work(self) -> Path:
+        """Where the engine gathers: on the volume of the engines, as it takes its place by a rename."""
+        folder = self.context.folder
+        if self.places.library is None or folder.is_relative_to(self.places.engines):
+            return folder / "work"
+        return self.places.building(self.context.id) / "work"
 
     def _device(self) -> DeviceInfo | str:
         """The GPU here, or why there is none; looked for in a process of its own, for a broken driver can end it."""
@@ -300,14 +311,14 @@ class _Work:
 
     def _check_disk(self, shape: ModelShape, precision: str) -> None:
         """Room for the engine, less what an earlier run has written already."""
-        needed = weight_bytes(shape, precision_named(precision, shape)) + _SPARE - tree_size(self.context.folder)
+        needed = weight_bytes(shape, precision_named(precision, shape)) + _SPARE - tree_size(self._work)
         self.places.engines.mkdir(parents=True, exist_ok=True)
         free = min(shutil.disk_usage(place).free for place in (self.places.engines, self.context.folder))
         if free < needed:
             raise DiskFull(
                 f"The engine of {self.params.model} in {precision} needs {needed / 1e9:,.2f} GB, but the disk with "
-                f"{self.places.engines} has only {free / 1e9:,.2f} GB free; free {(needed - free) / 1e9:,.2f} GB and go on, or set "
-                f"DESKSIDE_HOME to a folder on another disk."
+                f"{self.places.engines} has only {free / 1e9:,.2f} GB free; free {(needed - free) / 1e9:,.2f} GB and go on, or "
+                f"move models and engines to another disk (Settings, Storage)."
             )
 
     def _is_there(self, target: Path, device: DeviceInfo | str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from core.errors import EngineStale, InvalidRequest, ModelUnusable, NotFound
 from core.library.engines import built_engines, find_engine
 from core.library.manifest import LINK_FILE, read_link, read_manifest
+from core.library.there import check_there
 from core.paths import Places, bundled_asset
 
 DEMO = "demo"
@@ -51,6 +52,7 @@ def find_model(model: str, places: Places) -> Path:
         raise NotFound(f"The folder '{model}' cannot be opened ({error.strerror}); correct its permissions.") from error
     except (ValueError, RuntimeError) as error:  # a NUL character; ~ of a user that there is not
         raise NotFound(f"There is no model or folder {model!r} ({error}).") from error
+    check_there(places)
     engines = sorted({engine.name for engine in built_engines(places)})
     names = ", ".join([DEMO, *(found.name for found in _installed_only(places)), *engines])
     raise NotFound(f"There is no model or folder '{model}'; installed are: {names}.")

@@ -12,7 +12,7 @@ from core.errors import Busy, InvalidRequest, ModelUnusable, NotFound, Unavailab
 from core.library.catalog import DEMO, read_json
 from core.library.engines import BuiltEngine, built_engines, engines_of, find_engine
 from core.library.files import tree_size
-from core.library.locks import engine_lock_name, holder, lock_path, own_model, try_lock
+from core.library.locks import engine_lock_name, holder, lock_path, own_model, share_library, try_model
 from core.library.manifest import LINK_FILE, write_link
 from core.library.names import check_name, key_of
 from core.paths import Places
@@ -40,10 +40,11 @@ def link_folder(folder: Path, name: str | None, places: Places) -> str:
         raise ModelUnusable(f"{folder} has no safetensors weights; choose the folder of a Hugging Face checkpoint.")
     name = check_name(folder.name if name is None else name)
     target = places.models / name
-    inside = target.parent != places.models and _is_model(target.parent)
-    if name == DEMO or target.exists() or inside:
-        raise InvalidRequest(f"There is a model or folder '{name}' already; give another name with --name.", "name")
-    write_link(target, folder)
+    with share_library(places):
+        inside = target.parent != places.models and _is_model(target.parent)
+        if name == DEMO or target.exists() or inside:
+            raise InvalidRequest(f"There is a model or folder '{name}' already; give another name with --name.", "name")
+        write_link(target, folder)
     return name
 
 
@@ -62,7 +63,7 @@ def remove_model(name: str, places: Places) -> Removed:
     if not proper or not (_is_model(folder) or partial.is_dir()):
         raise NotFound(f"No model '{name}' is installed; `deskside core list` shows what is.")
     pull_path = lock_path(name, places, "pull")
-    pulling = try_lock(pull_path, shared=False)
+    pulling = try_model(name, places, "pull")
     if pulling is None:
         raise Busy(f"The model {name} is being downloaded{holder(pull_path)}; stop the download first.")
     with pulling, own_model(name, places):
@@ -89,7 +90,7 @@ def remove_engine(name: str, places: Places) -> Removed:
 def remove_engine_folder(engine: BuiltEngine, places: Places) -> int:
     """Returns the bytes freed. Raises Busy while it is loaded or being built."""
     lock_name = engine_lock_name(engine.folder)
-    building = try_lock(lock_path(lock_name, places, "build"), shared=False)
+    building = try_model(lock_name, places, "build")
     if building is None:
         raise Busy(f"The engine {engine.name} is being built; cancel that first.")
     with building, own_model(lock_name, places):

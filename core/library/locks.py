@@ -6,7 +6,8 @@ Each installed model has two lock files in `models/.locks/`, which stay there fo
     <key>.pull    exclusive for the one process that downloads the model
     <key>.build   exclusive for the one process that builds the engine
 
-Engines have them too, under `:<folder>`, which is no name of a model.
+Engines have them too, under `:<folder>`, which is no name of a model. Whoever holds any of these also shares `state/library.lock`,
+which is exclusive for whoever moves the whole library (core.library.move).
 
 POSIX: flock(2). Windows: LockFileEx.
 """
@@ -23,6 +24,7 @@ from typing import Literal, Self
 from core.errors import Busy, Unavailable
 from core.library.manifest import links_to
 from core.library.names import key_of
+from core.library.there import check_there
 from core.paths import Places
 
 _AT = 1 << 30  # on Windows the locked byte must lie behind the content
@@ -74,6 +76,43 @@ def try_lock(path: Path, *, shared: bool) -> FolderLock | None:
     return None
 
 
+def try_model(
+    name: str, places: Places, kind: Literal["use", "pull", "build"], *, shared: bool = False
+) -> FolderLock | None:
+    """A lock of one model or engine, None while somebody else's forbids it. Raises Busy while the library is being moved,
+    FilesUnusable where it is not there."""
+    library = share_library(places)
+    try:
+        lock = try_lock(lock_path(name, places, kind), shared=shared)
+    except BaseException:
+        library.release()
+        raise
+    if lock is None:
+        library.release()
+        return None
+    lock.join(library)
+    return lock
+
+
+def share_library(places: Places) -> FolderLock:
+    """Held while anything in the library is used or changed. Raises as `try_model`."""
+    check_there(places)
+    lock = try_lock(places.library_lock, shared=True)
+    if lock is None:
+        raise Busy("Models and engines are being moved to another folder; try again when that is done.")
+    return lock
+
+
+def own_library(places: Places) -> FolderLock:
+    """What moving the library needs: nobody uses any of it. Raises Busy."""
+    lock = try_lock(places.library_lock, shared=False)
+    if lock is None:
+        raise Busy(
+            "A model is in use, being downloaded or being built; unload it, or wait for that, then move models and engines."
+        )
+    return lock
+
+
 def use_model(folder: Path, places: Places) -> FolderLock | None:
     """What a loaded engine holds so that its files stay: a shared lock. Of a folder elsewhere, its links are held; None for one
     that nothing of ours leads to.
@@ -82,7 +121,7 @@ def use_model(folder: Path, places: Places) -> FolderLock | None:
     held = FolderLock()
     names = _names_of(folder.resolve(), places)
     for name in names:
-        lock = try_lock(lock_path(name, places, "use"), shared=True)
+        lock = try_model(name, places, "use", shared=True)
         if lock is None:
             held.release()
             raise Busy(f"{name.removeprefix(':')} is being removed or replaced; try again in a moment.")
@@ -105,7 +144,7 @@ def _names_of(folder: Path, places: Places) -> list[str]:
 
 def own_model(name: str, places: Places) -> FolderLock:
     """What removing or replacing needs: nobody has it loaded. Raises Busy."""
-    lock = try_lock(lock_path(name, places, "use"), shared=False)
+    lock = try_model(name, places, "use", shared=False)
     if lock is None:
         raise Busy(
             f"{name.removeprefix(':')} is in use by a running Deskside; unload it or end that program, then try again."

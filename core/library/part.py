@@ -187,7 +187,9 @@ def disk_error(error: OSError, path: Path, missing: int) -> DiskFull | Unavailab
         )
     if error.errno == errno.EFBIG:
         return DiskFull(
-            f"The file system with {path.parent} cannot hold a file this large (FAT32 ends at 4 GB); set DESKSIDE_HOME to a "
-            f"folder on another disk."
+            f"The file system with {path.parent} cannot hold a file this large (FAT32 ends at 4 GB); move models and engines "
+            f"to another disk (Settings, Storage)."
         )
-    return Unavailable(f"{path} cannot be written ({error.strerror}); correct its permissions or set DESKSIDE_HOME.")
+    return Unavailable(
+        f"{path} cannot be written ({error.strerror}); correct its permissions, or choose another folder for models."
+    )

@@ -20,7 +20,7 @@ from core.library.catalog import DEMO
 from core.library.fetch import Control, Fetcher, Stopped
 from core.library.hub import Hub, RemoteFile, RemoteModel
 from core.library.installed import collect_trash
-from core.library.locks import holder, lock_path, own_model, try_lock
+from core.library.locks import holder, lock_path, own_model, try_model
 from core.library.manifest import LINK_FILE, Manifest, ManifestFile, read_manifest, write_manifest
 from core.library.names import check_name, parse_repo
 from core.library.part import Part, is_intact
@@ -85,7 +85,7 @@ class Pull:
         if name != self.repo:
             self._meter.note(f"{self.repo} is called {name} on the Hub")
         path = lock_path(name, self._places, "pull")
-        lock = try_lock(path, shared=False)
+        lock = try_model(name, self._places, "pull")
         if lock is None:
             raise Busy(f"{name} is being downloaded already{holder(path)}; wait for that or stop it.")
         with lock:
@@ -182,8 +182,8 @@ class Pull:
         if free < missing + _TEMPORARY:
             raise DiskFull(
                 f"{self.repo} needs another {_gb(missing)} and {_gb(_TEMPORARY)} of working space, but the disk with "
-                f"{self._places.models} has only {_gb(free)} free; free {_gb(missing + _TEMPORARY - free)}, or set DESKSIDE_HOME "
-                f"to a folder on another disk."
+                f"{self._places.models} has only {_gb(free)} free; free {_gb(missing + _TEMPORARY - free)}, or move "
+                f"models and engines to another disk (Settings, Storage)."
             )
         if free < missing + engine + _TEMPORARY:
             self._meter.note(

@@ -107,6 +107,8 @@ from core.schemas.library import (
     RemoveRequest,
     ReportCard,
     SearchReply,
+    StorageReply,
+    StorageRequest,
 )
 from core.schemas.responses import (
     NamedResponseTool,
@@ -209,6 +211,8 @@ __all__ = [
     "ServiceEvent",
     "Status",
     "StopRequest",
+    "StorageReply",
+    "StorageRequest",
     "StreamOptions",
     "Strict",
     "SummarizeRequest",

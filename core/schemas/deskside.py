@@ -193,11 +193,13 @@ class Status(Reply):
 
 
 class ModelsReply(Reply):
-    """`installed`: the demo model first. `orphans`: engines whose model is no longer here; they work without it."""
+    """`installed`: the demo model first. `orphans`: engines whose model is no longer here; they work without it. `missing`: the
+    folder of models and engines, if that is not there, as of a disk that is not connected; "" otherwise."""
 
     installed: list[InstalledStatus]
     loaded: list[ModelStatus]
     orphans: list[EngineStatus] = Field(default_factory=list)
+    missing: str = ""
 
 
 class ServiceEvent(Reply):

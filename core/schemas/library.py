@@ -120,6 +120,27 @@ class LinkRequest(Strict):
     name: str | None = Field(default=None, max_length=200)
 
 
+class StorageReply(Reply):
+    """Where models and engines lie. `default`: the folder where they do as long as none was chosen. Sizes and room in bytes.
+    `missing`: the chosen folder is not there, as of a disk that is not connected. `held_by`: the environment variable that chose
+    it, "" if a user can."""
+
+    folder: str
+    default: str
+    models: int
+    engines: int
+    free: int
+    total: int
+    missing: bool
+    held_by: str = ""
+
+
+class StorageRequest(Strict):
+    """`folder`: absolute, on this machine; "" for the default one."""
+
+    folder: str = Field(max_length=4000)
+
+
 class LinkReply(Reply):
     name: str
     folder: str

@@ -50,7 +50,7 @@ def routes(service: Service) -> APIRouter:
     async def status() -> Status:
         """The service, its models, their sequences and pages; the machine's GPUs and disk."""
         gpus = await service.gpus.read()
-        disk = await asyncio.to_thread(disk_status, service.models.places.data)
+        disk = await asyncio.to_thread(disk_status, service.models.places.library_root)
         return status_of(service).model_copy(update={"gpus": list(gpus.found), "no_gpu": gpus.reason, "disk": disk})
 
     @router.get("/models")
@@ -58,7 +58,8 @@ def routes(service: Service) -> APIRouter:
         """Every model on this machine, its engines, and what is loaded."""
         installed, orphans = await service.library.installed({model.name for model in service.models.loaded})
         loaded = [model_status(model) for model in service.models.loaded]
-        return ModelsReply(installed=installed, loaded=loaded, orphans=orphans)
+        missing = await asyncio.to_thread(lambda: service.library.missing)
+        return ModelsReply(installed=installed, loaded=loaded, orphans=orphans, missing=missing)
 
     @router.post("/models/load")
     async def load(body: LoadRequest) -> ModelStatus:

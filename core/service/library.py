@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,8 +17,11 @@ from core.library.fit_report import FitReport, report_fit
 from core.library.hub import Hub
 from core.library.installed import Removed, link_folder, remove_model
 from core.library.listing import Entry, everything
+from core.library.move import check_move, settle, use_library
 from core.library.remote import IMPATIENT, look_at
 from core.library.report_card import engine_json
+from core.library.storage import Storage, storage_of
+from core.library.there import is_missing
 from core.library.tokens import check_token, find_token, save_token
 from core.paths import Places
 from core.schemas import (
@@ -30,6 +34,7 @@ from core.schemas import (
     LinkReply,
     RemoveReply,
     SearchReply,
+    StorageReply,
 )
 
 T = TypeVar("T")
@@ -106,6 +111,27 @@ class Library:
         removed: Removed = await asyncio.to_thread(remove_model, name, self.places)
         return RemoveReply(name=removed.name, freed=removed.freed, linked=removed.linked, engines=list(removed.engines))
 
+    async def storage(self) -> StorageReply:
+        """Where models and engines lie, how large they are, and how much room there is."""
+        return StorageReply.model_validate(_plain(await asyncio.to_thread(storage_of, self.places)))
+
+    async def check_move(self, folder: str) -> str:
+        """The folder as a move takes it. Raises InvalidRequest, FilesUnusable, DiskFull: what would be found out later anyway."""
+        target = Path(folder) if folder else self.places.data
+        return str(await asyncio.to_thread(check_move, target, self.places))
+
+    async def use(self, folder: str) -> Places:
+        """Models and engines lie in another folder from now on; returns the places with it. Raises as `check_move`, and Busy."""
+        return await asyncio.to_thread(use_library, Path(folder) if folder else self.places.data, self.places)
+
+    async def settle(self) -> None:
+        """Clear up after a move that nobody goes on with."""
+        await asyncio.to_thread(settle, self.places)
+
+    @property
+    def missing(self) -> str:
+        return str(self.places.library) if is_missing(self.places) else ""
+
     async def keep_token(self, token: str) -> HubTokenReply:
         text = check_token(token, "the request")
         return HubTokenReply(kept=await asyncio.to_thread(save_token, text, self.places))
@@ -130,6 +156,10 @@ class Library:
             return find_installed(repo, self.places) is not None
         except (NotFound, ModelUnusable):  # a link that leads nowhere
             return True
+
+
+def _plain(storage: Storage) -> dict[str, object]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(storage).items()}
 
 
 def _entry(entry: Entry, loaded: set[str]) -> InstalledStatus:

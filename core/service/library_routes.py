@@ -20,6 +20,8 @@ from core.schemas import (
     RemoveRequest,
     SearchReply,
     ServiceEvent,
+    StorageReply,
+    StorageRequest,
 )
 from core.service.body import JsonRoute
 from core.service.replies import ERRORS
@@ -72,6 +74,24 @@ def routes(service: Service) -> APIRouter:
         """Queue the way from a model, on this machine or on the Hub, to an engine that is ready to be loaded."""
         service.check_accepting()
         return service.job_reply(service.jobs.submit("build", body.model_dump(exclude_none=True)))
+
+    @router.get("/storage")
+    async def storage() -> StorageReply:
+        """Where models and engines lie, and how much room they take."""
+        return await service.library.storage()
+
+    @router.post("/storage/move")
+    async def move(body: StorageRequest) -> JobReply:
+        """Queue moving models and engines to another folder. Idle models are unloaded first; refused while one answers."""
+        service.check_accepting()
+        return service.job_reply(await service.move_library(body.folder))
+
+    @router.post("/storage/use")
+    async def use(body: StorageRequest) -> StorageReply:
+        """Models and engines lie in another folder from now on; what is in the present one stays there, unused."""
+        service.check_accepting()
+        await service.use_library(body.folder)
+        return await service.library.storage()
 
     @router.post("/models/link")
     async def link(body: LinkRequest) -> LinkReply:

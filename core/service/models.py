@@ -119,6 +119,11 @@ class Models:
         return list(self._loaded.values())
 
     @property
+    def loading(self) -> list[str]:
+        """Names of the models that are being loaded."""
+        return list(self._loading)
+
+    @property
     def busy(self) -> bool:
         """True while a model is being loaded or a request is open."""
         return bool(self._loading) or any(model.open for model in self._loaded.values())

@@ -13,12 +13,15 @@ from typing import Any
 
 import msgspec
 
-from core.errors import DesksideError, Unavailable
+from core.config import load_config
+from core.errors import Busy, DesksideError, Unavailable
 from core.grammar.guard import GrammarGuard
 from core.grammar.source import GrammarSource
 from core.jobs.job import ENDED, Job, JobState
+from core.jobs.kinds import MOVE
 from core.jobs.manager import JobManager
 from core.library.engines import find_engine
+from core.paths import Places
 from core.schemas import JobReply, ServiceEvent
 from core.service.gpus import GpuWatch
 from core.service.library import Library
@@ -134,6 +137,50 @@ class Service:
         shown = {"params": json.loads(job.params), "state": job.state.value, "rate": rate, "eta": eta}
         return JobReply(**fields | shown | {"note": self.jobs.note(job.id)})
 
+    async def move_library(self, folder: str) -> Job:
+        """Queue moving models and engines. Raises InvalidRequest, FilesUnusable, DiskFull, Busy: then nothing has changed."""
+        target = await self.library.check_move(folder)
+        self._check_no_move()
+        await self._unload_library()
+        return self.jobs.submit(MOVE.name, {"folder": target})
+
+    async def use_library(self, folder: str) -> None:
+        """Models and engines lie in `folder` from now on. Raises as `move_library`."""
+        self._check_no_move()
+        await self._unload_library()
+        self._relocate(await self.library.use(folder))
+
+    def _check_no_move(self) -> None:
+        if self.jobs.list(MOVE.name, {JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}):
+            raise Busy("Models and engines are being moved already; wait for that, or cancel it first.")
+
+    async def _unload_library(self) -> None:
+        """Nothing of the library stays loaded. Raises Busy while an answer is being written, or a model loaded."""
+        inside = [
+            model for model in self.models.loaded if model.folder.is_relative_to(self.library.places.library_root)
+        ]
+        answering = [model.name for model in inside if model.open]
+        if answering or self.models.loading:
+            names = ", ".join(answering or self.models.loading)
+            raise Busy(f"{names} is at work; wait until it is done, or stop it, then move models and engines.")
+        for model in inside:
+            await self.models.unload(model.name, 0.0)
+
+    def _relocate(self, places: Places) -> None:
+        self.models.places = self.library.places = places
+        self.jobs.relocate(places)
+        self.events.publish(ServiceEvent(kind="library"))
+
+    async def _moved(self, job: Job) -> None:
+        """The library changes its place in the middle of the job that moves it: before the old files are deleted."""
+        if job.stage != "delete" and job.state not in ENDED:
+            return
+        config = await asyncio.to_thread(load_config, os.environ)
+        if config.places != self.library.places:
+            self._relocate(config.places)
+        if job.state in (JobState.CANCELLED, JobState.DONE):
+            await self.library.settle()
+
     @property
     def busy(self) -> bool:
         """True while something happens that nobody would want to be ended: answers, loading, jobs."""
@@ -144,6 +191,10 @@ class Service:
         """Begin the background work, on the running loop."""
         if self._jobs is not None:
             await self._jobs.start()
+            if self._library is not None and not self._jobs.list(
+                MOVE.name, set(JobState) - {JobState.DONE, JobState.CANCELLED}
+            ):
+                await self._library.settle()
         work: list[Awaitable[None]] = [
             self.slow_readers.watch(),
             self.models.watch_idle(),
@@ -220,6 +271,8 @@ class Service:
                 shown[job.id] = (job, note)
                 if job.state in ENDED:
                     del shown[job.id]
+                if job.kind == MOVE.name:
+                    await self._moved(job)
                 self.events.publish(ServiceEvent(kind="job", job=self.job_reply(job)))
                 if job.state is JobState.DONE and job.kind in ("pull", "build"):
                     self.events.publish(ServiceEvent(kind="library"))

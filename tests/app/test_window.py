@@ -33,6 +33,7 @@ from app.store.records import Chat, ChatSummary, Message, State
 from app.theme import Theme
 from app.window import PAGES, MainWindow
 from core.config import load_config
+from core.schemas import ModelsReply
 
 INTERACTIVE = (QAbstractButton, QLineEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QSlider)
 
@@ -278,3 +279,20 @@ def slowness() -> float:
         view.deleteLater()
         times.append(thread_time() - begun)
     return max(1.0, sorted(times)[10] / 0.0015)
+
+
+def test_a_disk_that_is_not_connected_is_said_once_with_the_way_to_the_settings(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    gone = ModelsReply(installed=[], loaded=[], missing="/mnt/big")
+    for _ in range(2):
+        window.session.models_changed.emit(gone)
+    [banner] = window._banners.banners
+    assert "/mnt/big, is not there. Connect its disk" in banner.label.text()
+    assert banner.button is not None
+    qtbot.mouseClick(banner.button, Qt.MouseButton.LeftButton)
+    assert window._stack.currentWidget() is window._pages["settings"]
+    qtbot.waitUntil(lambda: not window._banners.banners)
+    window.session.models_changed.emit(ModelsReply(installed=[], loaded=[]))
+    window.session.models_changed.emit(gone)
+    assert len(window._banners.banners) == 1, "gone again"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,17 +17,29 @@ from app.pages.settings import SettingsPage
 from app.session import Session
 from app.shortcuts import Actions
 from core.config import load_config
-from core.schemas import DiskStatus, Status
+from core.errors import DiskFull
+from core.paths import bundled_asset
+from core.schemas import DiskStatus, JobReply, JobsReply, ModelsReply, ServiceEvent, Status, StorageReply
 
 Show = Callable[[QWidget], None]
 
 
 @pytest.fixture
 def page(scripted: Session, client: Any, show: Show) -> SettingsPage:
-    client.answers["status"] = status()
+    client.answers |= {"status": status(), "storage": storage(), "jobs": JobsReply(jobs=[])}
     page = SettingsPage(scripted)
     show(page)
     return page
+
+
+def storage(folder: str = "/data", **fields: Any) -> StorageReply:
+    values = {"models": 3 * 10**9, "engines": 10**9, "free": 42 * 10**9, "total": 500 * 10**9, "missing": False}
+    return StorageReply(folder=folder, default="/data", **values | fields)
+
+
+def move(state: str, **fields: Any) -> JobReply:
+    values: dict[str, Any] = {"created": 1.0, "updated": 1.0, "params": {"folder": "/disk"}}
+    return JobReply(id="move-1", kind="move", state=state, **values | fields)
 
 
 def status(**fields: Any) -> Status:
@@ -64,7 +78,7 @@ def test_offline_is_written_for_the_service_and_a_restart_is_offered(
 
 
 def test_the_local_network_warns_and_tells_the_port(scripted: Session, client: Any, show: Show, qtbot: QtBot) -> None:
-    client.answers["status"] = status(lan=True)
+    client.answers |= {"status": status(lan=True), "storage": storage(), "jobs": JobsReply(jobs=[])}
     page = SettingsPage(scripted)
     show(page)
     assert not page.network.warning.isVisible()
@@ -91,7 +105,7 @@ def test_what_the_environment_holds_cannot_be_changed_here(
     scripted: Session, client: Any, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESKSIDE_OFFLINE", "true")
-    client.answers["status"] = status()
+    client.answers |= {"status": status(), "storage": storage(), "jobs": JobsReply(jobs=[])}
     page = SettingsPage(scripted)
     show(page)
     assert page.network.offline.isChecked()
@@ -100,9 +114,84 @@ def test_what_the_environment_holds_cannot_be_changed_here(
     assert page.network.lan.isEnabled()
 
 
-def test_disk_space_is_shown(page: SettingsPage, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: page.storage.free.isVisible())
-    assert page.storage.free.text() == "42.0 GB of 500.0 GB are free on its volume."
+def test_where_models_lie_and_how_large_they_are_is_shown(page: SettingsPage, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: page.storage.sizes.isVisible())
+    assert page.storage.where.text() == "Models and engines: /data"
+    assert page.storage.sizes.text() == "Models 3.0 GB · engines 1.0 GB · 42.0 GB of 500.0 GB are free on its volume"
+    assert page.storage.back.isHidden()
+
+
+def test_models_are_moved_from_the_keyboard_with_progress_and_cancel(
+    page: SettingsPage, scripted: Session, client: Any, qtbot: QtBot
+) -> None:
+    card = page.storage
+    client.answers |= {"move_storage": move("queued"), "pause_job": move("paused", updated=3.0)}
+    client.answers["cancel_job"] = move("cancelled", updated=5.0)
+    card.change.setFocus()
+    qtbot.keyClick(card.change, Qt.Key.Key_Space)
+    assert card.choose.folder.hasFocus()
+    assert not card.choose.take_along.isEnabled()
+    qtbot.keyClicks(card.choose.folder, "/disk")
+    card.choose.take_along.setFocus()
+    qtbot.keyClick(card.choose.take_along, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: "move-1" in card.jobs.cards)
+    assert client.asked("move_storage") == [(("/disk",), {})]
+    assert card.change.isHidden()
+    assert card.choose.isHidden()
+    going = move("running", stage="copy", done=1_500_000_000, total=4_000_000_000, eta=90.0, updated=2.0)
+    scripted.service_event.emit(ServiceEvent(kind="job", job=going))
+    shown = card.jobs.cards["move-1"]
+    assert shown.figures.text() == "38 % · 1.5 GB of 4.0 GB · 1 min 30 s left"
+    shown.buttons["pause"].click()
+    qtbot.waitUntil(lambda: "resume" in shown.buttons)
+    shown.buttons["cancel"].click()
+    qtbot.waitUntil(lambda: not card.jobs.cards)
+    assert card.change.isVisible()
+
+
+def test_after_a_move_the_new_folder_is_shown_and_the_way_back_offered(
+    page: SettingsPage, scripted: Session, client: Any, qtbot: QtBot
+) -> None:
+    client.answers |= {"storage": storage("/disk"), "all_models": ModelsReply(installed=[], loaded=[])}
+    scripted.service_event.emit(ServiceEvent(kind="job", job=move("done", updated=9.0)))
+    qtbot.waitUntil(lambda: page.storage.where.text() == "Models and engines: /disk")
+    assert client.asked("all_models"), "the list of models is asked for again"
+    page.storage.back.click()
+    assert page.storage.choose.folder.text() == str(scripted.config.places.data)
+    client.answers["use_storage"] = storage()
+    page.storage.choose.use.click()
+    qtbot.waitUntil(lambda: page.storage.back.isHidden())
+
+
+def test_a_move_that_is_refused_says_why_and_one_that_failed_can_be_tried_again(
+    page: SettingsPage, scripted: Session, client: Any, qtbot: QtBot, said: list[Message]
+) -> None:
+    client.answers["move_storage"] = DiskFull("Models and engines need 4.00 GB, but there is no room.")
+    page.storage.change.click()
+    page.storage.choose.folder.setText("/disk")
+    page.storage.choose.take_along.click()
+    qtbot.waitUntil(lambda: bool(said))
+    assert "need 4.00 GB" in said[0].text
+    client.answers |= {"resume_job": move("queued", updated=4.0), "remove_job": JobsReply(jobs=[])}
+    failed = move("failed", code="io_error", error="The disk fails.", updated=3.0)
+    scripted.service_event.emit(ServiceEvent(kind="job", job=failed))
+    shown = page.storage.jobs.cards["move-1"]
+    assert shown.problem.text() == "The disk fails."
+    shown.buttons["retry"].click()
+    qtbot.waitUntil(lambda: "cancel" in shown.buttons)
+    scripted.service_event.emit(ServiceEvent(kind="job", job=move("failed", error="Again.", updated=5.0)))
+    shown.buttons["dismiss"].click()
+    qtbot.waitUntil(lambda: client.asked("remove_job") != [])
+    assert not page.storage.jobs.cards
+
+
+def test_a_disk_that_is_not_connected_is_said(page: SettingsPage, client: Any, qtbot: QtBot) -> None:
+    client.answers["storage"] = storage("/disk", missing=True, models=0, engines=0, held_by="DESKSIDE_LIBRARY")
+    page.shown()
+    qtbot.waitUntil(lambda: "is not there" in page.storage.sizes.text())
+    assert page.storage.sizes.property("kind") == "warning"
+    assert not page.storage.change.isEnabled()
+    assert "DESKSIDE_LIBRARY" in page.storage.change.toolTip()
 
 
 def test_a_folder_that_is_not_there_is_said(page: SettingsPage, said: list[Message]) -> None:
@@ -153,7 +242,7 @@ def test_a_default_that_another_action_took_does_not_come_back_twice(
 def test_the_service_really_starts_again_offline(real: Session, show: Show, qtbot: QtBot) -> None:
     page = SettingsPage(real)
     show(page)
-    qtbot.waitUntil(lambda: page.storage.free.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: page.storage.sizes.isVisible(), timeout=10_000)
     phases: list[str] = []
     real.service_changed.connect(lambda state: phases.append(state.phase))
     page.network.offline.click()
@@ -161,3 +250,25 @@ def test_the_service_really_starts_again_offline(real: Session, show: Show, qtbo
     qtbot.waitUntil(lambda: "lost" in phases and phases[-1] == "ready", timeout=30_000)
     page.network._copy_token()
     qtbot.waitUntil(lambda: len(QGuiApplication.clipboard().text()) > 30)
+
+
+def test_models_really_move_and_come_back(real: Session, show: Show, qtbot: QtBot, tmp_path: Path) -> None:
+    mine = real.config.places.models / "mine"
+    mine.mkdir(parents=True)
+    for file in bundled_asset("demo_model").iterdir():
+        shutil.copy(file, mine)
+    (tmp_path / "disk").mkdir()
+    page = SettingsPage(real)
+    show(page)
+    qtbot.waitUntil(lambda: page.storage.sizes.isVisible())
+    page.storage.change.click()
+    page.storage.choose.folder.setText(str(tmp_path / "disk"))
+    page.storage.choose.take_along.click()
+    qtbot.waitUntil(lambda: str(tmp_path / "disk") in page.storage.where.text() and not page.storage.jobs.cards)
+    assert (tmp_path / "disk" / "models" / "mine" / "config.json").is_file()
+    assert not mine.exists()
+    page.storage.back.click()
+    page.storage.choose.take_along.click()
+    qtbot.waitUntil(lambda: page.storage.back.isHidden() and not page.storage.jobs.cards)
+    assert (mine / "config.json").is_file()
+    qtbot.waitUntil(lambda: real.models is not None and "mine" in [model.name for model in real.models.installed])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -11,7 +12,10 @@ import pytest
 
 from core import lifecycle
 from core.client import Client
-from core.errors import AccessDenied, Busy, InvalidRequest, NotFound
+from core.config import load_config
+from core.errors import AccessDenied, Busy, FilesUnusable, InvalidRequest, NotFound
+from core.library.catalog import find_model
+from core.library.locks import use_model
 from core.paths import Places
 
 REPO = "maker/model"
@@ -172,3 +176,56 @@ def test_errors_are_sentences(client, fake_hub, tiny_model):
     fake_hub.add("maker/broken", {"config.json": b"{}", "model.safetensors": b"\xff" * 100})
     with pytest.raises(Exception, match=r"not a safetensors file \(its header is longer"):
         client.hub_model("maker/broken")
+
+
+def test_models_move_to_another_disk_while_the_service_runs(client, places, tiny_model, tmp_path):
+    shutil.copytree(tiny_model, places.models / "maker" / "model")
+    assert client.load("maker/model").state == "ready"
+    client.load("demo")
+    before = client.storage()
+    assert (before.folder, before.missing, before.held_by) == (str(places.data), False, "")
+    assert before.models > 1000
+    with pytest.raises(InvalidRequest, match="lie inside each other"):
+        client.move_storage(str(places.models / "x"))
+    (tmp_path / "disk").mkdir()
+    done = wait_for(client, client.move_storage(str(tmp_path / "disk")).id)
+    assert (done.state, done.result) == ("done", str(tmp_path / "disk")), done
+    after = client.storage()
+    assert (after.folder, after.models) == (str(tmp_path / "disk"), before.models)
+    models = client.all_models()
+    assert [model.folder for model in models.installed][1:] == [str(tmp_path / "disk" / "models" / "maker" / "model")]
+    assert [model.name for model in models.loaded] == ["demo"], "what moved was unloaded, the rest was left alone"
+    assert not places.models.exists()
+    assert client.load("maker/model").state == "ready"
+    lifecycle.stop(places, grace=0)
+
+    # Started again without that disk: a sentence, and no empty library in its place.
+    (tmp_path / "disk").rename(tmp_path / "unplugged")
+    with Client(lifecycle.attach_or_start(places)) as again:
+        models = again.all_models()
+        assert models.missing == str(tmp_path / "disk")
+        assert [model.name for model in models.installed] == ["demo"]
+        assert again.storage().missing
+        with pytest.raises(FilesUnusable, match="is not there; connect its disk, or choose another folder"):
+            again.load("maker/model")
+        assert again.load("demo").state == "ready"
+        (tmp_path / "unplugged").rename(tmp_path / "disk")
+        assert again.load("maker/model").state == "ready"
+        assert again.use_storage("").folder == str(places.data)
+        assert again.all_models().missing == ""
+
+
+def test_a_move_that_is_cancelled_or_cut_short_leaves_all_as_it_was(client, places, tiny_model, tmp_path):
+    shutil.copytree(tiny_model, places.models / "maker" / "model")
+    (tmp_path / "disk").mkdir()
+    disk = str(tmp_path / "disk")
+    using = use_model(places.models / "maker" / "model", places)  # as a chat in a terminal would
+    with using:
+        failed = wait_for(client, client.move_storage(disk).id)
+        assert (failed.state, failed.code) == ("failed", "busy"), failed
+        assert "in use" in failed.error
+    client.cancel_job(client.move_storage(disk).id)
+    while client.jobs().jobs[-1].state not in ("cancelled", "done"):
+        time.sleep(0.05)
+    assert (places.models if client.storage().folder == str(places.data) else tmp_path / "disk" / "models").is_dir()
+    assert find_model("maker/model", load_config(os.environ).places).is_dir()
