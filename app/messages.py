@@ -8,6 +8,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
+from app.sentences import said, said_of
 from core.errors import DesksideError, InternalError
 
 
@@ -27,8 +28,8 @@ class Messages(QObject):
         self.posted.emit(Message(text, "info", action))
 
     def error(self, problem: str | DesksideError, action: tuple[str, Callable[[], None]] | None = None) -> None:
-        """An error of the user's family is shown as it is; what a bug says is for the log, not for people."""
-        text = problem if isinstance(problem, str) else problem.message
+        """An error of the user's family is shown in the window's language; what a bug says is for the log, not for people."""
+        text = said(problem) if isinstance(problem, str) else said_of(problem)
         if isinstance(problem, InternalError) and not text:
             text = self.tr("Something went wrong inside Deskside; the log in the state folder says more.")
         self.posted.emit(Message(text, "error", action))

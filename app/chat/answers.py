@@ -129,14 +129,14 @@ class Answer(QObject):
 
     def _failed(self, error: DesksideError) -> None:
         gone = isinstance(error, (EngineDied, Unavailable))
-        self._end(State.INTERRUPTED if gone else State.FAILED, error.message)
+        self._end(State.INTERRUPTED if gone else State.FAILED, error.message, error.code)
 
-    def _end(self, state: State, error: str = "") -> None:
+    def _end(self, state: State, error: str = "", code: str = "") -> None:
         if self.over:
             return
         self.flush()
         self.over = True
-        info = self._info()
+        info = self._info() | ({"code": code} if code else {})
         message = self.message
 
         def written(_: object = None) -> None:

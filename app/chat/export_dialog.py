@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.chat.controller import ChatController
 from app.chat.exporting import MOST_JSON, from_json, to_html, to_json, to_markdown
+from app.sentences import said_of
 from app.store.records import Chat
 from app.store.tree import Tree
 from core.errors import DesksideError, InvalidRequest
@@ -111,7 +112,7 @@ def import_file(controller: ChatController, path: Path) -> None:
     except UnicodeDecodeError:
         messages.error(f"{path.name} is not a text file.")
     except DesksideError as error:
-        messages.error(f"{path.name}: {error.message}")
+        messages.error(f"{path.name}: {said_of(error)}")
     else:
         for chat in chats:
             controller.add_chat(chat)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 
 from app.chat.rows import Entry
 from app.icons import icon_button
+from app.sentences import said
 from app.store.records import UNFINISHED, State
 from app.theme import M, S
 
@@ -104,7 +105,7 @@ class Note(QFrame):
         self.setProperty("error", "true" if failed else "false")
         row = QHBoxLayout(self)
         row.setContentsMargins(M, S, S, S)
-        self.label = QLabel(message.error or self._sentence(message.state))
+        self.label = QLabel(said(message.error, str(message.info.get("code", ""))) or self._sentence(message.state))
         self.label.setWordWrap(True)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.icons import set_icon
+from app.sentences import said
 from app.session import Session
 from app.theme import M, S
 
@@ -105,7 +106,9 @@ class PickerPopup(QFrame):
         column.setSpacing(2)
         models = session.models
         for model in models.installed if models is not None else []:
-            row = ModelRow(model.name, describe(session, model.name), model.problem, model.name == current)
+            row = ModelRow(
+                model.name, describe(session, model.name), said(model.problem, "model_unusable"), model.name == current
+            )
             row.clicked.connect(partial(self._choose, model.name))
             column.addWidget(row)
             self.rows.append(row)

@@ -18,6 +18,7 @@ from app.documents.strip import ChunkStrip
 from app.documents.words import coverage_text, export_words, facts_text
 from app.documents.works import Work
 from app.parts import Card, button, label, progress_bar, set_kind
+from app.sentences import said
 from app.theme import M
 
 FLUSH_MS = 66  # a text of some pages is laid out anew with each
@@ -98,7 +99,7 @@ class ResultView(QWidget):
         self.reader.show_text(work.shown)
         self.reader.setVisible(bool(work.shown))
         self._show_progress()
-        self.problem.setText(work.job.error)
+        self.problem.setText(said(work.job.error, work.job.code))
         self.problem.setVisible(bool(work.job.error))
         self.notes.setText("\n".join(work.notes))
         self.notes.setVisible(bool(work.notes))

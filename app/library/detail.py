@@ -16,6 +16,7 @@ from app.library.remove import RemoveBar
 from app.library.rows import Row
 from app.library.words import found_text
 from app.parts import Card, beside, button, label
+from app.sentences import said, said_of
 from app.theme import M
 from core.errors import DesksideError
 
@@ -68,7 +69,7 @@ class ModelDetail(QWidget):
         if model.linked:
             facts.append(self.tr("files in {folder}").format(folder=model.folder))
         self.facts.setText(" · ".join(fact for fact in facts if fact))
-        self.problem.setText(model.problem)
+        self.problem.setText(said(model.problem, "model_unusable"))
         self.problem.setVisible(bool(model.problem))
         self.load = button(self.tr("Unload") if model.loaded else self.tr("Load"), "" if model.loaded else "primary")
         self.load.setAccessibleName(
@@ -153,7 +154,7 @@ class ModelDetail(QWidget):
         if model != self.row.name or self.row.found is None:
             return
         if isinstance(answer, DesksideError):
-            self.problem.setText(answer.message)
+            self.problem.setText(said_of(answer))
             self.problem.show()
             self.gate.setVisible(answer.code == "access_denied")
             return

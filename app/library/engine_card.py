@@ -11,6 +11,7 @@ from app import formats
 from app.library.remove import RemoveBar
 from app.library.words import precision_text, report_lines
 from app.parts import Card, button, form, label
+from app.sentences import said
 
 if TYPE_CHECKING:
     from core.schemas import EngineStatus
@@ -30,7 +31,7 @@ class EngineCard(Card):
             facts.insert(0, self.tr("loaded"))
         self.column.addWidget(label(" · ".join(fact for fact in facts if fact), "muted"))
         if engine.problem:
-            self.column.addWidget(label(engine.problem, "error"))
+            self.column.addWidget(label(said(engine.problem, "engine_stale"), "error"))
         self.load = button(
             self.tr("Unload") if engine.loaded else self.tr("Load"),
             name=(self.tr("Unload {name}") if engine.loaded else self.tr("Load {name}")).format(name=engine.name),

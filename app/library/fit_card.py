@@ -12,6 +12,7 @@ from app.flow import FlowLayout
 from app.library.fit_bar import FitBar
 from app.library.words import advice_text, fit_text, precision_text
 from app.parts import Card, beside, button, label
+from app.sentences import said_of
 from app.swatch import Legend
 from app.theme import XS, L, S
 
@@ -86,7 +87,7 @@ class FitCard(Card):
 
     def show_problem(self, error: DesksideError) -> None:
         """Without an answer (no GPU here, no network) it can still be built, to be tried."""
-        self.advice.setText(error.message)
+        self.advice.setText(said_of(error))
         self._clear()
         if error.code == "device_unusable":
             self.advice.setText(
@@ -95,7 +96,7 @@ class FitCard(Card):
                     "the processor: good for trying small models."
                 )
             )
-            self.advice.setToolTip(error.message)
+            self.advice.setToolTip(said_of(error))
             for name in ALWAYS:
                 self._add(name, False, None, 0)
             self._select(ALWAYS[0])

@@ -11,6 +11,7 @@ from app.flow import FlowLayout
 from app.library.jobs import JobView
 from app.library.words import action_text, progress_text, stage_text, state_text
 from app.parts import Card, button, label, progress_bar, set_kind
+from app.sentences import said
 from app.theme import S
 
 _MARKS = {"done": "✓", "now": "●", "next": "○"}
@@ -52,10 +53,10 @@ class JobCard(Card):
             self.bar.setValue(1000 if job.state == "done" else round(1000 * (job.share or 0.0)))
         self.bar.setVisible(job.state != "failed")
         text = progress_text(job) if job.state in ("running", "paused") else ""
-        self.figures.setText(" · ".join(part for part in (text, job.note) if part))
+        self.figures.setText(" · ".join(part for part in (text, said(job.note)) if part))
         self.figures.setVisible(bool(self.figures.text()))
         self.bar.setAccessibleDescription(self.figures.text())
-        self.problem.setText(job.problem)
+        self.problem.setText(said(job.problem, job.code))
         self.problem.setVisible(bool(job.problem))
         self._show_actions(job)
 

@@ -33,7 +33,7 @@ _ACTIONS: dict[str, tuple[Action, ...]] = {
 @dataclass(frozen=True, slots=True)
 class JobView:
     """`share` of the stage, 0 to 1, None unknown. `rate` in bytes/s, where the stage counts bytes; `eta` in seconds. `problem`: a
-    sentence, of a job that failed or was paused by a full disk. `note`: what it waits for."""
+    sentence, of a job that failed or was paused by a full disk, and `code`: its error's. `note`: what it waits for."""
 
     id: str
     kind: str
@@ -49,6 +49,7 @@ class JobView:
     eta: float | None
     note: str
     problem: str
+    code: str
     actions: tuple[Action, ...]
 
     @property
@@ -73,6 +74,7 @@ def view_of(job: JobReply) -> JobView:
         eta=job.eta if running else None,
         note=job.note,
         problem=job.error,
+        code=job.code,
         actions=_ACTIONS.get(job.state, ()),
     )
 

@@ -11,6 +11,7 @@ from app import formats
 from app.onboarding.fits import Machine, largest, machine
 from app.parts import Card, button, label
 from app.runtime.words import no_gpu_text
+from app.sentences import said
 from app.session import Session
 from app.theme import M, S
 
@@ -134,8 +135,10 @@ class WelcomeCard(QFrame):
         if models is None:
             return self.tr("The background service is starting…")
         demo = next((model for model in models.installed if model.name == DEMO), None)
-        if demo is None or demo.problem:
-            return demo.problem if demo is not None else self.tr("The demo model is missing; install Deskside again.")
+        if demo is None:
+            return self.tr("The demo model is missing; install Deskside again.")
+        if demo.problem:
+            return said(demo.problem, "model_unusable")
         return self.tr(
             "The demo model is ready: it is small, answers at once and needs no network. Ask it something below."
         )

@@ -29,6 +29,7 @@ from app.markdown.highlight import tokens_of
 from app.markdown.parser import parse
 from app.markdown.safe import plain, safe_link
 from app.parts import ElidedLabel
+from app.sentences import said
 from app.session import ServiceState, Session
 from app.store.records import Attachment, Chat, Message
 from app.theme import READING_WIDTH, XL, M, S
@@ -229,9 +230,9 @@ class ChatPage(QWidget):
             "failed": self.tr("The service does not start"),
         }
         self.state.setText(words.get(state.phase, ""))
-        self.state.setToolTip(state.message)
+        self.state.setToolTip(said(state.message, "unavailable"))
         if state.phase == "failed" and state.message:
-            self.session.messages.error(state.message)
+            self.session.messages.error(said(state.message, "unavailable"))
 
     # Answers
 

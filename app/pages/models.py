@@ -23,6 +23,7 @@ from app.library.list_model import RowsModel
 from app.library.rows import Row
 from app.pages.base import Page, scrolled_column
 from app.parts import beside, button, label
+from app.sentences import said_of
 from app.session import Session
 from app.theme import XL, L, M, S
 from app.two_lines import ROW, two_line_list
@@ -201,7 +202,7 @@ class ModelsPage(Page):
 
     @Slot(object)
     def _search_failed(self, error: DesksideError) -> None:
-        self.note.setText(error.message)
+        self.note.setText(said_of(error))
         self.note.show()
 
     @Slot(object)

@@ -1880,6 +1880,909 @@
     </message>
 </context>
 <context>
+    <name>Service</name>
+    <message>
+        <source>{summary} In detail, in English: {sentence}</source>
+        <translation>{summary}详情（英文）：{sentence}</translation>
+    </message>
+    <message>
+        <source>The Deskside service ended {end}.</source>
+        <translation>Deskside 服务{end}。</translation>
+    </message>
+    <message>
+        <source>No Deskside service is running; start one with `deskside core serve`.</source>
+        <translation>没有 Deskside 服务在运行；请用 `deskside core serve` 启动一个。</translation>
+    </message>
+    <message>
+        <source>The Deskside service does not answer; it may have been stopped.</source>
+        <translation>Deskside 服务没有响应；它可能已被停止。</translation>
+    </message>
+    <message>
+        <source>The folder of models and engines is &apos;{library}&apos;, which is relative to wherever a program starts; give an absolute one as `library`.</source>
+        <translation>模型和引擎的文件夹是“{library}”，这是相对路径；请在 `library` 中给出绝对路径。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be written ({strerror}); correct its permissions.</source>
+        <translation>无法写入 {file}（{strerror}）；请更正其权限。</translation>
+    </message>
+    <message>
+        <source>{file} is not valid TOML ({error}); correct it or remove it.</source>
+        <translation>{file} 不是有效的 TOML（{error}）；请更正或删除它。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be read ({strerror}); correct its permissions.</source>
+        <translation>无法读取 {file}（{strerror}）；请更正其权限。</translation>
+    </message>
+    <message>
+        <source>The question is empty; ask something.</source>
+        <translation>问题是空的；请输入问题。</translation>
+    </message>
+    <message>
+        <source>The question leaves {room} of the {context} tokens of &apos;{model}&apos; for the document; ask a shorter one, or take a model with more context.</source>
+        <translation>模型“{model}”共有 {context} 个词元，问题之后只剩 {room} 个可用于文档；请缩短问题，或选用上下文更长的模型。</translation>
+    </message>
+    <message>
+        <source>The model &apos;{model}&apos; takes {context} tokens, too few to summarize a document with this request; take a model with more context, or a shorter focus.</source>
+        <translation>模型“{model}”只接受 {context} 个词元，不足以按此要求总结文档；请选用上下文更长的模型，或缩短重点说明。</translation>
+    </message>
+    <message>
+        <source>There are more than {MAX_FILES} files; choose fewer.</source>
+        <translation>文件超过 {MAX_FILES} 个；请少选一些。</translation>
+    </message>
+    <message>
+        <source>There is no file or folder &apos;{path}&apos;.</source>
+        <translation>没有文件或文件夹“{path}”。</translation>
+    </message>
+    <message>
+        <source>&apos;{path}&apos; is no file.</source>
+        <translation>“{path}”不是文件。</translation>
+    </message>
+    <message>
+        <source>There is no file &apos;{path}&apos;.</source>
+        <translation>没有文件“{path}”。</translation>
+    </message>
+    <message>
+        <source>&apos;{path}&apos; cannot be read ({strerror}).</source>
+        <translation>无法读取“{path}”（{strerror}）。</translation>
+    </message>
+    <message>
+        <source>It was stopped before it was done.</source>
+        <translation>在完成之前被停止了。</translation>
+    </message>
+    <message>
+        <source>&apos;{folder}&apos; cannot be used ({strerror}).</source>
+        <translation>无法使用“{folder}”（{strerror}）。</translation>
+    </message>
+    <message>
+        <source>The job failed because of a fault in Deskside; &apos;{log}&apos; has the details.</source>
+        <translation>任务因 Deskside 的故障而失败；详情见“{log}”。</translation>
+    </message>
+    <message>
+        <source>There is no space left on the disk of &apos;{place}&apos;; free some, then resume.</source>
+        <translation>“{place}”所在磁盘已无空间；请腾出空间后继续。</translation>
+    </message>
+    <message>
+        <source>{MAX_OPEN} jobs are waiting already; cancel some, or try again later.</source>
+        <translation>已有 {MAX_OPEN} 个任务在等待；请取消一些，或稍后再试。</translation>
+    </message>
+    <message>
+        <source>There is no job &apos;{job_id}&apos;.</source>
+        <translation>没有任务“{job_id}”。</translation>
+    </message>
+    <message>
+        <source>The job &apos;{job_id}&apos; is {value}; cancel it first.</source>
+        <translation>任务“{job_id}”的状态为 {value}；请先取消它。</translation>
+    </message>
+    <message>
+        <source>The list of jobs is not open yet.</source>
+        <translation>任务列表尚未打开。</translation>
+    </message>
+    <message>
+        <source>The job &apos;{job_id}&apos; is {value} and cannot be resumed.</source>
+        <translation>任务“{job_id}”的状态为 {value}，无法继续。</translation>
+    </message>
+    <message>
+        <source>&apos;{path}&apos; was written by a newer Deskside (form {version}, this one knows {migrations}); update Deskside.</source>
+        <translation>“{path}”由更新版本的 Deskside 写入（格式 {version}，此版本只认识到 {migrations}）；请更新 Deskside。</translation>
+    </message>
+    <message>
+        <source>The process of this job {reason} before it was done; resume to try again.</source>
+        <translation>此任务的进程在完成之前{reason}；点“继续”重试。</translation>
+    </message>
+    <message>
+        <source>The model &apos;{model}&apos; is not ready; resume the job in a moment.</source>
+        <translation>模型“{model}”尚未就绪；请稍后继续此任务。</translation>
+    </message>
+    <message>
+        <source>The Deskside service does not answer; resume the job when it runs.</source>
+        <translation>Deskside 服务没有响应；待其运行后请继续此任务。</translation>
+    </message>
+    <message>
+        <source>The list of jobs in &apos;{path}&apos; cannot be used ({error}); free space or see its rights.</source>
+        <translation>“{path}”中的任务列表无法使用（{error}）；请腾出空间或检查其权限。</translation>
+    </message>
+    <message>
+        <source>{asked} is an engine; give the model that it was built of.</source>
+        <translation>{asked} 是一个引擎；请给出构建它的模型。</translation>
+    </message>
+    <message>
+        <source>The engine {name} is being built already{lock_file}; wait for that or stop it.</source>
+        <translation>引擎 {name} 已在构建中{lock_file}；请等待，或停止它。</translation>
+    </message>
+    <message>
+        <source>The engine of {model} in {precision} needs {needed} GB, but the disk with {engines} has only {free} GB free; free {free2} GB and go on, or move models and engines to another disk (Settings, Storage).</source>
+        <translation>{precision} 精度的 {model} 引擎需要 {needed} GB，但 {engines} 所在磁盘只剩 {free} GB；请腾出 {free2} GB 后继续，或将模型和引擎移到其他磁盘（设置，存储）。</translation>
+    </message>
+    <message>
+        <source>There is no model or folder &apos;{model}&apos;; installed are: {names}.</source>
+        <translation>没有模型或文件夹“{model}”；已安装的有：{names}。</translation>
+    </message>
+    <message>
+        <source>The engine {engine} cannot be used: {problem}</source>
+        <translation>引擎 {engine} 无法使用：{problem}</translation>
+    </message>
+    <message>
+        <source>The model {name} is a link to {target}, where no model is any more; bring the folder back, or remove the link with `deskside core remove {name}`.</source>
+        <translation>模型 {name} 是指向 {target} 的链接，那里已没有模型；请恢复该文件夹，或移除此链接（`deskside core remove {name}`）。</translation>
+    </message>
+    <message>
+        <source>{path} holds no JSON object; download the model again.</source>
+        <translation>{path} 中没有 JSON 对象；请重新下载该模型。</translation>
+    </message>
+    <message>
+        <source>The folder &apos;{model}&apos; cannot be opened ({strerror}); correct its permissions.</source>
+        <translation>无法打开文件夹“{model}”（{strerror}）；请更正其权限。</translation>
+    </message>
+    <message>
+        <source>There is no model or folder {model} ({error}).</source>
+        <translation>没有模型或文件夹 {model}（{error}）。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be used: {message} Correct it, or download it again.</source>
+        <translation>{path} 无法使用：{message} 请更正它，或重新下载。</translation>
+    </message>
+    <message>
+        <source>There is no {path}; choose a folder that holds a Hugging Face checkpoint.</source>
+        <translation>没有 {path}；请选择包含 Hugging Face 检查点的文件夹。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be read ({strerror}); correct its permissions.</source>
+        <translation>无法读取 {path}（{strerror}）；请更正其权限。</translation>
+    </message>
+    <message>
+        <source>{path} is not valid JSON ({error}); download the model again.</source>
+        <translation>{path} 不是有效的 JSON（{error}）；请重新下载该模型。</translation>
+    </message>
+    <message>
+        <source>{endpoint} redirects more than {MAX_REDIRECTS} times; check HF_ENDPOINT.</source>
+        <translation>{endpoint} 的重定向超过 {MAX_REDIRECTS} 次；请检查 HF_ENDPOINT。</translation>
+    </message>
+    <message>
+        <source>{host} refuses to send a file of {repo} (HTTP {status}); try again later.</source>
+        <translation>{host} 拒绝发送 {repo} 的文件（HTTP {status}）；请稍后再试。</translation>
+    </message>
+    <message>
+        <source>{netloc} redirects to an address that is not safe ({schemes}).</source>
+        <translation>{netloc} 重定向到不安全的地址（{schemes}）。</translation>
+    </message>
+    <message>
+        <source>{url} is not on {host} any more, though {repo} lists it; start the download again.</source>
+        <translation>{host} 上已没有 {url}，尽管 {repo} 列出了它；请重新开始下载。</translation>
+    </message>
+    <message>
+        <source>The network cannot be used ({error}); check the proxy settings of this system.</source>
+        <translation>无法使用网络（{error}）；请检查系统的代理设置。</translation>
+    </message>
+    <message>
+        <source>{path} of {repo} arrived twice with a wrong checksum; something on the way changes it, or the Hub&apos;s copy is damaged. Try again later or from another network.</source>
+        <translation>{repo} 的 {path} 两次下载的校验和都不对；途中有东西改动了它，或 Hub 上的副本已损坏。请稍后再试，或换一个网络。</translation>
+    </message>
+    <message>
+        <source>No NVIDIA GPU was found here (driver, or the package nvidia-ml-py, is missing); name one with --gpu, such as rtx4060.</source>
+        <translation>此处未找到 NVIDIA GPU（缺少驱动程序，或缺少软件包 nvidia-ml-py）；请指定一个，例如 rtx4060。</translation>
+    </message>
+    <message>
+        <source>{message} A model on the Hub is written ORGANIZATION/NAME.</source>
+        <translation>{message} Hub 上的模型写作 组织/名称。</translation>
+    </message>
+    <message>
+        <source>There is no model {repo} on {endpoint} that everybody may read (HTTP {status}); check the name, or give an access token if it is private (--token -).</source>
+        <translation>{endpoint} 上没有人人可读的模型 {repo}（HTTP {status}）；请检查名称，若为私有模型请提供访问令牌。</translation>
+    </message>
+    <message>
+        <source>The repository {repo} gives no usable hash for {path}; it cannot be verified.</source>
+        <translation>仓库 {repo} 没有给出 {path} 的可用哈希；无法校验。</translation>
+    </message>
+    <message>
+        <source>The Hub cannot answer the search at the moment; try again later.</source>
+        <translation>Hub 目前无法回答搜索；请稍后再试。</translation>
+    </message>
+    <message>
+        <source>Deskside is offline by its setting (offline, HF_HUB_OFFLINE), so the Hub is not asked; switch it off, or use `deskside core pull --link FOLDER`.</source>
+        <translation>Deskside 按设置处于离线状态（offline、HF_HUB_OFFLINE），因此不会访问 Hub；请关闭离线，或导入一个文件夹。</translation>
+    </message>
+    <message>
+        <source>{repo} is gated and your account may not read it (HTTP {status}): accept the licence at {page}, then try again; some authors take a while to approve, and the token needs the permission to read gated models.</source>
+        <translation>{repo} 设有门槛，您的账户无权读取（HTTP {status}）：请在 {page} 接受许可后再试；有些作者需要一段时间审批，令牌也需要读取受限模型的权限。</translation>
+    </message>
+    <message>
+        <source>The Hub refuses {repo} with your access token (HTTP {status}); check at {page} that the name is right and that this token may read it.</source>
+        <translation>Hub 拒绝用您的访问令牌读取 {repo}（HTTP {status}）；请在 {page} 检查名称是否正确、此令牌是否可读取。</translation>
+    </message>
+    <message>
+        <source>{repo} is gated: accept the licence at {page}, then give an access token of your account (deskside core pull {repo} --token -).</source>
+        <translation>{repo} 设有门槛：请在 {page} 接受许可，然后为 {repo} 提供您账户的访问令牌。</translation>
+    </message>
+    <message>
+        <source>Hugging Face&apos;s client is offline by HF_HUB_OFFLINE; unset it to download.</source>
+        <translation>Hugging Face 客户端因 HF_HUB_OFFLINE 而离线；请取消该设置再下载。</translation>
+    </message>
+    <message>
+        <source>{repo} has no revision &apos;{revision}&apos;; its branches and commits are at {repo2}/tree/main.</source>
+        <translation>{repo} 没有修订版“{revision}”；其分支和提交见 {repo2}/tree/main。</translation>
+    </message>
+    <message>
+        <source>&apos;{repo}&apos; is no name of a model; write it as on the Hub, such as Qwen/Qwen3-8B.</source>
+        <translation>“{repo}”不是模型名称；请按 Hub 上的写法，例如 Qwen/Qwen3-8B。</translation>
+    </message>
+    <message>
+        <source>{endpoint} refuses the request (HTTP {status}); try again later, or check HF_ENDPOINT.</source>
+        <translation>{endpoint} 拒绝了请求（HTTP {status}）；请稍后再试，或检查 HF_ENDPOINT。</translation>
+    </message>
+    <message>
+        <source>{endpoint} sends answers that are not the Hub&apos;s ({name}); check HF_ENDPOINT, or log in to this network first if it asks for that in a browser.</source>
+        <translation>{endpoint} 返回的不是 Hub 的回答（{name}）；请检查 HF_ENDPOINT，若此网络需要在浏览器中登录，请先登录。</translation>
+    </message>
+    <message>
+        <source>There is no model {repo} on {endpoint}; check the name at {repo2}.</source>
+        <translation>{endpoint} 上没有模型 {repo}；请在 {repo2} 检查名称。</translation>
+    </message>
+    <message>
+        <source>There is no folder {folder}.</source>
+        <translation>没有文件夹 {folder}。</translation>
+    </message>
+    <message>
+        <source>{folder} has no safetensors weights; choose the folder of a Hugging Face checkpoint.</source>
+        <translation>{folder} 中没有 safetensors 权重；请选择 Hugging Face 检查点的文件夹。</translation>
+    </message>
+    <message>
+        <source>The demo model is part of Deskside and cannot be removed.</source>
+        <translation>演示模型是 Deskside 的一部分，无法移除。</translation>
+    </message>
+    <message>
+        <source>No model &apos;{name}&apos; is installed; `deskside core list` shows what is.</source>
+        <translation>未安装模型“{name}”。</translation>
+    </message>
+    <message>
+        <source>The model {name} is being downloaded{pull_path}; stop the download first.</source>
+        <translation>模型 {name} 正在下载{pull_path}；请先停止下载。</translation>
+    </message>
+    <message>
+        <source>The engine {engine} is being built; cancel that first.</source>
+        <translation>引擎 {engine} 正在构建；请先取消构建。</translation>
+    </message>
+    <message>
+        <source>There is a model or folder &apos;{name}&apos; already; give another name with --name.</source>
+        <translation>已有名为“{name}”的模型或文件夹；请换一个名称。</translation>
+    </message>
+    <message>
+        <source>There is no engine &apos;{name}&apos;; `deskside core list` shows what there is.</source>
+        <translation>没有引擎“{name}”。</translation>
+    </message>
+    <message>
+        <source>{folder} cannot be removed ({strerror}); end the program that uses it, then try again.</source>
+        <translation>无法移除 {folder}（{strerror}）；请结束使用它的程序后再试。</translation>
+    </message>
+    <message>
+        <source>Not all of {trash} could be deleted ({strerror}); correct its permissions and delete that folder.</source>
+        <translation>未能删除 {trash} 的全部内容（{strerror}）；请更正权限并删除该文件夹。</translation>
+    </message>
+    <message>
+        <source>The build was stopped.</source>
+        <translation>构建已停止。</translation>
+    </message>
+    <message>
+        <source>Models and engines are being moved to another folder; try again when that is done.</source>
+        <translation>模型和引擎正在移到其他文件夹；请在完成后再试。</translation>
+    </message>
+    <message>
+        <source>A model is in use, being downloaded or being built; unload it, or wait for that, then move models and engines.</source>
+        <translation>有模型正在使用、下载或构建；请卸载它或等待完成，然后再移动模型和引擎。</translation>
+    </message>
+    <message>
+        <source>{removeprefix} is in use by a running Deskside; unload it or end that program, then try again.</source>
+        <translation>{removeprefix} 正被运行中的 Deskside 使用；请卸载它或结束该程序，然后再试。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be locked ({strerror}); keep the models on a local disk.</source>
+        <translation>无法锁定 {path}（{strerror}）；请将模型放在本地磁盘上。</translation>
+    </message>
+    <message>
+        <source>{removeprefix} is being removed or replaced; try again in a moment.</source>
+        <translation>{removeprefix} 正在被移除或替换；请稍后再试。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be used ({error}); remove the model and link its folder again.</source>
+        <translation>{path} 无法使用（{error}）；请移除该模型并重新链接其文件夹。</translation>
+    </message>
+    <message>
+        <source>{place} cannot be read or written ({strerror}); models and engines are where they were. Correct that, or choose another folder.</source>
+        <translation>无法读取或写入 {place}（{strerror}）；模型和引擎仍在原处。请更正后再试，或选择其他文件夹。</translation>
+    </message>
+    <message>
+        <source>Models and engines are being moved; wait for that, or cancel it first.</source>
+        <translation>模型和引擎正在移动；请等待，或先取消。</translation>
+    </message>
+    <message>
+        <source>Models and engines need {needed} GB, but the disk with {target} has only {free} GB free; free {free2} GB there, or choose another folder. Nothing was changed.</source>
+        <translation>模型和引擎需要 {needed} GB，但 {target} 所在磁盘只剩 {free} GB；请在那里腾出 {free2} GB，或选择其他文件夹。没有任何改动。</translation>
+    </message>
+    <message>
+        <source>The disk with {target} is full; free some space there and go on, or cancel. Models and engines are where they were.</source>
+        <translation>{target} 所在磁盘已满；请腾出空间后继续，或取消。模型和引擎仍在原处。</translation>
+    </message>
+    <message>
+        <source>The file system with {target} cannot hold a file this large (FAT32 ends at 4 GB); choose a folder on another disk.</source>
+        <translation>{target} 的文件系统放不下这么大的文件（FAT32 上限为 4 GB）；请选择其他磁盘上的文件夹。</translation>
+    </message>
+    <message>
+        <source>{twin} is not what was written there: that disk fails. Everything is as it was; choose another disk.</source>
+        <translation>{twin} 与写入的内容不符：该磁盘有故障。一切保持原样；请选择其他磁盘。</translation>
+    </message>
+    <message>
+        <source>&apos;{text}&apos; has no usable revision; write REPO@REVISION with a branch, a tag or a commit.</source>
+        <translation>“{text}”没有可用的修订版；请写成 仓库@修订版，即分支、标签或提交。</translation>
+    </message>
+    <message>
+        <source>The repository {repo} names a file {path}, which could be written outside of the model&apos;s folder; do not use this model.</source>
+        <translation>仓库 {repo} 中有名为 {path} 的文件，可能写到模型文件夹之外；请勿使用此模型。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be written ({strerror}); correct its permissions, or choose another folder for models.</source>
+        <translation>无法写入 {path}（{strerror}）；请更正其权限，或为模型选择其他文件夹。</translation>
+    </message>
+    <message>
+        <source>The disk with {parent} is full: this file alone needs another {missing} GB; free some space and start the download again, it goes on where it stopped.</source>
+        <translation>{parent} 所在磁盘已满：仅此文件就还需要 {missing} GB；请腾出空间并重新开始下载，它会从中断处继续。</translation>
+    </message>
+    <message>
+        <source>The file system with {parent} cannot hold a file this large (FAT32 ends at 4 GB); move models and engines to another disk (Settings, Storage).</source>
+        <translation>{parent} 的文件系统放不下这么大的文件（FAT32 上限为 4 GB）；请将模型和引擎移到其他磁盘（设置，存储）。</translation>
+    </message>
+    <message>
+        <source>The name &apos;demo&apos; belongs to the model that ships with Deskside.</source>
+        <translation>名称“demo”属于 Deskside 自带的模型。</translation>
+    </message>
+    <message>
+        <source>{name} is being downloaded already{holder}; wait for that or stop it.</source>
+        <translation>{name} 已在下载中{holder}；请等待，或停止它。</translation>
+    </message>
+    <message>
+        <source>{target} is {what}; remove or rename it first.</source>
+        <translation>{target} 是{what}；请先移除或改名。</translation>
+    </message>
+    <message>
+        <source>{repo} needs another {missing} and {TEMPORARY} of working space, but the disk with {models} has only {free} free; free {free2}, or move models and engines to another disk (Settings, Storage).</source>
+        <translation>{repo} 还需要 {missing} 以及 {TEMPORARY} 的工作空间，但 {models} 所在磁盘只剩 {free}；请腾出 {free2}，或将模型和引擎移到其他磁盘（设置，存储）。</translation>
+    </message>
+    <message>
+        <source>config.json of {repo} holds no JSON object; choose another model.</source>
+        <translation>{repo} 的 config.json 中没有 JSON 对象；请选择其他模型。</translation>
+    </message>
+    <message>
+        <source>{file} on the Hub is not a safetensors file ({error}); choose another model.</source>
+        <translation>Hub 上的 {file} 不是 safetensors 文件（{error}）；请选择其他模型。</translation>
+    </message>
+    <message>
+        <source>config.json of {repo} is not valid JSON ({error}); choose another model.</source>
+        <translation>{repo} 的 config.json 不是有效的 JSON（{error}）；请选择其他模型。</translation>
+    </message>
+    <message>
+        <source>{what} failed: {reason}, and the server asks to wait {retry_after} minutes; try again then, {kept}.</source>
+        <translation>{what} 失败：{reason}，服务器要求等待 {retry_after} 分钟；请届时再试，{kept}。</translation>
+    </message>
+    <message>
+        <source>{what} failed {failures} times in a row: {reason}; check the network and try again, {kept}.</source>
+        <translation>{what} 连续失败 {failures} 次：{reason}；请检查网络后再试，{kept}。</translation>
+    </message>
+    <message>
+        <source>{repo} has no config.json; it is no model that can be run here, or only a part of one.</source>
+        <translation>{repo} 没有 config.json；它不是可在此运行的模型，或只是模型的一部分。</translation>
+    </message>
+    <message>
+        <source>{file} of {repo} has {size} MB, more than any such file needs.</source>
+        <translation>{repo} 的 {file} 有 {size} MB，超过了此类文件所需的大小。</translation>
+    </message>
+    <message>
+        <source>{INDEX_FILE} of {repo} cannot be used ({error}); the model is damaged.</source>
+        <translation>{repo} 的 {INDEX_FILE} 无法使用（{error}）；该模型已损坏。</translation>
+    </message>
+    <message>
+        <source>{INDEX_FILE} of {repo} names {shard}, which is no safetensors file beside it.</source>
+        <translation>{repo} 的 {INDEX_FILE} 提到 {shard}，而旁边没有这个 safetensors 文件。</translation>
+    </message>
+    <message>
+        <source>{repo} lacks {shard}, which its {INDEX_FILE} names; its upload is not complete.</source>
+        <translation>{repo} 缺少其 {INDEX_FILE} 提到的 {shard}；上传不完整。</translation>
+    </message>
+    <message>
+        <source>{folder} has no safetensors weights; download the model again.</source>
+        <translation>{folder} 中没有 safetensors 权重；请重新下载该模型。</translation>
+    </message>
+    <message>
+        <source>{source} has no usable {keys}; how much memory the model needs cannot be told.</source>
+        <translation>{source} 没有可用的 {keys}；无法得知模型需要多少内存。</translation>
+    </message>
+    <message>
+        <source>{path} is not a safetensors file ({error}); download the model again.</source>
+        <translation>{path} 不是 safetensors 文件（{error}）；请重新下载该模型。</translation>
+    </message>
+    <message>
+        <source>{target} cannot be written ({strerror}); end programs that use it or correct its permissions, then start the download again: nothing is lost.</source>
+        <translation>无法写入 {target}（{strerror}）；请结束使用它的程序或更正其权限，然后重新开始下载：不会丢失任何内容。</translation>
+    </message>
+    <message>
+        <source>The environment variable {held_by} says where models and engines lie; unset it, then choose.</source>
+        <translation>环境变量 {held_by} 决定模型和引擎的位置；请先取消它，然后再选择。</translation>
+    </message>
+    <message>
+        <source>{text} is no absolute folder; give its whole path.</source>
+        <translation>{text} 不是绝对路径的文件夹；请给出完整路径。</translation>
+    </message>
+    <message>
+        <source>Models and engines lie in {target} already.</source>
+        <translation>模型和引擎已在 {target} 中。</translation>
+    </message>
+    <message>
+        <source>{target} is in the cache, which may be deleted at any time; choose another.</source>
+        <translation>{target} 位于缓存中，随时可能被删除；请选择其他文件夹。</translation>
+    </message>
+    <message>
+        <source>{target} is a file; choose a folder.</source>
+        <translation>{target} 是文件；请选择文件夹。</translation>
+    </message>
+    <message>
+        <source>There is no folder {parent}; connect its disk, or make the folder first.</source>
+        <translation>没有文件夹 {parent}；请连接其磁盘，或先创建该文件夹。</translation>
+    </message>
+    <message>
+        <source>{target} holds models or engines already; choose an empty folder, or use it as it is without moving.</source>
+        <translation>{target} 中已有模型或引擎；请选择空文件夹，或不移动而直接使用它。</translation>
+    </message>
+    <message>
+        <source>{target} and {root} lie inside each other; choose a folder of its own.</source>
+        <translation>{target} 与 {root} 互相包含；请另选一个文件夹。</translation>
+    </message>
+    <message>
+        <source>The folder of models and engines, {library}, is not there; connect its disk, or choose another folder (Settings, Storage, or `deskside core storage --use FOLDER`).</source>
+        <translation>模型和引擎的文件夹 {library} 不存在；请连接其磁盘，或选择其他文件夹（设置，存储）。</translation>
+    </message>
+    <message>
+        <source>The token from {source} is no access token; copy it from your settings on the Hub.</source>
+        <translation>来自 {source} 的令牌不是访问令牌；请从 Hub 的设置中复制。</translation>
+    </message>
+    <message>
+        <source>The token cannot be written to {path} ({strerror}); set HF_TOKEN instead.</source>
+        <translation>无法将令牌写入 {path}（{strerror}）；请改为设置 HF_TOKEN。</translation>
+    </message>
+    <message>
+        <source>A Deskside service holds {service_lock}, but does not answer; end its process and try again.</source>
+        <translation>有一个 Deskside 服务占用着 {service_lock}，但没有响应；请结束其进程后再试。</translation>
+    </message>
+    <message>
+        <source>Another Deskside service of this user is running; {path} is in use.</source>
+        <translation>此用户的另一个 Deskside 服务正在运行；{path} 已被占用。</translation>
+    </message>
+    <message>
+        <source>The Deskside service did not answer within {timeout} seconds; {logs} may say why.</source>
+        <translation>Deskside 服务在 {timeout} 秒内没有响应；原因可能见 {logs}。</translation>
+    </message>
+    <message>
+        <source>The service (process {pid}) was asked to stop, but still runs; end that process.</source>
+        <translation>已要求服务（进程 {pid}）停止，但它仍在运行；请结束该进程。</translation>
+    </message>
+    <message>
+        <source>The Deskside service did not start in time; {log} may say why.</source>
+        <translation>Deskside 服务未能及时启动；原因可能见 {log}。</translation>
+    </message>
+    <message>
+        <source>The Deskside service {describe_exit} while it started; see {log}.</source>
+        <translation>Deskside 服务在启动时{describe_exit}；见 {log}。</translation>
+    </message>
+    <message>
+        <source>The engine of &apos;{name}&apos; is being started; retry in a moment.</source>
+        <translation>“{name}”的引擎正在启动；请稍后重试。</translation>
+    </message>
+    <message>
+        <source>The engine of &apos;{name}&apos; has more requests than it can take; retry later.</source>
+        <translation>“{name}”的引擎收到的请求太多；请稍后重试。</translation>
+    </message>
+    <message>
+        <source>The model &apos;{name}&apos; is not loaded any more; load it again.</source>
+        <translation>模型“{name}”已不再加载；请重新加载。</translation>
+    </message>
+    <message>
+        <source>The engine of &apos;{name}&apos; failed several times in a row and is not started again by itself (the last time it {reason}); restart or unload it, and see its log.</source>
+        <translation>“{name}”的引擎连续多次失败，不会再自动启动（最近一次它{reason}）；请重启或卸载它，并查看其日志。</translation>
+    </message>
+    <message>
+        <source>The engine of &apos;{name}&apos; is busy and does not answer; retry later.</source>
+        <translation>“{name}”的引擎正忙，没有响应；请稍后重试。</translation>
+    </message>
+    <message>
+        <source>The engine of &apos;{name}&apos; {words}; retry in a moment.</source>
+        <translation>“{name}”的引擎{words}；请稍后重试。</translation>
+    </message>
+    <message>
+        <source>The engine of &apos;{name}&apos; {words} while loading.</source>
+        <translation>“{name}”的引擎在加载时{words}。</translation>
+    </message>
+    <message>
+        <source>{sequences} answers are asked for, and one client may have {share} open.</source>
+        <translation>请求了 {sequences} 个回答，而一个客户端最多同时有 {share} 个。</translation>
+    </message>
+    <message>
+        <source>{total} answers are being made or wait, and at most {limit} may; try again later.</source>
+        <translation>已有 {total} 个回答在生成或等待，上限为 {limit}；请稍后再试。</translation>
+    </message>
+    <message>
+        <source>This client has {client} answers open, and one client may have {share}; wait for some to end.</source>
+        <translation>此客户端已有 {client} 个回答在进行，上限为 {share}；请等待其中一些结束。</translation>
+    </message>
+    <message>
+        <source>The model &apos;{name}&apos; is not ready; try again in a moment.</source>
+        <translation>模型“{name}”尚未就绪；请稍后再试。</translation>
+    </message>
+    <message>
+        <source>The model &apos;{name}&apos; is still being loaded; unload it afterwards.</source>
+        <translation>模型“{name}”仍在加载；请之后再卸载。</translation>
+    </message>
+    <message>
+        <source>The model &apos;{name}&apos; is not loaded.</source>
+        <translation>模型“{name}”未加载。</translation>
+    </message>
+    <message>
+        <source>There is no model &apos;{name}&apos;; GET /v1/models lists those that can be used.</source>
+        <translation>没有模型“{name}”；请在模型选择器中选择一个。</translation>
+    </message>
+    <message>
+        <source>{wanted} do not fit the {capacity} tokens that this model can hold here; {hint}.</source>
+        <translation>{wanted}超出了此模型在此能容纳的 {capacity} 个词元；{hint}。</translation>
+    </message>
+    <message>
+        <source>The model was unloaded or the service stopped before this answer was complete.</source>
+        <translation>在此回答完成之前，模型被卸载或服务已停止。</translation>
+    </message>
+    <message>
+        <source>Models and engines are being moved already; wait for that, or cancel it first.</source>
+        <translation>模型和引擎已在移动中；请等待，或先取消。</translation>
+    </message>
+    <message>
+        <source>{names} is at work; wait until it is done, or stop it, then move models and engines.</source>
+        <translation>{names} 正在工作；请等待其完成或停止它，然后再移动模型和引擎。</translation>
+    </message>
+    <message>
+        <source>The service is stopping; start it again and repeat the request.</source>
+        <translation>服务正在停止；请重新启动它并重试。</translation>
+    </message>
+    <message>
+        <source>The job &apos;{id}&apos; is {value}, so it has no report{job}.</source>
+        <translation>任务“{id}”的状态为 {value}，因此没有报告{job}。</translation>
+    </message>
+    <message>
+        <source>The report &apos;{result}&apos; cannot be read ({name}); run the job again.</source>
+        <translation>无法读取报告“{result}”（{name}）；请重新运行该任务。</translation>
+    </message>
+    <message>
+        <source>The {role} process cannot be started ({strerror}).</source>
+        <translation>无法启动 {role} 进程（{strerror}）。</translation>
+    </message>
+    <message>
+        <source>The prompt is empty; give at least one token.</source>
+        <translation>提示是空的；请至少给出一个词元。</translation>
+    </message>
+    <message>
+        <source>{waiting} sequences are waiting already, the limit is {limit}; retry later.</source>
+        <translation>已有 {waiting} 个序列在等待，上限为 {limit}；请稍后重试。</translation>
+    </message>
+    <message>
+        <source>The prompt is empty; give at least one character.</source>
+        <translation>提示是空的；请至少输入一个字符。</translation>
+    </message>
+    <message>
+        <source>{tokenizer} is a base model without a chat template; use generate with a plain prompt, or add a chat_template.jinja to its folder.</source>
+        <translation>{tokenizer} 是没有对话模板的基础模型；请选择对话模型，或在其文件夹中添加 chat_template.jinja。</translation>
+    </message>
+    <message>
+        <source>The chat template makes an empty prompt of these messages.</source>
+        <translation>对话模板由这些消息生成了空提示。</translation>
+    </message>
+    <message>
+        <source>{file} is not a usable tokenizer ({reason}); download the model again.</source>
+        <translation>{file} 不是可用的分词器（{reason}）；请重新下载该模型。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be read: {strerror}.</source>
+        <translation>无法读取 {file}：{strerror}。</translation>
+    </message>
+    <message>
+        <source>The text cannot be tokenized: it is not valid Unicode ({error}).</source>
+        <translation>无法对文本分词：它不是有效的 Unicode（{error}）。</translation>
+    </message>
+    <message>
+        <source>There is not enough memory to load {folder}; free some.</source>
+        <translation>没有足够的内存加载 {folder}；请腾出一些。</translation>
+    </message>
+    <message>
+        <source>There is not enough memory for this request; shorten it or retry later.</source>
+        <translation>没有足够的内存处理此请求；请缩短它，或稍后重试。</translation>
+    </message>
+    <message>
+        <source>The engine&apos;s process ran out of memory; free some or load a smaller model.</source>
+        <translation>引擎的进程内存不足；请腾出一些内存，或加载更小的模型。</translation>
+    </message>
+    <message>
+        <source>while it answered; what it had written is kept</source>
+        <translation>在回答时结束了；已写出的内容已保留</translation>
+    </message>
+    <message>
+        <source>before it answered</source>
+        <translation>在回答之前结束了</translation>
+    </message>
+    <message>
+        <source>Waits for the GPU, which another job uses.</source>
+        <translation>正在等待 GPU，另一个任务正在使用它。</translation>
+    </message>
+    <message>
+        <source>Unloaded meanwhile: {names}; chats with them wait.</source>
+        <translation>其间已卸载：{names}；与它们的对话会等待。</translation>
+    </message>
+    <message>
+        <source>Waits for {name} to finish its answers: the GPU has no room for both.</source>
+        <translation>正在等待 {name} 完成回答：GPU 容不下两者。</translation>
+    </message>
+    <message>
+        <source>The process of this job stopped by itself; resume to try again.</source>
+        <translation>此任务的进程自行停止了；点“继续”重试。</translation>
+    </message>
+    <message>
+        <source>Deskside was ended while this job ran, and such a job cannot go on in the middle; resume to start it again.</source>
+        <translation>此任务运行时 Deskside 被结束，而此类任务无法从中间继续；点“继续”重新开始。</translation>
+    </message>
+    <message>
+        <source>You have no permission to write to {target}; choose another folder, or correct its permissions.</source>
+        <translation>您没有写入 {target} 的权限；请选择其他文件夹，或更正其权限。</translation>
+    </message>
+    <message>
+        <source>{target} is on a disk that can only be read; choose another.</source>
+        <translation>{target} 所在磁盘是只读的；请选择其他磁盘。</translation>
+    </message>
+    <message>
+        <source>{target} cannot be used ({error}); choose another folder.</source>
+        <translation>无法使用 {target}（{error}）；请选择其他文件夹。</translation>
+    </message>
+    <message>
+        <source>During the answer the engine of &apos;{name}&apos; {words}{said}. What it had generated so far is kept; retry in a moment.</source>
+        <translation>回答期间“{name}”的引擎{words}{said}。已生成的内容已保留；请稍后重试。</translation>
+    </message>
+    <message>
+        <source>The service is stopping.</source>
+        <translation>服务正在停止。</translation>
+    </message>
+    <message>
+        <source>ended normally</source>
+        <translation>已正常结束</translation>
+    </message>
+    <message>
+        <source>ended with exit code {code}</source>
+        <translation>以退出码 {code} 结束</translation>
+    </message>
+    <message>
+        <source>was ended by signal {code} ({name}){hint}</source>
+        <translation>被信号 {code}（{name}）结束{hint}</translation>
+    </message>
+    <message>
+        <source>, which the system also sends when memory runs out</source>
+        <translation>，内存耗尽时系统也会发送该信号</translation>
+    </message>
+    <message>
+        <source>hung: nothing was heard of it for {silence} s</source>
+        <translation>没有反应：{silence} 秒内没有任何消息</translation>
+    </message>
+    <message>
+        <source>hung: {doing} took longer than {time} s</source>
+        <translation>没有反应：{doing} 超过了 {time} 秒</translation>
+    </message>
+    <message>
+        <source>did not start within {start} s</source>
+        <translation>未能在 {start} 秒内启动</translation>
+    </message>
+    <message>
+        <source>{tokens} prompt tokens</source>
+        <translation>{tokens} 个提示词元</translation>
+    </message>
+    <message>
+        <source>{tokens} prompt tokens and {answer} of answer</source>
+        <translation>{tokens} 个提示词元加 {answer} 个回答词元</translation>
+    </message>
+    <message>
+        <source>max_tokens can be at most {left}</source>
+        <translation>回答长度最多为 {left}</translation>
+    </message>
+    <message>
+        <source>shorten the conversation or take a model with more context</source>
+        <translation>请缩短对话，或选用上下文更长的模型</translation>
+    </message>
+    <message>
+        <source>a link to a folder of yours</source>
+        <translation>指向您文件夹的链接</translation>
+    </message>
+    <message>
+        <source>a folder that was not downloaded by Deskside</source>
+        <translation>不是由 Deskside 下载的文件夹</translation>
+    </message>
+    <message>
+        <source>Permission denied</source>
+        <translation>没有权限</translation>
+    </message>
+    <message>
+        <source>No such file or directory</source>
+        <translation>没有该文件或目录</translation>
+    </message>
+    <message>
+        <source>No space left on device</source>
+        <translation>设备上没有空间</translation>
+    </message>
+    <message>
+        <source>Read-only file system</source>
+        <translation>只读文件系统</translation>
+    </message>
+    <message>
+        <source>Input/output error</source>
+        <translation>输入/输出错误</translation>
+    </message>
+    <message>
+        <source>Is a directory</source>
+        <translation>是一个目录</translation>
+    </message>
+    <message>
+        <source>The model could not be loaded.</source>
+        <translation>无法加载模型。</translation>
+    </message>
+    <message>
+        <source>“{name}” is a folder; attach the files in it.</source>
+        <translation>“{name}”是文件夹；请添加其中的文件。</translation>
+    </message>
+    <message>
+        <source>“{name}” has {size} MB, more than the {most} MB a message can take; attach a part of it.</source>
+        <translation>“{name}”有 {size} MB，超过了一条消息可容纳的 {most} MB；请只添加其中一部分。</translation>
+    </message>
+    <message>
+        <source>“{name}” cannot be read ({strerror}).</source>
+        <translation>无法读取“{name}”（{strerror}）。</translation>
+    </message>
+    <message>
+        <source>“{name}” is not a text file; only text can be attached.</source>
+        <translation>“{name}”不是文本文件；只能添加文本。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be written ({strerror}); choose another place.</source>
+        <translation>无法写入 {path}（{strerror}）；请选择其他位置。</translation>
+    </message>
+    <message>
+        <source>{name} is too large to be chats.</source>
+        <translation>{name} 太大，不可能是对话。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be read ({strerror}).</source>
+        <translation>无法读取 {path}（{strerror}）。</translation>
+    </message>
+    <message>
+        <source>{name} is not a text file.</source>
+        <translation>{name} 不是文本文件。</translation>
+    </message>
+    <message>
+        <source>The file is not JSON ({error}); choose one that was exported as JSON.</source>
+        <translation>该文件不是 JSON（{error}）；请选择以 JSON 导出的文件。</translation>
+    </message>
+    <message>
+        <source>The file holds no chats; choose one that was exported as JSON.</source>
+        <translation>该文件中没有对话；请选择以 JSON 导出的文件。</translation>
+    </message>
+    <message>
+        <source>The disk of {parent} is full ({text}); free some space: chats are not saved until then.</source>
+        <translation>{parent} 所在磁盘已满（{text}）；请腾出空间：在此之前对话不会保存。</translation>
+    </message>
+    <message>
+        <source>Your chats in {path} cannot be read or written ({text}); correct its permissions, then try again.</source>
+        <translation>无法读取或写入 {path} 中的对话（{text}）；请更正其权限后再试。</translation>
+    </message>
+    <message>
+        <source>Your chats in {path} were written by a newer Deskside, in a form that this version cannot read; install that version again, or move the file away to begin anew.</source>
+        <translation>{path} 中的对话由更新版本的 Deskside 写入，此版本无法读取；请重新安装那个版本，或移走该文件重新开始。</translation>
+    </message>
+    <message>
+        <source>Something went wrong inside the window; the log says what.</source>
+        <translation>窗口内部出错；日志说明了原因。</translation>
+    </message>
+    <message>
+        <source>The model is being unloaded; load it again or use another.</source>
+        <translation>模型正在卸载；请重新加载，或使用其他模型。</translation>
+    </message>
+    <message>
+        <source>The engine failed unexpectedly; the log of its worker says why. The model is loaded again; retry then.</source>
+        <translation>引擎意外失败；其工作进程的日志说明了原因。模型会重新加载；请届时重试。</translation>
+    </message>
+    <message>
+        <source>Something went wrong inside Deskside.</source>
+        <translation>Deskside 内部出错。</translation>
+    </message>
+    <message>
+        <source>That cannot be used.</source>
+        <translation>这无法使用。</translation>
+    </message>
+    <message>
+        <source>What was asked for cannot be used.</source>
+        <translation>请求的内容无法使用。</translation>
+    </message>
+    <message>
+        <source>It is longer than this model can hold.</source>
+        <translation>内容超出了此模型能容纳的长度。</translation>
+    </message>
+    <message>
+        <source>The required form of the answer cannot be kept.</source>
+        <translation>无法保持所要求的回答格式。</translation>
+    </message>
+    <message>
+        <source>It is not there.</source>
+        <translation>未找到。</translation>
+    </message>
+    <message>
+        <source>The files of this model cannot be used.</source>
+        <translation>此模型的文件无法使用。</translation>
+    </message>
+    <message>
+        <source>This engine has to be built again.</source>
+        <translation>此引擎需要重新构建。</translation>
+    </message>
+    <message>
+        <source>It is in use at the moment; try again.</source>
+        <translation>目前正在使用中；请稍后再试。</translation>
+    </message>
+    <message>
+        <source>The GPU, its driver or the memory does not suffice.</source>
+        <translation>GPU、驱动程序或内存不满足要求。</translation>
+    </message>
+    <message>
+        <source>It is not available at the moment.</source>
+        <translation>目前不可用。</translation>
+    </message>
+    <message>
+        <source>The engine ended; the answer so far is kept.</source>
+        <translation>引擎已结束；目前的回答已保留。</translation>
+    </message>
+    <message>
+        <source>A file or folder cannot be used.</source>
+        <translation>文件或文件夹无法使用。</translation>
+    </message>
+    <message>
+        <source>The Hub does not allow it.</source>
+        <translation>Hub 不允许。</translation>
+    </message>
+    <message>
+        <source>The disk is full.</source>
+        <translation>磁盘已满。</translation>
+    </message>
+    <message>
+        <source>It was interrupted.</source>
+        <translation>已被中断。</translation>
+    </message>
+    <message>
+        <source>This version does not know such jobs.</source>
+        <translation>此版本不认识此类任务。</translation>
+    </message>
+</context>
+<context>
     <name>Settings</name>
     <message>
         <source>This computer only</source>

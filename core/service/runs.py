@@ -173,7 +173,9 @@ def check_fits(prompt_tokens: int, max_tokens: int | None, capacity: int) -> Non
     left = capacity - prompt_tokens
     if left > 0 and (max_tokens is None or max_tokens <= left):
         return
-    wanted = f"{prompt_tokens} prompt tokens" + ("" if max_tokens is None else f" and {max_tokens} of answer")
+    wanted = f"{prompt_tokens} prompt tokens"
+    if max_tokens is not None:
+        wanted = f"{prompt_tokens} prompt tokens and {max_tokens} of answer"
     hint = (
         f"max_tokens can be at most {left}"
         if left > 0
