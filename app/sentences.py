@@ -2,8 +2,8 @@
 
 The service speaks English: to programs, in logs, on the command line. Its sentences are made where something happens, in whatever
 process, so here a sentence is found again in the table of those that a user can meet (app.service_sentences), and what was put into
-its blanks goes into the translation. One that is not in the table, such as what a model's files have wrong, keeps its English, after
-what its code means.
+its blanks goes into the translation. One that is not in the table, such as what is wrong with a model's files, keeps its English,
+after what its code means.
 """
 
 from __future__ import annotations

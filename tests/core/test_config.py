@@ -26,6 +26,16 @@ def write(environ: dict[str, str], text: str | bytes) -> Path:
     return file
 
 
+def test_the_folder_of_models_may_be_another(environ: dict[str, str], tmp_path: Path) -> None:
+    write(environ, 'library = "/mnt/big"\n')
+    places = load_config(environ).places
+    assert (places.models, places.engines) == (Path("/mnt/big/models"), Path("/mnt/big/engines"))
+    assert places.jobs_db == tmp_path / "data" / "jobs.db"
+    assert load_config({**environ, "DESKSIDE_LIBRARY": "/mnt/other"}).places.models == Path("/mnt/other/models")
+    with pytest.raises(InvalidRequest, match="is 'big', which is relative to wherever a program starts"):
+        load_config({**environ, "DESKSIDE_LIBRARY": "big"})
+
+
 def test_defaults_need_no_file(environ: dict[str, str], tmp_path: Path) -> None:
     config = load_config(environ)
     assert (config.backend, config.log_level) == ("auto", "warning")
@@ -62,7 +72,7 @@ def test_an_empty_variable_is_unset(environ: dict[str, str]) -> None:
         ('log_levle = "info"', r"'log_levle' in .*config\.toml is no setting of Deskside; did you mean 'log_level'\?"),
         (
             "zzz = 1",
-            r"'zzz' in .* is no setting of Deskside; the settings are: backend, deterministic, kv_cache, lan, log_level, offline\.",
+            r"'zzz' in .* is no setting of Deskside; the settings are: backend, .*lan, library, log_level, offline\.",
         ),
         ('log_level = "loud"', r"'log_level' in .* is 'loud', but must be 'debug' or 'info' or 'warning' or 'error'\."),
         ("log_level = 3", r"'log_level' in .* is 3, but must be"),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 
@@ -33,7 +32,8 @@ def test_the_layout_under_one_home(tmp_path: Path) -> None:
 def test_platform_folders_without_a_home() -> None:
     for environ in ({}, {"DESKSIDE_HOME": ""}):
         places = find_places(environ)
-        for root in dataclasses.astuple(places):
+        assert places.library is None
+        for root in (places.data, places.cache, places.state, places.config):
             assert root.is_absolute()
             assert "deskside" in root.parts
 
