@@ -2,13 +2,18 @@
 
     python benchmarks/gpu.py --shape llama-3-8b --only batch1,kernels,128/128
     python benchmarks/gpu.py --shape llama-3-8b --precision int4 --slots 64 --only batch1,kernels
+    python benchmarks/gpu.py --precision fp8 --only summarize,summarize:32,transformers
     python benchmarks/gpu.py --shape llama-2-70b --precision fp8 --only batch1,128/128 --requests 512
 
 `batch1`: one request at a time, 128 prompt tokens: time to the first token, between tokens. `IN/OUT`: so many requests of IN
 prompt and OUT generated tokens, all queued at once; then a line for each kind of step (decodes alone, with prompt tokens): how
 many, how long, and what of it is the host's own time (gpu_account.py tells it apart). Both with tokens per joule, where the
 driver counts joules. `kernels`: every kind of launch alone, summed over the layers, with the bytes it must move and its share of
-the floor. Greedy, end tokens ignored, no prefix reuse (random prompts). A part that fails says so, and the next goes on.
+the floor. `summarize`: requests as long as a summarizer's (gpu_batches.py) in flight, and the same in groups of `slots`, the next
+when the last has ended; `summarize:N` with N slots. `transformers`, once the engine is closed: the same requests in static batches
+in eager transformers on torch, bf16, as many as 75 seconds hold.
+
+Greedy, end tokens ignored, no prefix reuse (random prompts). A part that fails says so, and the next goes on.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ import statistics
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +35,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.gpu_account import EnergyCounter, StepAccount, accounted, energy_figures
+from benchmarks.gpu_batches import Request, eager_transformers, grouped, summaries
 from benchmarks.random_models import SHAPES, random_model
 from core.protocol import Done, Priority, Submit, Tokens
 from core.sampling import SamplingParams
@@ -115,8 +122,8 @@ class Served:
         return self.tokens / self.seconds
 
 
-def serve(engine: CudaEngine, groups: list[list[tuple[int, int]]]) -> Served:
-    """Requests (prompt tokens, output tokens), all of a group queued when its time starts; the next group when it has ended."""
+def serve(engine: CudaEngine, groups: list[list[Request]], slots: int) -> Served:
+    """All requests of a group queued when its time starts; the next group when it has ended. At most `slots` run at once."""
     rng = np.random.default_rng(2)
     queued, i = [], 0
     for group in groups:
@@ -124,7 +131,7 @@ def serve(engine: CudaEngine, groups: list[list[tuple[int, int]]]) -> Served:
         for length, out in group:
             queued[-1].append(submit(i, rng, engine.spec.vocab_size, length, out, Priority.BATCH))
             i += 1
-    loop = EngineLoop(engine, scheduler_config(engine.spec, max_waiting=100_000))
+    loop = EngineLoop(engine, scheduler_config(engine.spec, num_slots=slots, max_waiting=100_000))
     counter = energy_counter(engine)
     tokens, done, seconds, joules = 0, 0, 0.0, 0.0
     with accounted(loop) as account:
@@ -149,12 +156,36 @@ def serve(engine: CudaEngine, groups: list[list[tuple[int, int]]]) -> Served:
 def throughput(args: argparse.Namespace, engine: CudaEngine, name: str) -> None:
     length, out = map(int, name.split("/"))
     count = args.requests or REQUESTS.get(name, 256)
-    emit_served(args, name, count, serve(engine, [[(length, out)] * count]))
+    emit_served(args, name, args.slots, count, serve(engine, [[(length, out)] * count], args.slots))
 
 
-def emit_served(args: argparse.Namespace, name: str, count: int, served: Served, **figures: Any) -> None:
+def summarize(args: argparse.Namespace, engine: CudaEngine, slots: int, rates: dict[int, float]) -> None:
+    """In flight, then in groups. `rates`: output tokens per second in flight, by slots."""
+    requests = summaries(args.requests or max(3 * slots, 256), engine.spec.max_context)
+    prompts, outs = zip(*requests, strict=True)
+    flying = serve(engine, [requests], slots)
+    rates[slots] = flying.rate
+    emit_served(
+        args, "summarize", slots, len(requests), flying, mean_prompt=round(statistics.mean(prompts), 1),
+        mean_output=round(statistics.mean(outs), 1),
+    )  # fmt: skip
+    static = serve(engine, grouped(requests, slots), slots)
+    emit_served(
+        args, "summarize static", slots, len(requests), static, in_flight_ratio=round(flying.rate / static.rate, 3)
+    )
+
+
+def transformers(args: argparse.Namespace, context: int, rates: dict[int, float]) -> None:
+    """`rates`: as in `summarize`; the ratio is to the highest."""
+    requests = summaries(args.requests or max(3 * args.slots, 256), context)
+    found = eager_transformers(args.shape, requests, args.transformers_batch)
+    ratio = {"in_flight_ratio": round(max(rates.values()) / found["output_tokens_per_s"], 2)} if rates else {}
+    emit(args, benchmark="summarize transformers bf16", **found, **ratio)
+
+
+def emit_served(args: argparse.Namespace, name: str, slots: int, count: int, served: Served, **figures: Any) -> None:
     emit(
-        args, benchmark=name, slots=args.slots, requests=count, output_tokens_per_s=round(served.rate, 1),
+        args, benchmark=name, slots=slots, requests=count, output_tokens_per_s=round(served.rate, 1),
         seconds=round(served.seconds, 2), steps=served.steps, step_ms=round(1e3 * served.seconds / served.steps, 2),
         preemptions=served.preemptions, **served.energy, **figures,
     )  # fmt: skip
@@ -255,23 +286,35 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=2048)
     parser.add_argument("--page-size", type=int, default=16)
     parser.add_argument("--requests", type=int, default=0)
+    parser.add_argument("--transformers-batch", type=int, default=0, help="0: the largest power of two that fits")
     parser.add_argument("--deterministic", action="store_true")
     parser.add_argument("--cache", type=Path, default=None, help="folder for compiled kernels and measured choices")
     args = parser.parse_args()
     args.kv = args.kv or ("fp8" if args.precision == "fp8" else "auto")
-    engine = open_engine(args)
+    names = [name for name in args.only.split(",") if name]
+    last = ["transformers"] if "transformers" in names else []
+    names = [name for name in names if name != "transformers"]
+    rates: dict[int, float] = {}
     failed = []
-    for name in args.only.split(","):
-        print(f"... {name}", file=sys.stderr, flush=True)
-        try:
-            run(args, engine, name)
-        except Exception as error:
-            traceback.print_exc()
-            emit(args, benchmark=name, error=f"{type(error).__name__}: {error}")
-            failed.append(name)
-    engine.close()
+    if names:
+        engine = open_engine(args)
+        failed += [name for name in names if not tried(args, name, lambda name=name: run(args, engine, name, rates))]
+        engine.close()
+    failed += [name for name in last if not tried(args, name, lambda: transformers(args, SHAPES[args.shape][1], rates))]
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}.")
+
+
+def tried(args: argparse.Namespace, name: str, part: Callable[[], None]) -> bool:
+    """Whether the part came to its end; if not, its line says so."""
+    print(f"... {name}", file=sys.stderr, flush=True)
+    try:
+        part()
+    except Exception as error:
+        traceback.print_exc()
+        emit(args, benchmark=name, error=f"{type(error).__name__}: {error}")
+        return False
+    return True
 
 
 def open_engine(args: argparse.Namespace) -> CudaEngine:
@@ -301,7 +344,7 @@ def open_engine(args: argparse.Namespace) -> CudaEngine:
     return engine
 
 
-def run(args: argparse.Namespace, engine: CudaEngine, name: str) -> None:
+def run(args: argparse.Namespace, engine: CudaEngine, name: str, rates: dict[int, float]) -> None:
     if name == "batch1":
         batch1(args, engine)
     elif name == "kernels":
@@ -314,7 +357,9 @@ def run(args: argparse.Namespace, engine: CudaEngine, name: str) -> None:
         kernels(args, engine, f"mixed {decodes} x 192 + {len(mixed) - decodes} x 128", mixed)
         prompt = min(2048, args.max_tokens)
         kernels(args, engine, f"prefill {prompt}", [(0, prompt)])
-    elif name:
+    elif name.partition(":")[0] == "summarize":
+        summarize(args, engine, min(args.slots, int(name.partition(":")[2] or args.slots)), rates)
+    else:
         throughput(args, engine, name)
 
 
