@@ -18,7 +18,8 @@ from core.documents.report import document_info, page_notes
 from core.documents.search import rank
 from core.documents.store import AnswerStore
 from core.documents.summarize import Listener, Work
-from core.documents.words import fold, function_words, terms
+from core.documents.verdict import judge, nearest, shortened
+from core.documents.words import function_words, terms
 from core.errors import InvalidRequest
 from core.schemas import AnswerReport
 
@@ -61,16 +62,29 @@ def ask_documents(
         read = _fitting(prompter, chunks, rank(chunks, asked), room, documents)
         text = prompter.plain(_joined(read, documents))
     index = PassageIndex(chunks)
-    citer = Citer(index if whole else PassageIndex(read), len(documents))
+    of_read = index if whole else PassageIndex(read)
+    citer = Citer(of_read, len(documents), asked)
     answer, found = "", False
     if read and not _is_foreign(asked, index, chunks):
         answer = work.last(question(text, asked, language), answer_tokens, citer, interactive=True)
-        found = _is_answer(answer) and (bool(citer.citations) or not terms(answer))
+        verdict = judge(asked, answer, of_read, bool(citer.citations))
+        found = verdict.found
+        if verdict.passage is not None:
+            answer = citer.stand_on(answer, verdict.passage)
+    missing = [word for word in _words(asked) if not any(index.holds(term) for term in terms(word))]
     if found:
         work.tell_numbers(citer)
+        _tell_doubts(work, citer, missing)
     else:
-        missing = [word for word in _words(asked) if not any(term in index for term in terms(word))]
-        answer = NOT_FOUND if not missing else f"{NOT_FOUND} It does not mention {_listed(missing)}."
+        answer = f"{NOT_FOUND} It does not mention {_listed(missing, 'or')}." if missing else NOT_FOUND
+        near = nearest(asked, index)
+        if near is not None:
+            place = index.passages[near]
+            of = f" of {documents[place.document].name}" if len(documents) > 1 else ""
+            work.notes.append(
+                f"The passage nearest to the question, on {documents[place.document].unit} {place.page}{of}, is: "
+                f"\u201c{shortened(place.text)}\u201d"
+            )
     return AnswerReport(
         answer=answer,
         found=found,
@@ -118,14 +132,20 @@ def _label(item: Chunk, documents: Sequence[Document]) -> str:
 def _is_foreign(asked: str, index: PassageIndex, chunks: Sequence[Chunk]) -> bool:
     """No word of the question is in the documents, though they are in its language: a model could only invent."""
     wanted = terms(asked)
-    if not wanted or any(term in index for term in wanted):
+    if not wanted or any(index.holds(term) for term in wanted):
         return False
     own = function_words(asked)
     return bool(own) and any(own & function_words(item.text) for item in chunks)
 
 
-def _is_answer(answer: str) -> bool:
-    return bool(answer) and not fold(answer).startswith(fold(NOT_FOUND.rstrip(".")))
+def _tell_doubts(work: Work, citer: Citer, missing: Sequence[str]) -> None:
+    """What a reader should know of an answer that stands on the document in part only."""
+    if citer.unsupported:
+        several = citer.unsupported > 1
+        what = f"{citer.unsupported} sentences" if several else "1 sentence"
+        work.notes.append(f"Check {what} of this answer, whose words are not in the source.")
+    if missing:
+        work.notes.append(f"The document does not mention {_listed(missing, 'or')}, which the question speaks of.")
 
 
 def _words(asked: str) -> list[str]:
@@ -133,7 +153,7 @@ def _words(asked: str) -> list[str]:
     return list(dict.fromkeys(word for word in asked.replace("?", " ").split() if terms(word)))
 
 
-def _listed(words: Sequence[str]) -> str:
+def _listed(words: Sequence[str], last: str) -> str:
     plain = [word.strip(".,;:!()\"'") for word in words[:5]]
     quoted = [f"'{word}'" for word in plain]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"

@@ -32,10 +32,12 @@ _NUMBER = re.compile(r"\d+")
 class Citer:
     """Give it a text in pieces, as a model writes it; it returns the same text with marks, sentence by sentence. Afterwards
     `citations` are all that the marks stand for, `unsupported` counts the sentences whose words are nowhere, and
-    `unknown_numbers` are those that are not in the source."""
+    `unknown_numbers` are those that are not in the source. `asked`: of passages that hold a sentence equally well, the one that
+    speaks of this is cited."""
 
-    def __init__(self, index: PassageIndex, documents: int = 1) -> None:
+    def __init__(self, index: PassageIndex, documents: int = 1, asked: str = "") -> None:
         self._index = index
+        self._asked = frozenset(terms(asked))
         self._several = documents > 1
         self._text = ""
         self._weak: tuple[float, Match] | None = None
@@ -86,7 +88,7 @@ class Citer:
         chosen: list[Match] = []
         left = set(wanted)
         while len(chosen) < MOST and left:
-            found = self._index.find(left)
+            found = self._index.find(left, self._asked)
             if not found:
                 break
             match = self._preferred(found, hints)
@@ -115,13 +117,26 @@ class Citer:
         marks = []
         for match in matches:
             passage = self._index.passages[match.passage]
-            citation = citation_of(passage)
-            if citation not in self.citations:
-                self.citations.append(citation)
-            mark = f"[{passage.document + 1}, p. {passage.page}]" if self._several else f"[p. {passage.page}]"
+            self._note(passage)
+            mark = self._mark(passage)
             if mark not in marks:
                 marks.append(mark)
         return " ".join(marks)
+
+    def stand_on(self, text: str, number: int) -> str:
+        """A text with the mark of one passage of the index, in place of all others."""
+        self.citations.clear()
+        passage = self._index.passages[number]
+        self._note(passage)
+        return f"{without_marks(text).rstrip()} {self._mark(passage)}"
+
+    def _note(self, passage: Passage) -> None:
+        citation = citation_of(passage)
+        if citation not in self.citations:
+            self.citations.append(citation)
+
+    def _mark(self, passage: Passage) -> str:
+        return f"[{passage.document + 1}, p. {passage.page}]" if self._several else f"[p. {passage.page}]"
 
 
 def citation_of(passage: Passage) -> Citation:

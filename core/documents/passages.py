@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from core.documents.chunk import Chunk
 from core.documents.document import SEPARATOR
 from core.documents.words import sentences, terms
+
+PREFIX = 5  # letters that forms of a word have in common
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class PassageIndex:
         self.passages: list[Passage] = []
         self._postings: dict[str, list[int]] = defaultdict(list)
         self._numbers: set[str] = set()
+        self._prefixes: set[str] = set()
         for item in chunks:
             for passage in passages_of(item):
                 number = len(self.passages)
@@ -49,6 +52,14 @@ class PassageIndex:
 
     def __contains__(self, term: str) -> bool:
         return term in self._postings
+
+    def holds(self, term: str) -> bool:
+        """Whether a word is there in any form: conclude for conclusion."""
+        if term in self._postings or len(term) <= PREFIX or not term.isalpha():
+            return term in self._postings
+        if not self._prefixes:
+            self._prefixes = {other[:PREFIX] for other in self._postings if len(other) >= PREFIX}
+        return term[:PREFIX] in self._prefixes
 
     def unknown_numbers(self, text: str) -> list[str]:
         """The numbers of a text, as they are written there, that no passage holds in any form: 4,100 is 4100 and 4 100. Small
@@ -64,18 +75,29 @@ class PassageIndex:
         """Higher for rarer words; highest for one that is nowhere."""
         return math.log(1 + (len(self.passages) + 1) / (len(self._postings.get(term, ())) + 0.5))
 
-    def find(self, wanted: Sequence[str] | set[str] | frozenset[str]) -> list[Match]:
-        """The passages that hold some of the words, best first; of equals the earliest."""
-        words = set(wanted)
+    def share(self, some: Set[str], all_of: Set[str]) -> float:
+        """The weight of some words beside that of all."""
+        total = sum(map(self.weight, all_of))
+        return sum(map(self.weight, some)) / total if total else 0.0
+
+    def find(self, wanted: Iterable[str], context: Iterable[str] = ()) -> list[Match]:
+        """The passages that hold some of the words, best first; of equals those that hold more of the words of `context`, then the
+        earliest."""
+        words, beside = set(wanted), set(context) - set(wanted)
         total = sum(map(self.weight, words))
-        scores: Counter[int] = Counter()
+        scores: defaultdict[int, float] = defaultdict(float)
         shared: dict[int, set[str]] = defaultdict(set)
-        for word in words:
+        for word in sorted(words):
             weight = self.weight(word)
             for number in self._postings.get(word, ()):
-                scores[number] += weight  # type: ignore[assignment]
+                scores[number] += weight
                 shared[number].add(word)
-        best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:50]
+        related: defaultdict[int, float] = defaultdict(float)
+        for word in sorted(beside):
+            weight = self.weight(word)
+            for number in self._postings.get(word, ()):
+                related[number] += weight
+        best = sorted(scores.items(), key=lambda item: (-round(item[1], 9), -related.get(item[0], 0.0), item[0]))[:50]
         return [Match(number, score / total, frozenset(shared[number])) for number, score in best]
 
 
