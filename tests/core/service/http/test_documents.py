@@ -109,9 +109,10 @@ def started(client, job, done=3):
 
 
 def test_cancelling_frees_the_engine_at_once_and_leaves_nothing(serve, long):
-    with serve(**SLOW) as server, Client(server.info) as client:
+    with serve(**SLOW | {"script": "word " * 400}) as server, Client(server.info) as client:
         job = client.summarize([long])
-        started(client, job)
+        started(client, job, done=0)
+        wait_until(lambda: server.handle().submits)
         client.cancel_job(job.id)
         assert list(client.document_events(job.id))[-1].job.state == "cancelled"
         wait_until(lambda: client.status().open_requests == 0)
