@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import time
 import traceback
@@ -175,11 +176,10 @@ def summarize(args: argparse.Namespace, engine: CudaEngine, slots: int, rates: d
     )
 
 
-def transformers(args: argparse.Namespace, context: int, rates: dict[int, float]) -> None:
-    """`rates`: as in `summarize`; the ratio is to the highest."""
+def transformers(args: argparse.Namespace, context: int) -> None:
     requests = summaries(args.requests or max(3 * args.slots, 256), context)
     found = eager_transformers(args.shape, requests, args.transformers_batch)
-    ratio = {"in_flight_ratio": round(max(rates.values()) / found["output_tokens_per_s"], 2)} if rates else {}
+    ratio = {"in_flight_ratio": round(args.in_flight / found["output_tokens_per_s"], 2)} if args.in_flight else {}
     emit(args, benchmark="summarize transformers bf16", **found, **ratio)
 
 
@@ -210,6 +210,20 @@ def mixed_rows(slots: int, max_tokens: int) -> list[tuple[int, int]]:
     prompts = min(12, max(1, slots // 8))
     decodes = min(448, slots - prompts)
     return [(191, 1)] * decodes + [(0, 128)] * min(prompts, (max_tokens - decodes) // 128)
+
+
+def kernel_steps(slots: int, max_tokens: int) -> list[tuple[str, list[tuple[int, int]]]]:
+    """Names and rows of the steps whose kernels are timed."""
+    some, many, prompt = min(64, slots), min(256, slots), min(2048, max_tokens)
+    mixed = mixed_rows(slots, max_tokens)
+    decodes = sum(count == 1 for _, count in mixed)
+    return [
+        ("decode 1 x 1000", [(1000, 1)]),
+        (f"decode {some} x 1000", [(1000, 1)] * some),
+        (f"decode {many} x 256", [(255, 1)] * many),
+        (f"mixed {decodes} x 192 + {len(mixed) - decodes} x 128", mixed),
+        (f"prefill {prompt}", [(0, prompt)]),
+    ]
 
 
 def kernels(args: argparse.Namespace, engine: CudaEngine, label: str, rows: list[tuple[int, int]]) -> None:
@@ -287,6 +301,12 @@ def main() -> None:
     parser.add_argument("--page-size", type=int, default=16)
     parser.add_argument("--requests", type=int, default=0)
     parser.add_argument("--transformers-batch", type=int, default=0, help="0: the largest power of two that fits")
+    parser.add_argument(
+        "--in-flight",
+        type=float,
+        default=0.0,
+        help="tokens per second of `summarize`, to compare `transformers` alone with",
+    )
     parser.add_argument("--deterministic", action="store_true")
     parser.add_argument("--cache", type=Path, default=None, help="folder for compiled kernels and measured choices")
     args = parser.parse_args()
@@ -296,25 +316,32 @@ def main() -> None:
     names = [name for name in names if name != "transformers"]
     rates: dict[int, float] = {}
     failed = []
-    if names:
-        engine = open_engine(args)
-        failed += [name for name in names if not tried(args, name, lambda name=name: run(args, engine, name, rates))]
-        engine.close()
-    failed += [name for name in last if not tried(args, name, lambda: transformers(args, SHAPES[args.shape][1], rates))]
+    engine = tried(args, "start", open_engine, args) if names else None
+    if engine is not None:
+        failed += [name for name in names if tried(args, name, run, args, engine, name, rates) is None]
+        tried(args, "close", engine.close)
+    elif names:
+        failed.append("start")
+    if last and names:  # in a process of its own: the GPU is as if nothing had run, whatever failed here
+        rate = max(rates.values(), default=0.0)
+        code = subprocess.run([sys.executable, *sys.argv, "--only", *last, "--in-flight", f"{rate}"]).returncode
+        failed += last if code else []
+    elif last and tried(args, *last, transformers, args, SHAPES[args.shape][1]) is None:
+        failed += last
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}.")
 
 
-def tried(args: argparse.Namespace, name: str, part: Callable[[], None]) -> bool:
-    """Whether the part came to its end; if not, its line says so."""
+def tried(args: argparse.Namespace, name: str, part: Callable[..., Any], *arguments: Any) -> Any:
+    """What the part returns, True if nothing; None if it failed, which its line says."""
     print(f"... {name}", file=sys.stderr, flush=True)
     try:
-        part()
+        made = part(*arguments)
     except Exception as error:
         traceback.print_exc()
         emit(args, benchmark=name, error=f"{type(error).__name__}: {error}")
-        return False
-    return True
+        return None
+    return True if made is None else made
 
 
 def open_engine(args: argparse.Namespace) -> CudaEngine:
@@ -348,15 +375,10 @@ def run(args: argparse.Namespace, engine: CudaEngine, name: str, rates: dict[int
     if name == "batch1":
         batch1(args, engine)
     elif name == "kernels":
-        kernels(args, engine, "decode 1 x 1000", [(1000, 1)])
-        for rows, before in ((64, 1000), (256, 255)):
-            rows = min(rows, args.slots)
-            kernels(args, engine, f"decode {rows} x {-(-before // 8) * 8}", [(before, 1)] * rows)
-        mixed = mixed_rows(args.slots, args.max_tokens)
-        decodes = sum(count == 1 for _, count in mixed)
-        kernels(args, engine, f"mixed {decodes} x 192 + {len(mixed) - decodes} x 128", mixed)
-        prompt = min(2048, args.max_tokens)
-        kernels(args, engine, f"prefill {prompt}", [(0, prompt)])
+        steps = kernel_steps(args.slots, args.max_tokens)
+        lost = [label for label, rows in steps if tried(args, label, kernels, args, engine, label, rows) is None]
+        if lost:
+            raise RuntimeError(f"{len(lost)} of {len(steps)} steps failed")
     elif name.partition(":")[0] == "summarize":
         summarize(args, engine, min(args.slots, int(name.partition(":")[2] or args.slots)), rates)
     else:
