@@ -21,6 +21,7 @@ def stylesheet(c: Colors, size: int) -> str:
     folder, theme = bundled_asset("controls").as_posix(), "dark" if c.dark else "light"
     check, dot, up, down = (f"{folder}/{name}-{theme}.svg" for name in ("check", "dot", "up", "down"))
     box, height = round(size * 1.4), round(size * 1.8)
+    send, rail = max(32, round(size * 2.5)), max(36, round(size * 2.6))  # inside of their borders
     return f"""
 * {{ outline: 0; }}
 QMainWindow, QDialog {{ background: {c.window}; }}
@@ -54,8 +55,8 @@ QPushButton[kind="primary"] {{ background: {c.accent}; color: {c.on_accent}; bor
 QPushButton[kind="primary"]:hover {{ background: {c.accent_hover}; }}
 QPushButton[kind="primary"]:focus {{ border: 2px solid {c.text}; }}
 QPushButton[kind="primary"]:disabled {{ background: {c.raised}; color: {c.strong_border}; border-color: {c.border}; }}
-QPushButton[kind="send"] {{ background: {c.accent}; border: 2px solid {c.accent}; border-radius: 18px; padding: 0;
-    min-width: 32px; max-width: 32px; min-height: 32px; max-height: 32px; }}
+QPushButton[kind="send"] {{ background: {c.accent}; border: 2px solid {c.accent}; border-radius: {send // 2 + 2}px;
+    padding: 0; min-width: {send}px; max-width: {send}px; min-height: {send}px; max-height: {send}px; }}
 QPushButton[kind="send"]:hover {{ background: {c.accent_hover}; }}
 QPushButton[kind="send"]:focus {{ border: 2px solid {c.text}; padding: 0; }}
 QPushButton[kind="send"]:disabled {{ background: {c.pressed}; border-color: {c.pressed}; }}
@@ -63,22 +64,31 @@ QPushButton[kind="danger"] {{ color: {c.danger}; }}
 QPushButton[kind="plain"], QToolButton {{ background: transparent; border: 2px solid transparent; border-radius: 7px;
     padding: 3px 6px; color: {c.text}; }}
 QToolButton {{ padding: 2px; }}
+QToolButton[kind="attach"] {{ padding: 0; min-width: {send}px; max-width: {send}px; min-height: {send}px;
+    max-height: {send}px; }}
+QToolButton[kind="rail"] {{ padding: 0; min-width: {rail}px; max-width: {rail}px; min-height: {rail}px; max-height: {rail}px; }}
 QPushButton[kind="plain"]:hover, QToolButton:hover {{ background: {c.hover}; }}
 QPushButton[kind="plain"]:pressed, QToolButton:pressed, QToolButton:checked,
 QPushButton[kind="plain"]:checked {{ background: {c.pressed}; }}
 QPushButton[kind="plain"]:focus, QToolButton:focus {{ border: 2px solid {c.focus}; }}
+QToolButton[kind="fold"] {{ color: {c.muted}; }}
+QToolButton[kind="fold"]:checked {{ background: transparent; }}
+QToolButton[kind="fold"]:hover {{ background: {c.hover}; color: {c.text}; }}
 QToolButton[kind="floating"] {{ background: {c.window}; border: 1px solid {c.strong_border}; border-radius: 14px; }}
 QToolButton::menu-indicator, QPushButton::menu-indicator {{ image: none; width: 0; }}
 
 QLineEdit, QPlainTextEdit[kind="field"], QTextEdit[kind="field"], QSpinBox, QDoubleSpinBox, QComboBox {{
     background: {c.window}; color: {c.text}; border: 1px solid {c.strong_border}; border-radius: 7px; padding: 5px 8px;
-    selection-background-color: {c.selection}; selection-color: {c.text}; min-height: {height}px; }}
+    selection-background-color: {c.selection}; selection-color: {c.text}; placeholder-text-color: {c.muted};
+    min-height: {height}px; }}
 QLineEdit:focus, QPlainTextEdit[kind="field"]:focus, QTextEdit[kind="field"]:focus, QSpinBox:focus,
 QDoubleSpinBox:focus, QComboBox:focus {{ border: 2px solid {c.focus}; padding: 4px 7px; }}
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {{ color: {c.strong_border};
     background: {c.surface}; border-color: {c.border}; }}
 QLineEdit[kind="search"] {{ background: {c.raised}; border: 1px solid {c.border}; }}
 QLineEdit[kind="search"]:focus {{ background: {c.window}; border: 2px solid {c.focus}; }}
+QWidget[kind="sidebar"] QLineEdit[kind="search"] {{ padding-left: 3px; }}
+QWidget[kind="sidebar"] QLineEdit[kind="search"]:focus {{ padding-left: 2px; }}
 QComboBox::drop-down {{ border: 0; width: {box + 10}px; }}
 QComboBox::down-arrow {{ image: url({down}); width: {box}px; height: {box}px; }}
 QSpinBox, QDoubleSpinBox {{ padding-right: {box + 12}px; }}
@@ -109,14 +119,15 @@ QCheckBox:disabled, QRadioButton:disabled {{ color: {c.strong_border}; }}
 QCheckBox:focus, QRadioButton:focus {{ border: 2px solid {c.focus}; }}
 
 QAbstractScrollArea {{ background: transparent; border: 0; }}
+QTextBrowser[kind="muted"] {{ color: {c.muted}; }}
 QListView, QTreeView {{ background: transparent; border: 0; outline: 0; }}
 QListView::item, QTreeView::item {{ border-radius: 7px; padding: 4px; color: {c.text}; }}
 QListView::item:hover, QTreeView::item:hover {{ background: {c.hover}; }}
 QListView::item:selected, QTreeView::item:selected {{ background: {c.pressed}; color: {c.text}; }}
 
-QScrollBar:vertical {{ background: transparent; width: 12px; margin: 2px; }}
-QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 2px; }}
-QScrollBar::handle {{ background: {c.strong_border}; border-radius: 4px; min-height: 32px; min-width: 32px; }}
+QScrollBar:vertical {{ background: transparent; width: 10px; margin: 2px; }}
+QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 2px; }}
+QScrollBar::handle {{ background: {c.strong_border}; border-radius: 3px; min-height: 32px; min-width: 32px; }}
 QScrollBar::handle:hover {{ background: {c.muted}; }}
 QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent;
     border: 0; width: 0; height: 0; }}

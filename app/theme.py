@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QLocale, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -26,6 +26,10 @@ READING_WIDTH = 760  # of the transcript's column: some 90 characters
 MIN_TARGET = 28  # the smallest side of anything that is clicked
 
 _SANS = ("Inter", "Segoe UI Variable Text", "Segoe UI", "Noto Sans", "Ubuntu", "Cantarell", "Roboto", "DejaVu Sans")
+# Without one that is named, Chinese is shown in the shapes of whatever font has its characters, mostly Japanese ones.
+_CHINESE = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei UI", "PingFang SC")
+_OWN_SHAPES = {QLocale.Language.Japanese, QLocale.Language.Korean}
+_TRADITIONAL = {QLocale.Country.Taiwan, QLocale.Country.HongKong, QLocale.Country.Macao}
 _MONO = ("JetBrains Mono", "Cascadia Mono", "Consolas", "Noto Sans Mono", "Ubuntu Mono", "DejaVu Sans Mono")
 
 
@@ -125,6 +129,7 @@ class Theme(QObject):
         self._choice = choice
         self._sans = _first_installed(_SANS, QFontDatabase.SystemFont.GeneralFont)
         self._mono = _first_installed(_MONO, QFontDatabase.SystemFont.FixedFont)
+        self._chinese = _chinese_font(QLocale.system())
         QApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
 
     @classmethod
@@ -158,7 +163,7 @@ class Theme(QObject):
         self.changed.emit()
 
     def font(self, role: Literal["body", "small", "title", "heading", "mono"] = "body") -> QFont:
-        font = QFont(self._mono if role == "mono" else self._sans)
+        font = QFont([self._mono if role == "mono" else self._sans, *self._chinese])
         font.setPointSizeF(self.font_size * {"small": 0.88, "title": 1.7, "heading": 1.2, "mono": 0.95}.get(role, 1.0))
         if role in ("title", "heading"):
             font.setWeight(QFont.Weight.DemiBold)
@@ -171,6 +176,13 @@ class Theme(QObject):
     def _system_changed(self) -> None:
         if self._choice == "system":
             self.apply()
+
+
+def _chinese_font(system: QLocale) -> list[str]:
+    """What Chinese characters are shown in; none where the system's own choice is the right one."""
+    if system.language() in _OWN_SHAPES or system.territory() in _TRADITIONAL:
+        return []
+    return [family for family in _CHINESE if QFontInfo(QFont(family)).family() == family][:1]
 
 
 def _first_installed(families: tuple[str, ...], fallback: QFontDatabase.SystemFont) -> str:

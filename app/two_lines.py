@@ -56,7 +56,15 @@ class TwoLineDelegate(QStyledItemDelegate):
         painter.setFont(option.font)
         painter.setPen(QColor(colors.text))
         painter.drawText(name, align, metrics.elidedText(index.data(), Qt.TextElideMode.ElideMiddle, name.width()))
-        painter.setPen(QColor(colors.text if selected else colors.warning if index.data(PROBLEM) else colors.muted))
+        painter.setPen(
+            QColor(
+                colors.warning
+                if index.data(PROBLEM) and not selected
+                else colors.text
+                if index.data(PROBLEM)
+                else colors.muted
+            )
+        )
         painter.drawText(
             facts, align, metrics.elidedText(index.data(FACTS), Qt.TextElideMode.ElideRight, facts.width())
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, Slot
+from PySide6.QtCore import QByteArray, QEvent, Qt, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMainWindow, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -149,7 +149,7 @@ class MainWindow(QMainWindow):
                 column.addStretch(1)
             button = icon_button(spec.icon, self.tr(spec.title))
             button.setCheckable(True)
-            button.setFixedSize(QSize(40, 40))
+            button.setProperty("kind", "rail")
             button.clicked.connect(partial(self.show_page, spec.key))
             group.addButton(button)
             column.addWidget(button)

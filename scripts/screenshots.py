@@ -34,30 +34,56 @@ class Shot:
     scale: int = 1
     font: int = 10
     first_run: bool = False
+    steps: str = ""  # what is done before the picture is taken; "": what STEPS has for the page
 
 
 SHOTS = (
     Shot("welcome-light", "chat", first_run=True),
+    Shot("welcome-dark-chinese", "chat", theme="dark", language="zh_CN", first_run=True),
     Shot("chat-light", "chat"),
     Shot("chat-dark", "chat", theme="dark"),
     Shot("chat-chinese", "chat", language="zh_CN"),
     Shot("chat-large", "chat", font=20),
     Shot("chat-scaled", "chat", theme="dark", scale=2),
+    Shot("rich-light", "chat", steps="rich"),
+    Shot("rich-dark", "chat", theme="dark", steps="rich"),
+    Shot("rich-large", "chat", font=20, steps="rich"),
+    Shot("long-light", "chat", steps="long"),
+    Shot("composing-light", "chat", steps="composing"),
+    Shot("composing-large", "chat", font=20, steps="composing"),
+    Shot("panel-light", "chat", steps="panel"),
+    Shot("panel-dark", "chat", theme="dark", steps="panel"),
+    Shot("picker-light", "chat", steps="picker"),
+    Shot("search-light", "chat", steps="search"),
+    Shot("keys-light", "chat", steps="keys"),
+    Shot("rename-light", "chat", steps="rename"),
+    Shot("menu-light", "chat", steps="menu"),
     Shot("models-light", "models"),
     Shot("models-dark-chinese", "models", theme="dark", language="zh_CN"),
     Shot("models-large", "models", font=20),
+    Shot("models-empty-light", "models", steps="empty"),
+    Shot("models-building-light", "models", steps="building"),
     Shot("documents-light", "documents"),
     Shot("documents-dark", "documents", theme="dark"),
     Shot("documents-chinese", "documents", language="zh_CN"),
+    Shot("documents-large", "documents", font=20),
+    Shot("documents-empty-light", "documents", steps="empty"),
     Shot("runtime-light", "runtime"),
     Shot("runtime-dark", "runtime", theme="dark"),
+    Shot("runtime-large", "runtime", font=20),
+    Shot("runtime-empty-light", "runtime", steps="empty"),
     Shot("settings-light", "settings"),
+    Shot("settings-large", "settings", font=20),
     Shot("settings-dark-chinese", "settings", theme="dark", language="zh_CN"),
+    Shot("settings-middle-light", "settings", steps="middle"),
+    Shot("settings-end-light", "settings", steps="end"),
 )
 
 
 def take(shot: Shot, target: Path) -> None:
     """In this process: start the application, do what the page is for, save the picture."""
+    from PySide6.QtCore import QPoint
+    from PySide6.QtGui import QPainter
     from PySide6.QtTest import QTest
     from PySide6.QtWidgets import QApplication
 
@@ -88,12 +114,41 @@ def take(shot: Shot, target: Path) -> None:
     wait(lambda: session.service.phase == "ready" and session.models is not None, 60)
     page: Any = window.show_page(shot.page)
     if not shot.first_run:
-        STEPS[shot.page](page, session, wait)
+        STEPS[shot.steps or shot.page](page, session, wait)
     QTest.qWait(500)
-    window.grab().save(str(target))
+    picture = window.grab()
+    for popup in application.topLevelWidgets():  # dialogs and menus are windows of their own
+        if popup is not window and popup.isVisible():
+            painter = QPainter(picture)
+            painter.drawPixmap(popup.mapToGlobal(QPoint(0, 0)) - window.mapToGlobal(QPoint(0, 0)), popup.grab())
+            painter.end()
+    save(picture.toImage(), target)
     window.close()
     lifecycle.stop(load_config(os.environ).places, grace=0.0)
     application.quit()
+
+
+def save(image: Any, target: Path) -> None:
+    """As a PNG of 256 colours, which are enough for a window: those that are there most, and means of the rest."""
+    import numpy as np
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QImage
+
+    image = image.convertToFormat(QImage.Format.Format_RGB32)
+    pixels = np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), -1)[:, : image.width()] & 0xFFFFFF
+    colours, counts = np.unique(pixels, return_counts=True)
+    order = np.argsort(-counts)
+    table = [int(colour) for colour in colours[order[:160]]]
+    rest, weights = colours[order[160:]], counts[order[160:]]
+    channels = np.stack([rest >> 16, rest >> 8 & 255, rest & 255], axis=1)
+    boxes = (channels >> 4) @ np.array([256, 16, 1])
+    by_size = sorted(((int(weights[boxes == box].sum()), int(box)) for box in np.unique(boxes)), reverse=True)
+    for _, box in by_size[:96]:
+        mean = np.average(channels[boxes == box], axis=0, weights=weights[boxes == box]).round().astype(int)
+        table.append(int(mean[0]) << 16 | int(mean[1]) << 8 | int(mean[2]))
+    flags = Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
+    found = image.convertToFormat(QImage.Format.Format_Indexed8, [0xFF000000 | each for each in table], flags)
+    found.save(str(target), "PNG", 0)  # 0: as small as it gets
 
 
 QUESTION = "Why is a paged KV cache faster? Please show some code and a small table."
@@ -167,12 +222,166 @@ def _settings(page: Any, session: Any, wait: Callable[..., None]) -> None:
     wait(page.storage.free.isVisible, 10)
 
 
+def _nothing(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    wait(lambda: False, 2)
+
+
+RICH = r"""# Heat in a rod
+
+The temperature obeys $\partial_t u = \alpha \nabla^2 u$, where $\alpha > 0$:
+
+$$u(x, t) = \sum_{n=1}^{\infty} b_n \sin\left(\frac{n \pi x}{L}\right) e^{-\alpha (n\pi/L)^2 t}$$
+
+> A quotation: *the theory of heat* hardly needs models.
+
+- [x] Separate the variables
+- Expand in sines
+  1. odd terms
+  2. even terms, which vanish
+
+| Method | Order | Stable | Cost per step |
+|---|:---:|---|---:|
+| Explicit Euler | 1 | only if $\Delta t \le \Delta x^2 / 2\alpha$ | 1,000 |
+| Crank–Nicolson | 2 | always | 3,000 |
+
+```python
+def step(u: list[float], r: float) -> list[float]:
+    # one explicit step; r = alpha * dt / dx**2
+    return [u[0], *(b + r * (a - 2 * b + c) for a, b, c in zip(u, u[1:], u[2:])), u[-1]]
+```
+
+See [Wikipedia](https://en.wikipedia.org/wiki/Heat_equation) and `numpy.roll`.
+
+---
+
+بالعربية: معادلة الحرارة تصف انتقال الحرارة مع الزمن.
+"""
+
+
+def _rich(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    """Everything that Markdown has, an attachment, unfolded thoughts, a version of several, an answer that was cut off."""
+    from app.store.records import Attachment, Chat, ChatSummary, Message, State
+
+    title = "A title that goes on for longer than the window is wide, as those do that are made of a whole question"
+    one = Message("user", "اشرح معادلة الحرارة، مع مثال.", attachments=[Attachment("heat-notes.pdf (12 pages)", "...")])
+    two = Message("assistant", RICH, one.id, reasoning="First the equation, then a table.\n\nAnd code.", model="demo")
+    other = Message("assistant", "Another try.", one.id)
+    three = Message("user", "And in two dimensions?", two.id)
+    four = Message("assistant", "In two dimensions", three.id, state=State.LENGTH, model="demo")
+    messages = [one, other, two, three, four]
+    page.controller.add_chat(Chat(ChatSummary(title=title), head=four.id, messages=messages))
+    wait(lambda: page.transcript.settled, 5)
+    page.transcript.scroll_to(two.id)
+    entry = page.transcript.entry(two.id)
+    next(row.widget for row in entry.rows if row.kind == "reasoning").button.click()
+    page.transcript.verticalScrollBar().setValue(0)
+
+
+def _long(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    from app.store.records import Chat, ChatSummary, Message
+
+    text = "\n".join(f"{number}. line {number} of ten thousand" for number in range(1, 10_001))
+    one = Message("user", "Please count to ten thousand. " + "https://example.org/" + "a-very-long-address/" * 12)
+    two = Message("assistant", text, one.id, model="demo")
+    page.controller.add_chat(Chat(ChatSummary(title="Counting"), head=two.id, messages=[one, two]))
+    wait(lambda: page.transcript.settled, 10)
+    bar = page.transcript.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    wait(lambda: page.transcript.settled, 5)
+
+
+def _composing(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    from app.store.records import Attachment
+
+    _chat(page, session, wait)
+    page.composer.set_content(
+        "Compare the two files.\nWhat differs, and why?",
+        [Attachment("report-2026-final-version-with-a-long-name.txt", "a"), Attachment("notes.md", "b")],
+    )
+    page.composer.set_editing(True)
+    page.controller.delete_chat(page.controller.current.id)
+    page.composer.editor.setFocus()
+
+
+def _panel(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    _chat(page, session, wait)
+    page.toggle_panel()
+
+
+def _picker(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    page.choose_model()
+    wait(lambda: False, 1)
+
+
+def _search(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    _chat(page, session, wait)
+    page.sidebar.field.setText("page")
+    wait(lambda: page.sidebar._hits is not None, 10)
+    page.find_in_chat()
+    page.find_bar.field.setText("cache")
+    wait(lambda: False, 1)
+
+
+def _keys(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    page.window().show_keys()
+    wait(lambda: False, 1)
+
+
+def _rename(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    from PySide6.QtCore import QTimer
+
+    _chat(page, session, wait)
+    sidebar = page.sidebar
+    row = next(each for each in (sidebar.list.at(sidebar.model.index(i, 0)) for i in range(8)) if each.kind == "chat")
+    QTimer.singleShot(0, lambda: sidebar._rename(row))
+    wait(lambda: False, 1)
+
+
+def _menu(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    _chat(page, session, wait)
+    sidebar = page.sidebar
+    row = next(each for each in (sidebar.list.at(sidebar.model.index(i, 0)) for i in range(8)) if each.kind == "chat")
+    page.menu = sidebar.menu_of(row)
+    page.menu.popup(sidebar.list.mapToGlobal(sidebar.list.rect().center()))
+    wait(lambda: False, 1)
+
+
+def _building(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    wait(lambda: page.detail is not None and page.detail.fit.buttons, 10)
+    page.detail.fit.go.click()
+    wait(lambda: False, 1.2)
+
+
+def _scrolled(part: float) -> Callable[..., None]:
+    def steps(page: Any, session: Any, wait: Callable[..., None]) -> None:
+        from PySide6.QtWidgets import QScrollArea
+
+        _settings(page, session, wait)
+        bar = page.findChild(QScrollArea).verticalScrollBar()
+        bar.setValue(round(part * bar.maximum()))
+
+    return steps
+
+
 STEPS: dict[str, Callable[..., None]] = {
     "chat": _chat,
     "models": _models,
     "documents": _documents,
     "runtime": _runtime,
     "settings": _settings,
+    "empty": _nothing,
+    "rich": _rich,
+    "long": _long,
+    "composing": _composing,
+    "panel": _panel,
+    "picker": _picker,
+    "search": _search,
+    "keys": _keys,
+    "rename": _rename,
+    "menu": _menu,
+    "building": _building,
+    "middle": _scrolled(0.5),
+    "end": _scrolled(1.0),
 }
 
 

@@ -51,6 +51,7 @@ class Editor(QPlainTextEdit):
         self.setTabChangesFocus(True)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.document().setDocumentMargin(2)
+        self.setViewportMargins(0, 2, 0, 0)  # what sizeHint has below, so that one line is in the middle
         self.textChanged.connect(self.updateGeometry)
         self.textChanged.connect(self._fit)
         self._fit()
@@ -149,11 +150,11 @@ class Composer(QFrame):
         self.editor.textChanged.connect(self._text_changed)
 
         self.attach_button = icon_button("attach", self.tr("Attach files"), role="muted")
+        self.attach_button.setProperty("kind", "attach")
         self.attach_button.clicked.connect(self.choose_files)
         attach.triggered.connect(self.choose_files)
         self.send_button = QPushButton()
         self.send_button.setProperty("kind", "send")
-        self.send_button.setFixedSize(36, 36)
         self.send_button.clicked.connect(self._button)
 
         row = QHBoxLayout()

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app.chat.rows import Entry
-from app.icons import icon_button
+from app.icons import SMALL, icon_button
 from app.sentences import said
 from app.store.records import UNFINISHED, State
 from app.theme import M, S
@@ -28,7 +28,7 @@ class Footer(QWidget):
         if entry.is_user:
             row.addStretch(1)
         for action, icon, text in self._actions(entry):
-            button = icon_button(icon, text, self, "muted")
+            button = icon_button(icon, text, self, "muted", SMALL)
             button.setObjectName(action)
             button.clicked.connect(partial(self.acted.emit, action))
             row.addWidget(button)
@@ -59,7 +59,7 @@ class Footer(QWidget):
         return actions
 
     def _add_switcher(self, row: QHBoxLayout, entry: Entry) -> None:
-        back = icon_button("left", self.tr("Version before"), self, "muted")
+        back = icon_button("left", self.tr("Version before"), self, "muted", SMALL)
         back.setObjectName("previous")
         back.setEnabled(entry.version > 1)
         back.clicked.connect(partial(self.acted.emit, "previous"))
@@ -69,7 +69,7 @@ class Footer(QWidget):
         words = self.tr("Version %1 of %2").replace("%1", str(entry.version)).replace("%2", str(entry.versions))
         label.setAccessibleName(words)
 
-        on = icon_button("right", self.tr("Version after"), self, "muted")
+        on = icon_button("right", self.tr("Version after"), self, "muted", SMALL)
         on.setObjectName("next")
         on.setEnabled(entry.version < entry.versions)
         on.clicked.connect(partial(self.acted.emit, "next"))

@@ -7,10 +7,11 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.chat.list_model import ListRow, Role
-from app.icons import icon
+from app.icons import icon, scaled
 from app.theme import S, Theme
 
 Index = QModelIndex | QPersistentModelIndex
+ICON = 16
 
 
 class ChatListDelegate(QStyledItemDelegate):
@@ -58,19 +59,21 @@ class ChatListDelegate(QStyledItemDelegate):
             painter.setPen(QColor(colors.focus))
             painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), 7, 7)
         inner = area.adjusted(S + 14 * row.depth, 0, -S, 0)
+        side = scaled(ICON)
         if row.kind == "folder":
             for name in ("down" if row.open else "right", "folder"):
-                square = QRect(inner.left(), inner.center().y() - 8, 16, 16)
-                icon(name, colors.muted).paint(painter, square)
-                inner.setLeft(inner.left() + 20)
+                square = QRect(inner.left(), inner.center().y() - side // 2, side, side)
+                icon(name, colors.muted, side).paint(painter, square)
+                inner.setLeft(inner.left() + side + 4)
         if row.running:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors.accent))
             painter.drawEllipse(inner.right() - 7, area.center().y() - 3, 7, 7)
             inner.setRight(inner.right() - 14)
         elif row.pinned:
-            icon("pin", colors.muted).paint(painter, QRect(inner.right() - 15, area.center().y() - 8, 16, 16))
-            inner.setRight(inner.right() - 20)
+            square = QRect(inner.right() - side + 1, area.center().y() - side // 2, side, side)
+            icon("pin", colors.muted, side).paint(painter, square)
+            inner.setRight(inner.right() - side - 4)
         self._text(painter, inner, row, theme)
         painter.restore()
 

@@ -154,6 +154,7 @@ class Panel(QWidget):
                 words_for_none = {"seed": self.tr("random"), "top_k": self.tr("all")}
                 whole.setSpecialValueText(words_for_none.get(parameter.name, self.tr("no limit")))
             field = whole
+        field.lineEdit().setTextMargins(S, 0, 0, 0)  # which a style sheet cannot
         field.setAccessibleName(words)
         field.setFixedWidth(104)
         field.setKeyboardTracking(False)

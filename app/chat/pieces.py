@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QT
 from app.chat.rows import Entry
 from app.chat.views import TextView
 from app.icons import set_icon
+from app.parts import ElidedLabel
 from app.theme import M, S
 
 MOST_REASONING = 30_000  # characters shown; the end of it
@@ -25,6 +26,7 @@ class Reasoning(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         self.button = QToolButton()
+        self.button.setProperty("kind", "fold")
         self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.button.setCheckable(True)
@@ -48,6 +50,7 @@ class Reasoning(QWidget):
         if self._text is None:
             self._text = TextView(self)
             self._text.setAccessibleName(self.tr("Thoughts"))
+            self._text.setProperty("kind", "muted")
             self._text.document().setDocumentMargin(M)
             layout = self.layout()
             assert layout is not None
@@ -82,13 +85,19 @@ class Files(QWidget):
         icon = QToolButton()
         icon.setEnabled(False)
         set_icon(icon, "attach", "muted")
-        label = QLabel(names)
+        label = ElidedLabel(names)
         label.setTextFormat(Qt.TextFormat.PlainText)
         label.setProperty("kind", "muted")
         label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         label.setToolTip(names)
         row.addWidget(icon)
         row.addWidget(label, 1)
+        self._label, self._icon = label, icon
+
+    def ideal_width(self) -> int:
+        """At which no name is cut."""
+        self._label.ensurePolished()
+        return self._icon.sizeHint().width() + S + self._label.fontMetrics().horizontalAdvance(self._label.text()) + 2
 
     def content_height(self, width: int) -> int:
         return max(28, self.sizeHint().height())

@@ -24,12 +24,14 @@ from PySide6.QtWidgets import (
 from app.chat.controller import ChatController
 from app.chat.list_delegate import ChatListDelegate
 from app.chat.list_model import ChatListModel, ListRow, Role, Words, hit_rows, list_rows
-from app.icons import icon, icon_button, set_icon
+from app.icons import ORDINARY, icon, icon_button, set_icon
 from app.store.records import Hit
 from app.theme import S, Theme
 from app.threads import Operation
 
-WIDTH = 264
+WIDTH = 264  # at the ordinary font size
+WIDEST = 1.4  # times that
+SEARCH = 16  # Qt draws a line's icons no larger
 
 
 class ChatList(QListView):
@@ -99,7 +101,6 @@ class Sidebar(QWidget):
         super().__init__(parent)
         self.setProperty("kind", "sidebar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(WIDTH)
         self._controller = controller
         self._open_folders: set[str] = set()
         self._search: Operation | None = None
@@ -115,7 +116,9 @@ class Sidebar(QWidget):
         self.field.setPlaceholderText(self.tr("Search"))
         self.field.setAccessibleName(self.tr("Search all chats"))
         self.field.setClearButtonEnabled(True)
-        self._search_action = self.field.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        self._search_action = self.field.addAction(
+            icon("search", size=SEARCH), QLineEdit.ActionPosition.LeadingPosition
+        )
         self.list = ChatList()
         self.list.setAccessibleName(self.tr("Chats"))
         self.model = ChatListModel(self.list)
@@ -130,13 +133,14 @@ class Sidebar(QWidget):
         top.addWidget(self.new_button, 1)
         top.addWidget(more)
         column = QVBoxLayout(self)
-        column.setContentsMargins(S + 2, S + 2, S, 0)
+        column.setContentsMargins(S, S + 2, S, 0)
         column.setSpacing(S)
         column.addLayout(top)
         column.addWidget(self.field)
         column.addWidget(self._empty)
         column.addWidget(self.list, 1)
 
+        self._fit_font()
         self.field.textChanged.connect(self._typed)
         self.field.installEventFilter(self)
         self.list.chosen.connect(self._choose)
@@ -292,7 +296,13 @@ class Sidebar(QWidget):
         menu.addAction(icon("delete"), self.tr("Delete"), partial(self._delete, row))
         return menu
 
+    def _fit_font(self) -> None:
+        """Titles need more room in large letters; the chat needs the most."""
+        self.setFixedWidth(round(WIDTH * max(1.0, min(WIDEST, Theme.current().font_size / ORDINARY))))
+
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_search_action"):
-            self._search_action.setIcon(icon("search", Theme.current().colors.muted))
+            self._search_action.setIcon(icon("search", Theme.current().colors.muted, SEARCH))
+        if event.type() == QEvent.Type.FontChange:
+            self._fit_font()
         super().changeEvent(event)

@@ -357,8 +357,8 @@ class Transcript(QAbstractScrollArea):
             entry.bubble = max(
                 60, *(ideal, entry.bubble if len([r for r in entry.rows if r.kind == "plain"]) > 1 else 0)
             )
-            if entry.message.attachments:
-                entry.bubble = max(entry.bubble, min(most, 260))
+            for files in (each.widget for each in entry.rows if isinstance(each.widget, Files)):
+                entry.bubble = max(entry.bubble, min(most, files.ideal_width()))
             return widget.content_height(entry.bubble)
         if isinstance(widget, (TextView, CodeView, Reasoning, Files, Waiting)):
             return widget.content_height(width)

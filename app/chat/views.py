@@ -33,7 +33,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.icons import icon_button, set_icon
+from app.icons import SMALL, icon_button, set_icon
 from app.markdown.highlight import Tokens, paint
 from app.markdown.parser import parse
 from app.markdown.render import QUOTE, Renderer
@@ -172,6 +172,7 @@ class TextView(QTextBrowser):
             assert token_map is not None
             self._tail += _offset_of_line(tail, token_map[0])
             self._tail_position = self._renderer.position
+            self._renderer.settle()
             tokens = tokens[last:]
         self._renderer.write(tokens)
         # The parser takes a space at the end for nothing, outside of code; the next word needs it.
@@ -299,7 +300,7 @@ class CodeView(QFrame):
         self._label = QLabel()
         self._label.setProperty("kind", "small")
         self._label.setTextFormat(Qt.TextFormat.PlainText)
-        self.copy_button: QToolButton = icon_button("copy", self.tr("Copy code"), role="muted")
+        self.copy_button: QToolButton = icon_button("copy", self.tr("Copy code"), role="muted", size=SMALL)
         self.copy_button.clicked.connect(self._copy)
         head = QHBoxLayout()
         head.setContentsMargins(M, 2, 4, 0)

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.icons import icon_button
-from app.parts import Card, button, form, label
+from app.parts import Card, button, form, label, line
 from app.theme import S
 
 PATTERNS = "*.pdf *.docx *.html *.htm *.txt *.md *.rst *.pptx *.epub *.odt *.csv"
@@ -74,6 +74,7 @@ class DocumentForm(Card):
         self.focus_on.setPlaceholderText(self.tr("everything"))
         self.focus_on.setAccessibleName(self.tr("Focus on"))
         rows = form()
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)  # one edge at the right
         rows.addRow(self.tr("&Length"), self.length)
         rows.addRow(self.tr("&Style"), self.style_choice)
         rows.addRow(self.tr("L&anguage"), self.language)
@@ -83,6 +84,9 @@ class DocumentForm(Card):
         self.go = button(self.tr("Summarize"), "primary")
         self.go.clicked.connect(self._go)
         self.row(self.go)
+        self.column.addSpacing(S)
+        self.column.addWidget(line())
+        self.column.addSpacing(S)
         self.question = QLineEdit()
         self.question.setPlaceholderText(self.tr("Or ask the documents a question"))
         self.question.setAccessibleName(self.tr("Question to the documents"))
@@ -134,14 +138,14 @@ class DocumentForm(Card):
                 widget.deleteLater()
         for path in self.paths:
             row = QWidget()
-            line = QHBoxLayout(row)
-            line.setContentsMargins(0, 0, 0, 0)
+            across = QHBoxLayout(row)
+            across.setContentsMargins(0, 0, 0, 0)
             name = label(Path(path).name or path)
             name.setToolTip(path)
-            line.addWidget(name, 1)
+            across.addWidget(name, 1)
             drop = icon_button("close", self.tr("Leave out {name}").format(name=Path(path).name))
             drop.clicked.connect(partial(self._leave_out, path))
-            line.addWidget(drop)
+            across.addWidget(drop)
             self._list.addWidget(row)
         self.hint.setVisible(not self.paths)
         self._enable()

@@ -14,7 +14,7 @@ from app.library.words import advice_text, fit_text, precision_text
 from app.parts import Card, beside, button, label
 from app.sentences import said_of
 from app.swatch import Legend
-from app.theme import XS, L, S
+from app.theme import XL, XS, L, S
 
 if TYPE_CHECKING:
     from core.errors import DesksideError
@@ -131,8 +131,12 @@ class FitCard(Card):
         if fit is not None:
             facts = fit_text(fit)
             radio.setAccessibleDescription(facts)
-            column.addWidget(FitBar(fit, gpu_bytes))
-            column.addWidget(label(facts, "muted" if fit.fits else "warning"))
+            below = QVBoxLayout()  # the bar and its figures begin where the radio button's words do
+            below.setContentsMargins(XL + XS, 0, 0, XS)
+            below.setSpacing(XS)
+            below.addWidget(FitBar(fit, gpu_bytes))
+            below.addWidget(label(facts, "muted" if fit.fits else "warning"))
+            column.addLayout(below)
             radio.setEnabled(fit.fits or fit.weights_bytes > 0)
         assert self._group is not None
         self._group.addButton(radio)

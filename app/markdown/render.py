@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from markdown_it.token import Token
 from PySide6.QtCore import QCoreApplication, Qt
@@ -13,6 +14,7 @@ from PySide6.QtGui import (
     QBrush,
     QColor,
     QFont,
+    QFontMetricsF,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
@@ -36,6 +38,28 @@ _HEADING = {1: 1.5, 2: 1.3, 3: 1.15, 4: 1.05, 5: 1.0, 6: 1.0}
 _PLAIN_TEXT = {"text", "html_inline", "text_special", "entity"}
 
 
+_BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
+
+
+def _items(tokens: Sequence[Token], at: int) -> int:
+    """Of the list that opens at `at`, not of those in it."""
+    level, count = tokens[at].level, 0
+    for token in tokens[at + 1 :]:
+        if token.level == level:
+            break
+        count += token.level == level + 1 and token.type == "list_item_open"
+    return count
+
+
+def _with_box(inline: Token) -> Token:
+    """The first line of a list's item: what is to be done, or done, has a box before it."""
+    first = inline.children[0] if inline.children else None
+    box = _BOXES.get(first.content[:4]) if first is not None and first.type == "text" else None
+    if first is not None and box is not None:
+        first.content = box + first.content[4:]
+    return inline
+
+
 @dataclass(slots=True)
 class _ListLevel:
     format: QTextListFormat
@@ -55,6 +79,8 @@ class Renderer:
         self._quotes = 0
         self.quotes = False  # whether there ever was a quotation
         self._fresh = True  # the document's first block is still to be used
+        self._room = INDENT  # that the settled lists' numbers have
+        document.setIndentWidth(INDENT)
         self._theme = Theme.current()
 
     @property
@@ -69,8 +95,14 @@ class Renderer:
         self._cursor.removeSelectedText()
         self._fresh = position == 0
         if self._fresh:
+            self._room = INDENT
             self._document.clear()
             self._cursor = QTextCursor(self._document)
+        self._document.setIndentWidth(self._room)
+
+    def settle(self) -> None:
+        """What is written will not be rewound."""
+        self._room = self._document.indentWidth()
 
     def append(self, text: str) -> None:
         """More characters of the last paragraph, in its last format."""
@@ -105,6 +137,8 @@ class Renderer:
                 at = end + 1
                 continue
             if kind == "inline":
+                if tokens[at - 2 : at - 1] and tokens[at - 2].type == "list_item_open":
+                    token = _with_box(token)
                 self._inline(token.children or [])
             elif kind == "paragraph_open":
                 self._new_block(8.0 if not token.hidden else 3.0)
@@ -113,10 +147,12 @@ class Renderer:
             elif kind == "heading_close":
                 self._chars.pop()
             elif kind in ("bullet_list_open", "ordered_list_open"):
-                self._open_list(token)
+                self._open_list(token, _items(tokens, at))
             elif kind in ("bullet_list_close", "ordered_list_close"):
                 self._lists.pop()
                 self._item_pending = False
+                if not self._lists:
+                    self._part_from_next()
             elif kind == "list_item_open":
                 self._item_pending = True
             elif kind == "list_item_close":
@@ -148,7 +184,7 @@ class Renderer:
             form.setLeftMargin(14.0 * self._quotes)
             form.setProperty(QUOTE, self._quotes)
         if depth and not item:
-            form.setLeftMargin(form.leftMargin() + INDENT * depth)
+            form.setLeftMargin(form.leftMargin() + self._document.indentWidth() * depth)
         self._insert(form)
         if item:
             level = self._lists[-1]
@@ -156,6 +192,12 @@ class Renderer:
                 level.made = self._cursor.createList(level.format)
             else:
                 level.made.add(self._cursor.block())
+
+    def _part_from_next(self) -> None:
+        """What follows a list is as far from its last item as paragraphs are from each other."""
+        form = QTextBlockFormat()
+        form.setBottomMargin(8.0)
+        self._cursor.mergeBlockFormat(form)
 
     def _insert(self, form: QTextBlockFormat) -> None:
         self._item_pending = False
@@ -177,7 +219,7 @@ class Renderer:
         self._chars.append(char)
         self._insert(form)
 
-    def _open_list(self, token: Token) -> None:
+    def _open_list(self, token: Token, items: int) -> None:
         form = QTextListFormat()
         depth = len(self._lists) + 1
         if token.type == "bullet_list_open":
@@ -190,16 +232,25 @@ class Renderer:
         else:
             form.setStyle(QTextListFormat.Style.ListDecimal)
             start = token.attrGet("start")
-            form.setStart(int(start) if start is not None else 1)
+            first = int(start) if start is not None else 1
+            form.setStart(first)
+            self._make_room(first + items)
         form.setIndent(depth)
         self._lists.append(_ListLevel(form))
         self._item_pending = False
+
+    def _make_room(self, number: int) -> None:
+        """For the widest number of a list, which stands in the indent."""
+        metrics = QFontMetricsF(self._document.defaultFont())
+        needed = metrics.horizontalAdvance(f"{number}. ") + 4
+        if needed > self._document.indentWidth():
+            self._document.setIndentWidth(ceil(needed))
 
     def _code(self, source: str) -> None:
         """A code block inside of something else; those on their own are widgets (see segments.py)."""
         form = QTextBlockFormat()
         form.setBackground(QColor(self._theme.colors.code))
-        form.setLeftMargin(INDENT * len(self._lists) + 14.0 * self._quotes)
+        form.setLeftMargin(self._document.indentWidth() * len(self._lists) + 14.0 * self._quotes)
         form.setBottomMargin(8.0)
         form.setNonBreakableLines(False)
         char = self._mono()
@@ -210,7 +261,7 @@ class Renderer:
 
     def _math_block(self, source: str) -> None:
         form = QTextBlockFormat()
-        form.setLeftMargin(INDENT * (len(self._lists) + 1))
+        form.setLeftMargin(self._document.indentWidth() * (len(self._lists) + 1))
         form.setTopMargin(4.0)
         form.setBottomMargin(10.0)
         char = self._math()

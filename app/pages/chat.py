@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from PySide6.QtCore import QEvent, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
@@ -24,7 +24,7 @@ from app.chat.rows import Entry
 from app.chat.sidebar import Sidebar
 from app.chat.transcript import Transcript
 from app.chat.welcome import Welcome
-from app.icons import icon_button
+from app.icons import SMALL, icon_button, set_icon
 from app.markdown.highlight import tokens_of
 from app.markdown.parser import parse
 from app.markdown.safe import plain, safe_link
@@ -111,6 +111,13 @@ class ChatPage(QWidget):
         self.sidebar_button.clicked.connect(self.toggle_sidebar)
         self.model_button = QPushButton()
         self.model_button.setProperty("kind", "plain")
+        reading = QGuiApplication.layoutDirection()  # the arrow stands behind the name
+        self.model_button.setLayoutDirection(
+            Qt.LayoutDirection.RightToLeft
+            if reading == Qt.LayoutDirection.LeftToRight
+            else Qt.LayoutDirection.LeftToRight
+        )
+        set_icon(self.model_button, "down", "muted", SMALL)
         self.model_button.clicked.connect(self.choose_model)
         self.title = ElidedLabel()
         self.title.setProperty("kind", "muted")
@@ -217,7 +224,7 @@ class ChatPage(QWidget):
     @Slot()
     def _show_model(self) -> None:
         name = self.controller.model
-        self.model_button.setText(f"{name}  ▾" if name else self.tr("Choose a model"))
+        self.model_button.setText(name if name else self.tr("Choose a model"))
         self.model_button.setAccessibleName(self.tr("Model: %1").replace("%1", name))
         self.model_button.setToolTip(describe(self.session, name) or self.tr("Choose a model"))
         self._estimating.start()

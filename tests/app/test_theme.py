@@ -27,6 +27,7 @@ def test_every_pair_of_colours_is_readable(colors: Colors) -> None:
         for ground in ("window", "surface", "raised", "code"):
             assert contrast(getattr(colors, ink), getattr(colors, ground)) >= 4.5, (ink, ground)
     assert contrast(colors.on_accent, colors.accent) >= 4.5
+    assert contrast(colors.muted, colors.pressed) >= 4.5  # the second line of a selected row
     assert contrast(colors.on_accent, colors.accent_hover) >= 4.5
     assert contrast(colors.text, colors.selection) >= 4.5
     assert contrast(colors.strong_border, colors.window) >= 3
@@ -41,6 +42,14 @@ def test_icons_follow_the_theme(qtbot: QtBot) -> None:
     light = button.icon().pixmap(20, 20).toImage()
     theme.set("dark", 10)
     assert button.icon().pixmap(20, 20).toImage() != light
+    theme.set("dark", 20)
+    size = button.iconSize()
+    assert size.width() > 30
+    drawn = button.icon().pixmap(size).toImage()  # as large as it is shown, to its edges
+    assert drawn.size() == size
+    marked = [x for x in range(drawn.width()) for y in range(drawn.height()) if drawn.pixelColor(x, y).alpha()]
+    assert max(marked) - min(marked) > 0.55 * size.width()
+    theme.set("dark", 10)
     plain = QPushButton()
     qtbot.addWidget(plain)
     set_icon(plain, "send", "on_accent")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QUrl
-from PySide6.QtGui import QTextDocument
+from PySide6.QtGui import QFontMetricsF, QTextDocument
 from PySide6.QtWidgets import QPlainTextDocumentLayout
 from pytestqt.qtbot import QtBot
 
@@ -34,6 +34,25 @@ def anchors(document: QTextDocument) -> list[str]:
             iterator += 1
         block = block.next()
     return [each for each in found if each]
+
+
+def test_the_numbers_of_a_long_list_have_room_and_are_forgotten_with_it(view: TextView) -> None:
+    view.show_markdown("1. one\n2. two")
+    document = view.document()
+    small = document.indentWidth()
+    view.show_markdown("1. one\n2. two\n\nText\n\n123456. many")
+    assert document.indentWidth() >= QFontMetricsF(document.defaultFont()).horizontalAdvance("123456.")
+    view.show_markdown("1. one\n2. two\n\nText\n\n123456. many\n\nEnd")
+    assert document.indentWidth() > small
+    view.show_markdown("1. one\n2. two\n\nText\n\n123456.")
+    view.show_markdown("1. one\n2. two\n\nText\n\n123456.5 is a number")
+    assert document.indentWidth() == small
+    assert document.toPlainText().endswith("123456.5 is a number")
+
+
+def test_what_is_to_be_done_has_a_box(view: TextView) -> None:
+    view.show_markdown("- [ ] open\n- [x] done **now**\n- [y] no\n\n[x] outside")
+    assert view.toPlainText() == "☐ open\n☑ done now\n[y] no\n[x] outside"
 
 
 def test_the_forms(view: TextView) -> None:
