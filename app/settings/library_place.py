@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class LibraryPlace(QObject):
-    """`storage`: what the service last said, None before that."""
+    """`storage`: what the service last said, None before that. `answered`: to `move` or `use`; None, or why it was refused."""
 
+    answered = Signal(object)  # DesksideError or None
     changed = Signal(object)  # core.schemas.StorageReply
     jobs_changed = Signal()
 
@@ -42,12 +43,12 @@ class LibraryPlace(QObject):
     def move(self, folder: str) -> None:
         """Models and engines go to `folder`; "": to the default one."""
         path = _whole(folder)
-        self._session.call(lambda client: client.move_storage(path), self._take_job, owner=self)
+        self._session.call(lambda client: client.move_storage(path), self._moving, self.answered.emit, self)
 
     def use(self, folder: str) -> None:
         """What lies in `folder` counts from now on; the present models and engines stay where they are."""
         path = _whole(folder)
-        self._session.call(lambda client: client.use_storage(path), self._used, owner=self)
+        self._session.call(lambda client: client.use_storage(path), self._used, self.answered.emit, self)
 
     def act(self, job: str, action: str) -> None:
         """An action of a JobView."""
@@ -63,7 +64,12 @@ class LibraryPlace(QObject):
             self.jobs_changed.emit()
             call(lambda client: client.remove_job(job), None, silently, self)
 
+    def _moving(self, job: JobReply) -> None:
+        self.answered.emit(None)
+        self._take_job(job)
+
     def _used(self, storage: StorageReply) -> None:
+        self.answered.emit(None)
         self._take(storage)
         self._session.refresh_models()
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl, Slot
+from PySide6.QtCore import QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QLineEdit
 
 from app import formats
 from app.library.job_cards import JobCards
 from app.parts import Card, beside, button, label, line, set_kind
+from app.sentences import said_of
 from app.session import Session
 from app.settings.library_place import LibraryPlace
 
 if TYPE_CHECKING:
+    from core.errors import DesksideError
     from core.schemas import StorageReply
 
 
 class ChooseFolder(Card):
     """Asks for the folder and what to do with what there is, in place."""
+
+    closed = Signal()
 
     def __init__(self, place: LibraryPlace) -> None:
         super().__init__()
@@ -44,19 +48,30 @@ class ChooseFolder(Card):
         self.take_along = button(self.tr("Move everything there"), "primary")
         self.use = button(self.tr("Use that folder, move nothing"))
         self.cancel = button(self.tr("Cancel"), name=self.tr("Keep the present folder"))
+        self.problem = label("", "error")
+        self.problem.hide()
+        self.column.addWidget(self.problem)
         self.row(self.take_along, self.use, self.cancel)
+        place.answered.connect(self._answered)
         self.browse.clicked.connect(self._browse)
         self.take_along.clicked.connect(self._move)
         self.use.clicked.connect(self._use)
-        self.cancel.clicked.connect(self.hide)
+        self.cancel.clicked.connect(self.close_)
         self.folder.textChanged.connect(self._typed)
         self._typed()
         self.hide()
 
     def open(self, folder: str = "") -> None:
+        self.problem.hide()
         self.folder.setText(folder)
         self.show()
         self.folder.setFocus()
+
+    @Slot()
+    def close_(self) -> None:
+        """The keyboard goes back to where it came from."""
+        self.hide()
+        self.closed.emit()
 
     @Slot()
     def _typed(self) -> None:
@@ -71,13 +86,28 @@ class ChooseFolder(Card):
 
     @Slot()
     def _move(self) -> None:
-        self.hide()
+        self._asked()
         self._place.move(self.folder.text().strip())
 
     @Slot()
     def _use(self) -> None:
-        self.hide()
+        self._asked()
         self._place.use(self.folder.text().strip())
+
+    def _asked(self) -> None:
+        """Once is enough; the folder stays until the service has taken it."""
+        self.problem.hide()
+        self.folder.setFocus()
+        for item in (self.take_along, self.use):
+            item.setEnabled(False)
+
+    @Slot(object)
+    def _answered(self, error: DesksideError | None) -> None:
+        self._typed()
+        self.problem.setText(said_of(error) if error is not None else "")
+        self.problem.setVisible(error is not None)
+        if error is None:
+            self.close_()
 
 
 class StorageCard(Card):
@@ -118,6 +148,7 @@ class StorageCard(Card):
         self.open_logs.clicked.connect(self._open_logs)
         self.change.clicked.connect(self._change)
         self.back.clicked.connect(self._back)
+        self.choose.closed.connect(self.change.setFocus)
         self.jobs.acted.connect(place.act)
         place.changed.connect(self._show)
         place.jobs_changed.connect(self._show_jobs)

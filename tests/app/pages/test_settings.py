@@ -170,8 +170,13 @@ def test_a_move_that_is_refused_says_why_and_one_that_failed_can_be_tried_again(
     page.storage.change.click()
     page.storage.choose.folder.setText("/disk")
     page.storage.choose.take_along.click()
-    qtbot.waitUntil(lambda: bool(said))
-    assert "need 4.00 GB" in said[0].text
+    assert not page.storage.choose.take_along.isEnabled(), "once is enough"
+    qtbot.waitUntil(lambda: page.storage.choose.problem.isVisible())
+    assert "need 4.00 GB" in page.storage.choose.problem.text()
+    assert (page.storage.choose.folder.text(), said) == ("/disk", []), "to be corrected, not typed again"
+    page.storage.choose.cancel.click()
+    assert page.storage.choose.isHidden()
+    assert page.storage.change.hasFocus()
     client.answers |= {"resume_job": move("queued", updated=4.0), "remove_job": JobsReply(jobs=[])}
     failed = move("failed", code="io_error", error="The disk fails.", updated=3.0)
     scripted.service_event.emit(ServiceEvent(kind="job", job=failed))
