@@ -84,6 +84,10 @@ class Session(QObject):
 
         return self._thread.submit(carry_out, success or silently, failure or self.messages.error, owner or self)
 
+    def aside(self, work: Callable[[], Awaitable[R]], success: Success[R], owner: QObject) -> Operation:
+        """Await `work()` on the session's thread, with or without a service. Failure goes to the message bus."""
+        return self._thread.submit(work, success, self.messages.error, owner)
+
     def refresh_models(self) -> None:
         """Ask for the models again; `models_changed` follows."""
         if self._refresh is not None and self._refresh.wanted:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, Slot
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMainWindow, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.banner import Banners
@@ -17,6 +17,8 @@ from app.icons import icon_button
 from app.keys_dialog import KeysDialog
 from app.languages import install_language
 from app.onboarding.card import WelcomeCard
+from app.pages.base import Page
+from app.prepare import Preparation
 from app.session import Session
 from app.shortcuts import Actions
 from app.texts import QT_TRANSLATE_NOOP
@@ -33,34 +35,34 @@ class PageSpec:
     key: str
     title: str
     icon: str
-    load: Callable[[], Callable[[Session], QWidget]]
+    load: Callable[[], Callable[..., QWidget]]
 
 
-def _chat() -> Callable[[Session], QWidget]:
+def _chat() -> Callable[..., QWidget]:
     from app.pages.chat import ChatPage
 
     return ChatPage
 
 
-def _models() -> Callable[[Session], QWidget]:
+def _models() -> Callable[..., QWidget]:
     from app.pages.models import ModelsPage
 
     return ModelsPage
 
 
-def _documents() -> Callable[[Session], QWidget]:
+def _documents() -> Callable[..., QWidget]:
     from app.pages.documents import DocumentsPage
 
     return DocumentsPage
 
 
-def _runtime() -> Callable[[Session], QWidget]:
+def _runtime() -> Callable[..., QWidget]:
     from app.pages.runtime import RuntimePage
 
     return RuntimePage
 
 
-def _settings() -> Callable[[Session], QWidget]:
+def _settings() -> Callable[..., QWidget]:
     from app.pages.settings import SettingsPage
 
     return SettingsPage
@@ -113,6 +115,7 @@ class MainWindow(QMainWindow):
         row.addWidget(self._make_rail())
         row.addWidget(centre, 1)
         self.setCentralWidget(body)
+        self._preparation = Preparation(session, self._prepare_pages, self)
         self._connect_actions()
         self.resize(1180, 760)
         geometry = preferences.get("window_geometry")
@@ -123,18 +126,34 @@ class MainWindow(QMainWindow):
     def show_page(self, key: str) -> QWidget:
         """Bring a page to the front, making it if it is the first time."""
         if key not in self._pages:
-            spec = next(spec for spec in PAGES if spec.key == key)
-            page = spec.load()(self.session)
-            self._pages[key] = page
-            wanted = getattr(page, "page_wanted", None)
-            if wanted is not None:
-                wanted.connect(self.show_page)
-            self._stack.addWidget(page)
+            self._make_page(key)
+        page = self._pages[key]
+        if isinstance(page, Page):
+            page.finish()
         self._stack.setCurrentWidget(self._pages[key])
         self._buttons[key].setChecked(True)
         if self._welcome is not None:
             self._welcome.setVisible(key == "chat" and not self.session.preferences.get("onboarded"))
         return self._pages[key]
+
+    def _make_page(self, key: str, **options: bool) -> QWidget:
+        spec = next(spec for spec in PAGES if spec.key == key)
+        page = self._pages[key] = spec.load()(self.session, **options)
+        wanted = getattr(page, "page_wanted", None)
+        if wanted is not None:
+            wanted.connect(self.show_page)
+        self._stack.addWidget(page)
+        return page
+
+    def _prepare_pages(self) -> Iterator[None]:
+        """The pages that nobody has looked at yet, each made in short turns."""
+        for spec in PAGES:
+            if spec.key in self._pages:
+                continue
+            page = self._make_page(spec.key, whole=False)
+            yield
+            while isinstance(page, Page) and page.step():
+                yield
 
     def _make_rail(self) -> QWidget:
         rail = QWidget()
@@ -225,6 +244,11 @@ class MainWindow(QMainWindow):
         if front:
             self.show_page("chat")
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not event.spontaneous() and not self._preparation.done:
+            self._preparation.start()
+
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self.actions_by_id.retranslate()
@@ -234,6 +258,7 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self._preparation.stop()
         geometry = base64.b64encode(self.saveGeometry().data()).decode()
         self.session.preferences.set("window_geometry", geometry)
         for page in self._pages.values():

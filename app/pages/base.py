@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
@@ -16,9 +18,12 @@ class Page(QWidget):
     """A subclass makes its widgets in `build` and keeps what they show elsewhere: `build` runs again for another language.
     `shown` and `hidden` are for what costs something while nobody looks."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, whole: bool = True) -> None:
+        """`whole` False: `step` is called until it has made the rest, or `finish`."""
         super().__init__()
         self.session = session
+        self._rest: Iterator[None] = iter(())
+        self._whole = whole
         self.body: QWidget | None = None
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -26,6 +31,20 @@ class Page(QWidget):
     def build(self) -> QWidget:
         """The page's whole content."""
         raise AssertionError("a page builds itself")
+
+    def build_rest(self) -> Iterator[None]:
+        """What `build` leaves for later turns, a piece at a time."""
+        return iter(())
+
+    def step(self) -> bool:
+        """Make one more piece. False once the page is whole."""
+        return next(self._rest, self) is not self
+
+    def finish(self) -> None:
+        """Somebody wants to see it."""
+        self._whole = True
+        while self.step():
+            pass
 
     def shown(self) -> None:
         """The page has come to the front."""
@@ -42,6 +61,9 @@ class Page(QWidget):
         self.body = self.build()
         self._layout.addWidget(self.body)
         self.body.show()
+        self._rest = self.build_rest()
+        if self._whole:
+            self.finish()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange and self.body is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Slot
@@ -27,13 +28,14 @@ EVERY_MS = 1000
 
 
 class DocumentsPage(Page):
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, whole: bool = True) -> None:
+        super().__init__(session, whole)
         self.controller = DocumentsController(session, self)
         self.model = WorksModel(self)
         self.result: ResultView | None = None
         self._chosen = ""
         self._asking = False
+        self._ready = False  # all widgets are there
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY_MS)
         self._timer.timeout.connect(self._ask_status)
@@ -45,22 +47,12 @@ class DocumentsPage(Page):
         self.rebuild()
 
     def build(self) -> QWidget:
+        self._ready, self.result = False, None
         splitter = QSplitter()
         splitter.setChildrenCollapsible(False)
-        area, column = scrolled_column(520)
-        column.setSpacing(M)
-        column.addWidget(label(self.tr("Documents"), "title"))
-        self.form = DocumentForm()
-        self.form.summarize.connect(self._summarize)
-        self.form.asked.connect(self._ask)
-        column.addWidget(self.form)
-        self.earlier = label(self.tr("Earlier"), "heading")
-        column.addWidget(self.earlier)
-        self.list = two_line_list(self.tr("Summaries and answers"))
-        self.list.setModel(self.model)
-        self.list.setMinimumHeight(self.fontMetrics().height() * 9)
-        self.list.selectionModel().currentChanged.connect(self._current_changed)
-        column.addWidget(self.list, 1)
+        area, self._left = scrolled_column(520)
+        self._left.setSpacing(M)
+        self._left.addWidget(label(self.tr("Documents"), "title"))
         splitter.addWidget(area)
         self._area, self._holder = scrolled_column(760)
         self._holder.setContentsMargins(0, 0, 0, L)
@@ -68,11 +60,27 @@ class DocumentsPage(Page):
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 5)
         splitter.setSizes([400, 640])
-        self.result = None
+        return splitter
+
+    def build_rest(self) -> Iterator[None]:
+        self.form = DocumentForm()
+        self.form.summarize.connect(self._summarize)
+        self.form.asked.connect(self._ask)
+        yield
+        self._left.addWidget(self.form)
+        yield
+        self.earlier = label(self.tr("Earlier"), "heading")
+        self._left.addWidget(self.earlier)
+        self.list = two_line_list(self.tr("Summaries and answers"))
+        self.list.setModel(self.model)
+        self.list.setMinimumHeight(self.fontMetrics().height() * 9)
+        self.list.selectionModel().currentChanged.connect(self._current_changed)
+        self._left.addWidget(self.list, 1)
+        yield
+        self._ready = True
         self._show_result(None)
         self._models_changed(self.session.models)
         self._show_works()
-        return splitter
 
     def shown(self) -> None:
         self.controller.refresh()
@@ -111,6 +119,8 @@ class DocumentsPage(Page):
 
     @Slot()
     def _show_works(self) -> None:
+        if not self._ready:
+            return
         self.model.set_works(self.controller.works)
         self.earlier.setVisible(self.model.rowCount() > 0)
         self.list.setVisible(self.model.rowCount() > 0)
@@ -165,7 +175,7 @@ class DocumentsPage(Page):
     @Slot(object)
     def _models_changed(self, models: object) -> None:
         reply = self.session.models
-        if reply is None:
+        if reply is None or not self._ready:
             return
         names = []
         for model in reply.installed:

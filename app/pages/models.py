@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 
 class ModelsPage(Page):
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, whole: bool = True) -> None:
+        super().__init__(session, whole)
         self.controller = LibraryController(session, self)
         self.model = RowsModel(self)
         self.detail: ModelDetail | None = None

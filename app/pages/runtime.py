@@ -26,8 +26,8 @@ EVERY_MS = 1000
 
 
 class RuntimePage(Page):
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, whole: bool = True) -> None:
+        super().__init__(session, whole)
         self.history = History()
         self.figures: Figures | None = None
         self.asking = False

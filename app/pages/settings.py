@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
@@ -21,27 +22,36 @@ if TYPE_CHECKING:
 
 
 class SettingsPage(Page):
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, whole: bool = True) -> None:
+        super().__init__(session, whole)
         self._place = LibraryPlace(session, self)
         session.service_changed.connect(self._service_changed)
         self.rebuild()
 
     def build(self) -> QWidget:
         area, column = scrolled_column(760)
-        preferences = self.session.preferences
-        self.appearance = AppearanceCard(preferences)
-        self.network = NetworkCard(self.session)
-        self.advanced = AdvancedCard(self.session)
-        self.storage = StorageCard(self.session, self._place)
-        self.shortcuts = ShortcutsCard(preferences)
+        self._column = column
+        self.appearance = AppearanceCard(self.session.preferences)
         column.addWidget(label(self.tr("Settings"), "title"))
-        for card in (self.appearance, self.network, self.advanced, self.storage, self.shortcuts):
-            column.addWidget(card)
-        column.addStretch(1)
+        column.addWidget(self.appearance)
         if self.isVisible():
             self._ask()
         return area
+
+    def build_rest(self) -> Iterator[None]:
+        self.network = NetworkCard(self.session)
+        self._column.addWidget(self.network)
+        yield
+        self.advanced = AdvancedCard(self.session)
+        self._column.addWidget(self.advanced)
+        yield
+        self.storage = StorageCard(self.session, self._place)
+        self._column.addWidget(self.storage)
+        yield
+        self.shortcuts = ShortcutsCard(self.session.preferences)
+        yield
+        self._column.addWidget(self.shortcuts)
+        self._column.addStretch(1)
 
     def shown(self) -> None:
         self._ask()

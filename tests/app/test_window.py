@@ -27,13 +27,14 @@ from app.chat.picker import PickerPopup
 from app.chat.views import TextView
 from app.keys_dialog import KeysDialog
 from app.pages.chat import ChatPage
+from app.pages.documents import DocumentsPage
 from app.session import Session
 from app.shortcuts import ACTIONS
 from app.store.records import Chat, ChatSummary, Message, State
 from app.theme import Theme
 from app.window import PAGES, MainWindow
 from core.config import load_config
-from core.schemas import ModelsReply
+from core.schemas import InstalledStatus, ModelsReply
 
 INTERACTIVE = (QAbstractButton, QLineEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QSlider)
 
@@ -205,6 +206,68 @@ def test_at_200_percent_nothing_of_the_chat_is_cut(window: MainWindow, qtbot: Qt
 def test_pages_open(window: MainWindow, qtbot: QtBot, spec: Any) -> None:
     assert window.show_page(spec.key).isVisible()
     QApplication.sendEvent(window, QEvent(QEvent.Type.LanguageChange))
+
+
+def test_pages_are_made_in_short_turns_while_nobody_waits_and_the_first_look_is_quick(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    """No turn takes twice 16 ms, as below: on a busy machine the card of shortcuts takes 21, showing the settings 16, all else less.
+    The least of three windows counts."""
+
+    def longest() -> dict[str, float]:
+        made = MainWindow(Session(load_config(os.environ)))
+        qtbot.addWidget(made)
+        made.show()
+        qtbot.waitExposed(made)
+        found: dict[str, float] = {}
+        made._preparation.stop()
+        for spec in PAGES:  # as the session's thread does, before a page is made
+            spec.load()
+        qtbot.wait(50)
+        pieces = made._prepare_pages()
+        more, number = True, 0
+        while more:
+            begun = thread_time()
+            more = next(pieces, pieces) is not pieces
+            QApplication.processEvents()
+            number += 1
+            found[f"piece {number}"] = thread_time() - begun
+        assert set(made._pages) == {spec.key for spec in PAGES}
+        for spec in PAGES[1:]:
+            begun = thread_time()
+            made.show_page(spec.key)
+            found[f"show {spec.key}"] = thread_time() - begun
+            begun = thread_time()
+            QApplication.processEvents()
+            found[f"paint {spec.key}"] = thread_time() - begun
+        made.close()
+        return found
+
+    runs = [longest() for _ in range(3)]
+    least = {name: min(run[name] for run in runs) for name in runs[0]}
+    limit = 2 * 0.016 * slowness()
+    assert {name: round(1000 * took, 1) for name, took in least.items() if took > limit} == {}, limit
+
+
+def test_a_page_that_is_wanted_before_it_is_ready_is_whole_at_once(window: MainWindow, qtbot: QtBot) -> None:
+    pieces = window._prepare_pages()
+    while "documents" not in window._pages:
+        next(pieces)
+    models = ModelsReply(installed=[InstalledStatus(name="mine", architecture="x", size=1)], loaded=[])
+    window.session._take_models(models)  # while the page is half made
+    page = window.show_page("documents")
+    assert isinstance(page, DocumentsPage)
+    assert page.form.model.findText("mine") >= 0
+    for _ in pieces:
+        pass
+    assert set(window._pages) == {spec.key for spec in PAGES}
+    assert window._stack.currentWidget() is page
+
+
+def test_the_pages_are_made_by_themselves(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window._preparation.done)
+    assert set(window._pages) == {spec.key for spec in PAGES}
+    assert window._stack.currentWidget() is window._pages["chat"]
 
 
 def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot) -> None:
