@@ -75,8 +75,8 @@ def tile_keys(head_dim: int, shared_per_block: int) -> int:
 
 
 def takes_hopper(op: ops.Attention, arch: int) -> bool:
-    """Whether attention_prefill_sm90.cu is for this device and attention. Sinks are written there and have not run anywhere yet."""
-    return arch == 90 and op.head_dim in (64, 128) and not op.alibi and op.scale > 0 and op.sinks is None
+    """Whether attention_prefill_sm90.cu is for this device and attention."""
+    return arch == 90 and op.head_dim in (64, 128) and not op.alibi and op.scale > 0
 
 
 def rotates_whole(op: ops.Attention) -> bool:

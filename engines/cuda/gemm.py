@@ -29,10 +29,11 @@ from engines.cuda.packed import (
     PACKED_TOKENS,
     PackedKernels,
     Packing,
+    Variant,
     piece_rows,
     pieces,
-    shapes,
     split_bytes,
+    variants,
 )
 from engines.weights import round_bf16
 
@@ -79,8 +80,9 @@ class Shape:
 @dataclass(frozen=True, slots=True)
 class Tactic:
     """How a shape is computed. kind "lt": `algo`, cublasLt's 64 bytes in hex, with its `workspace`; kind "unpack": the same on
-    pieces of a packed weight made into elements; kind "gemv": `rows`, `unroll`; kinds "skinny" and "packed": `rows` warps,
-    `unroll` (packed: stages), for packed weights `row_tiles`, `split`. `micros`: measured when chosen, 0 if there was no choice."""
+    pieces of a packed weight made into elements; kind "gemv": `rows`, `unroll`; kind "skinny": `rows` warps, `unroll`; kinds
+    "packed" and "wide": a `Variant` in `rows` warps, `unroll` stages, `row_tiles`, `split`. `micros`: measured when chosen, 0 if
+    there was no choice."""
 
     kind: str
     algo: str = ""
@@ -153,7 +155,7 @@ class Gemm:
         self._memory = memory
         self._workspace = memory.take(WORKSPACE)
         self._packed = PackedKernels(driver, modules)
-        self._unpacked = self._partials = self._counters = self._found = self._sums = 0
+        self._unpacked = self._parts = self._found = self._sums = 0
         self._layouts: dict[tuple[int, int, int, int], int] = {}
         self._descs: dict[tuple[int, bool], int] = {}
         self._scalars = np.array([1.0, 0.0], np.float32)
@@ -201,15 +203,13 @@ class Gemm:
             info = self._driver.info
             room = max(max(piece_rows(n, k) * k, PACKED_TOKENS * n) * 2 for _, n, k in packed)
             sums = max(
-                split_bytes(m, n, variant[3])
+                split_bytes(m, n, variant.split)
                 for packing, n, k in packed
                 for m in range(8, LAUNCH_TOKENS + 1, 8)
-                for variant in shapes(packing, m, n, k, info.multiprocessors, info.shared_per_block)
+                for variant in variants(packing, m, n, k, info.multiprocessors, info.shared_per_block)
             )
-            counters = 4 * max(-(-n // 16) for _, n, _ in packed)
-            self._unpacked, self._partials = self._memory.take(room), self._memory.take(sums)
-            self._counters, self._found = self._memory.take(counters), self._memory.take(16)
-            self._driver.call("cuMemsetD8Async", self._counters, 0, counters, self._stream)
+            self._unpacked, self._parts = self._memory.take(room), self._memory.take(sums)
+            self._found = self._memory.take(16)
         if int8:
             self._sums = self._memory.take(max(SUMS, 4 * max(n for n, _ in int8)))
 
@@ -231,12 +231,12 @@ class Gemm:
             return known
         ways = []
         if shape.m <= PACKED_TOKENS:
-            m, info = min(shape.m, LAUNCH_TOKENS), self._driver.info
+            m, info = -(-shape.m // -(-shape.m // LAUNCH_TOKENS)), self._driver.info
             ways = [
-                Tactic("packed", rows=warps, unroll=stages, row_tiles=row_tiles, split=split)
-                for warps, stages, row_tiles, split in shapes(
-                    shape.packed, m, shape.n, shape.k, info.multiprocessors, info.shared_per_block
+                Tactic(
+                    "wide" if v.wide else "packed", rows=v.warps, unroll=v.stages, row_tiles=v.row_tiles, split=v.split
                 )
+                for v in variants(shape.packed, m, shape.n, shape.k, info.multiprocessors, info.shared_per_block)
             ]
         ways = [way for way in ways if self._agrees(shape, way, plain[0], samples[0], x, y)]
         timed = [(self._time(shape, tactic, samples, x, y), tactic) for tactic in (*ways, *plain[:3])]
@@ -262,11 +262,15 @@ class Gemm:
         call("cuStreamSynchronize", stream)
         call("cuMemcpyDtoH", found.ctypes.data, self._found, 16)
         apart, wanted, wrong, worst = (float(value) for value in found)
-        # Weights rounded to elements move a sum by some 0.3 % of its usual size; of millions of sums none by a tenth.
-        if wrong or apart > TOLERANCE**2 * wanted or worst > 0.1 * math.sqrt(wanted / (shape.m * shape.n)):
+        # Weights rounded to elements move a sum by some 0.3 % of its usual size; of millions of sums none by a tenth, beside their
+        # own rounding.
+        usual = math.sqrt(wanted / (shape.m * shape.n))
+        if wrong or apart > TOLERANCE**2 * wanted or worst > 0.1 * usual:
             _LOG.warning(
-                "The kernel for packed weights disagrees with cuBLASLt for %s (%s warps, %s stages, %s row tiles, split %s): "
-                "it is not used, few tokens are slower.", shape.key, tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split,
+                "The kernel for packed weights disagrees with cuBLASLt for %s (%s, %s warps, %s stages, %s row tiles, split %s; of "
+                "values of %.3g the norm by %.2g, one by %.2g, %d not finite): it is not used, few tokens are slower.",
+                shape.key, tactic.kind, tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split, usual,
+                math.sqrt(apart / wanted) if wanted else 0.0, worst, wrong,
             )  # fmt: skip
             return False
         return True
@@ -350,11 +354,12 @@ class Gemm:
 
     def _run_packed(self, shape: Shape, packing: Packing, tactic: Tactic, w: int, bias: int, x: int, y: int) -> None:
         n, k = shape.n, shape.k
-        if tactic.kind == "packed":
-            variant = (tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split)
-            for start in range(0, shape.m, LAUNCH_TOKENS):
-                m, ours, theirs = min(LAUNCH_TOKENS, shape.m - start), x + start * k * 2, y + start * n * 2
-                self._packed.multiply(packing, variant, w, bias, ours, theirs, m, n, k, self._partials, self._counters)
+        if tactic.kind in ("packed", "wide"):
+            variant = Variant(tactic.kind == "wide", tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split)
+            most = -(-shape.m // -(-shape.m // LAUNCH_TOKENS))  # launches of nearly equal size
+            for start in range(0, shape.m, most):
+                m, ours, theirs = min(most, shape.m - start), x + start * k * 2, y + start * n * 2
+                self._packed.multiply(packing, variant, w, bias, ours, theirs, m, n, k, self._parts)
             return
         rows = piece_rows(n, k)
         for first in pieces(n, k):

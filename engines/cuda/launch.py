@@ -102,8 +102,10 @@ class Modules:
 
     def _function(self, key: tuple[Any, ...], name: str, shared: int) -> Kernel:
         function = self._driver.call("cuModuleGetFunction", self._modules[key], name.encode())
-        if shared > 48 * 1024:
-            attribute = self._driver.api.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+        attributes = self._driver.api.CUfunction_attribute
+        fixed = self._driver.call("cuFuncGetAttribute", attributes.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function)
+        if shared + fixed > 48 * 1024:
+            attribute = attributes.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
             self._driver.call("cuFuncSetAttribute", function, attribute, shared)
         return Kernel(self._driver, name, function, self._stream, shared)
 

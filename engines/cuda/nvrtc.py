@@ -16,12 +16,16 @@ from engines.api.errors import DeviceError
 from engines.cuda.driver import load
 
 KERNELS: Final = Path(__file__).parent / "kernels"
-HEADER: Final = "common.cuh"
 
 
 def sources() -> tuple[str, ...]:
     """Names of all kernel files, without ending."""
     return tuple(sorted(path.stem for path in KERNELS.glob("*.cu")))
+
+
+def headers() -> dict[str, str]:
+    """Text of each file that kernels include, by name."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(KERNELS.glob("*.cuh"))}
 
 
 def options(arch: int, defines: Mapping[str, int]) -> tuple[str, ...]:
@@ -32,10 +36,10 @@ def options(arch: int, defines: Mapping[str, int]) -> tuple[str, ...]:
     return (f"--gpu-architecture={name}", "--std=c++17", *flags)
 
 
-def cache_key(source: str, header: str, flags: tuple[str, ...], version: str) -> str:
+def cache_key(source: str, included: Mapping[str, str], flags: tuple[str, ...], version: str) -> str:
     """Name of a module in the cache: changes with whatever the machine code depends on."""
     digest = hashlib.sha256()
-    for part in (source, header, *flags, version):
+    for part in (source, *included.values(), *flags, version):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:32]
 
@@ -49,18 +53,18 @@ class Compiler:
         self._cache = cache
         major, minor = self._must(self._api.nvrtcVersion())
         self._version = f"nvrtc {major}.{minor}"
-        self._header = (KERNELS / HEADER).read_text(encoding="utf-8")
+        self._headers = headers()
 
     def compile(self, name: str, defines: Mapping[str, int] | None = None) -> bytes:
         """Machine code (cubin) of kernels/<name>.cu. DeviceError with the compiler's message if it does not compile."""
         return self.compile_source(name, (KERNELS / f"{name}.cu").read_text(encoding="utf-8"), defines)
 
     def compile_source(self, name: str, source: str, defines: Mapping[str, int] | None = None) -> bytes:
-        """Machine code (cubin) of `source`, which may include common.cuh; `name` is for messages."""
+        """Machine code (cubin) of `source`, which may include the files of `headers`; `name` is for messages."""
         flags = options(self._arch, defines or {})
         file = None
         if self._cache is not None:
-            file = self._cache / f"{name}-{cache_key(source, self._header, flags, self._version)}.cubin"
+            file = self._cache / f"{name}-{cache_key(source, self._headers, flags, self._version)}.cubin"
             try:
                 return file.read_bytes()
             except OSError:
@@ -74,7 +78,11 @@ class Compiler:
         api = self._api
         program = self._must(
             api.nvrtcCreateProgram(
-                source.encode(), f"{name}.cu".encode(), 1, [self._header.encode()], [HEADER.encode()]
+                source.encode(),
+                f"{name}.cu".encode(),
+                len(self._headers),
+                [text.encode() for text in self._headers.values()],
+                [header.encode() for header in self._headers],
             )
         )
         try:

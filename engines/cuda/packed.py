@@ -1,4 +1,5 @@
-"""Weights of 4 or 8 bits whose inputs stay in 16: how they lie on the device, and the kernels that read them (kernels/packed.cu).
+"""Weights of 4 or 8 bits whose inputs stay in 16: how they lie on the device, and the kernels that read them (kernels/packed.cu,
+packed_wide.cu).
 
 A weight [N, K] is one block: codes in the order of the tensor cores' fragments, scales, zero points. It is multiplied with few
 tokens by our own kernel, with many by cublasLt on pieces that are made into elements first; which, timing says. Nothing of this is
@@ -9,7 +10,7 @@ our kernel with cublasLt on the real weights before it may answer anybody (`Gemm
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -26,12 +27,15 @@ from engines.weights import Tensor, round_bf16
 
 TILE: Final = 16
 STEP: Final = 128
-# Tokens of one launch of our kernel at most, and of a product that is tried in several.
+# Tokens of the kernel that is bound by reading W at most, of one launch of the other, and of a product that is tried in several.
+SKINNY_TOKENS: Final = 8
 LAUNCH_TOKENS: Final = 64
 PACKED_TOKENS: Final = 256
 # Elements made for cublasLt at a time, bytes: a piece stays in the second-level cache (50 MB on H200) until it is read.
 UNPACK_BYTES: Final = 32 << 20
 _THREADS: Final = 256
+# That run on a multiprocessor at once, with 48 registers each.
+_RESIDENT_THREADS: Final = 1280
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,6 @@ class Packing:
         pairs = -(-n // TILE) * 8 * (k // self.group if self.group else 1)
         return scales, zeros, zeros + align(4 * pairs * self.zeros)
 
-    def shared(self, m: int, warps: int, stages: int, row_tiles: int) -> int:
-        """Bytes of shared memory of a block of the product: its pipeline, and its sums where that was."""
-        groups = 1 if self.group == 0 or self.group >= STEP else STEP // self.group
-        words = groups * (1 + self.zeros) if self.group else 0
-        stage = row_tiles * (self.bits * 256 + words * 128) + staged_tokens(m) * 256
-        return max(warps * stages * stage, warps * 8 * min(-(-m // 8), 4) * (TILE * row_tiles + 1) * 4)
-
     def arrange(self, values: NDArray[Any], n: int) -> NDArray[Any]:
         """Scales or zero points [N] or [N, groups] as the kernels take them: of each tile's groups the pairs (row g, row g + 8) in
         32 bits; a scale a row stays in rows. Rows beyond N get 0."""
@@ -104,9 +101,38 @@ class Packing:
         return np.ascontiguousarray(pairs)
 
 
-def staged_tokens(m: int) -> int:
-    """Tokens whose input comes through the pipeline, 0 where there are too many."""
-    return next((tokens for tokens in (1, 2, 4, 8) if m <= tokens), 0)
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A way to multiply by our own kernels. `wide`: by packed_wide.cu, whose warps have `row_tiles` tiles of 16 rows each and whose
+    blocks share out K among `split`; else by packed.cu, whose warps do. `stages`: of the pipeline."""
+
+    wide: bool
+    warps: int
+    stages: int
+    row_tiles: int = 1
+    split: int = 1
+
+    def tokens(self, m: int) -> int:
+        """Tokens that the kernel is compiled for: at least M."""
+        return next(tokens for tokens in ((8, 16, 24, 32, 48, 64) if self.wide else (1, 2, 4, 8)) if m <= tokens)
+
+    def shared(self, packing: Packing, m: int, k: int) -> int:
+        """Bytes of shared memory of a block: weights on their way, x, and sums, where that was or behind it."""
+        groups = 1 if packing.group == 0 or packing.group >= STEP else STEP // packing.group
+        tile = packing.bits * 256 + (groups * (1 + packing.zeros) * 128 if packing.group else 0)
+        tokens, block = self.tokens(m), self.warps * self.row_tiles
+        if not self.wide:
+            x = -(-k // STEP) * tokens * (256 + 4 * groups)
+            return self.warps * self.stages * tile + x + 2 * self.warps * tokens * (TILE + 1) * 4
+        stage = 4 * (tokens * 64 + 64) + block * tile
+        return max(self.stages * stage, min(tokens, 32) * (TILE * block + 1) * 4)
+
+
+def skinny_blocks(tiles: int, multiprocessors: int, resident: int) -> int:
+    """Blocks of a product with few tokens, each of which goes from tile to tile: so many to a multiprocessor, `resident` at most,
+    that the busiest has the fewest tiles; of equal numbers the greater, for more copies are then on their way."""
+    best = min(range(resident, 0, -1), key=lambda each: each * -(-tiles // (multiprocessors * each)))
+    return min(tiles, multiprocessors * best)
 
 
 def check_packing(scheme: Scheme) -> Packing:
@@ -158,66 +184,58 @@ class PackedKernels:
         kernel(grid, _THREADS, w, w + scales, w + zeros, target, first, count, k)
 
     def multiply(
-        self, packing: Packing, shape: tuple[int, int, int, int], w: int, bias: int, x: int, y: int, m: int, n: int, k: int,
-        partials: int, counters: int,
-    ) -> None:  # fmt: skip
-        """y [M, N] = x [M, K] W^T + bias, M up to LAUNCH_TOKENS. `shape`: warps, stages, row tiles, split. `partials`, `counters`:
-        room for a split's sums, and zeros."""
-        warps, stages, row_tiles, split = shape
+        self, packing: Packing, variant: Variant, w: int, bias: int, x: int, y: int, m: int, n: int, k: int, parts: int
+    ) -> None:
+        """y [M, N] = x [M, K] W^T + bias, M up to LAUNCH_TOKENS. `parts`: room for the sums of a split."""
+        warps, tokens, tiles, info = variant.warps, variant.tokens(m), -(-n // TILE), self._driver.info
         scales, zeros, _ = packing.places(n, k)
-        defines = {
-            **packing.defines,
-            "TILES": -(-m // 8),
-            "WARPS": warps,
-            "STAGES": stages,
-            "STAGED": staged_tokens(m),
-            "ROW_TILES": row_tiles,
-            "SPLIT": split,
-        }
-        kernel = self._modules.kernel("packed", "skinny_packed", defines, packing.shared(m, warps, stages, row_tiles))
-        grid = (-(-n // TILE // row_tiles), split, 1)
-        kernel(grid, 32 * warps, w, w + scales, w + zeros, x, y, bias, partials, counters, m, n, k)
+        shared = variant.shared(packing, m, k)
+        defines = {**packing.defines, "WARPS": warps, "STAGES": variant.stages}
+        if not variant.wide:
+            kernel = self._modules.kernel("packed", "skinny_packed", {**defines, "TOKENS": tokens}, shared)
+            resident = min(_RESIDENT_THREADS // (32 * warps), info.shared_per_block // (shared + 1024))
+            blocks = skinny_blocks(tiles, info.multiprocessors, max(1, resident))
+            kernel((blocks, 1, 1), 32 * warps, w, w + scales, w + zeros, x, y, bias, m, n, k)
+            return
+        defines |= {"TILES": tokens // 8, "ROW_TILES": variant.row_tiles}
+        kernel = self._modules.kernel("packed_wide", "wide_packed", defines, shared)
+        grid = (-(-tiles // (warps * variant.row_tiles)), variant.split, 1)
+        kernel(grid, 32 * warps, w, w + scales, w + zeros, x, y, bias, parts, m, n, k)
+        if variant.split > 1:
+            add = self._modules.kernel("packed_wide", "sum_parts", defines)
+            add((-(-n // _THREADS), m, 1), _THREADS, parts, variant.split, w + scales, bias, y, n)
 
     def difference(self, packing: Packing, a: int, b: int, count: int, found: int) -> None:
         """Adds |a - b|^2, |b|^2 and the number of values that are not finite to the float32 at `found`, and raises the fourth to
-        the greatest |a - b|."""
+        the greatest |a - b| - |b| / 64."""
         kernel = self._modules.kernel("packed", "difference", packing.defines)
         kernel((min(-(-count // 1024), 256), 1, 1), _THREADS, a, b, count, found)
 
 
-def shapes(
-    packing: Packing, m: int, n: int, k: int, multiprocessors: int, shared_per_block: int
-) -> list[tuple[int, int, int, int]]:
-    """(warps, stages, row tiles, split) to try for a product with M tokens. Derived for an H200, unmeasured:
+def variants(packing: Packing, m: int, n: int, k: int, multiprocessors: int, shared_per_block: int) -> list[Variant]:
+    """Those to try for a product with M tokens. Derived for an H200:
 
-    To keep 4.3 TB/s busy over a latency of about 0.8 us, Little's law asks for 3.4 MB in flight, 26 KB on each of 132
-    multiprocessors. A step of a warp is 1 KB of int4 (2 KB of int8), so 8 warps with 3 of 4 stages in flight have 24 KB (48), 45 KB
-    of shared memory a block at M = 1: five blocks fit a multiprocessor's 227 KB (48 registers a thread, ptxas for sm_90). K = 4096
-    is 4 steps for each of 8 warps: with 5 stages and more everything that a block will read is on its way at once.
-    Instructions, M = 1: a step is 64 codes a lane, 11 instructions a word of 8 (3 shifts, 4 lop3, 4 fma), 8 products, copies and
-    scales: about 120 a warp. 32.6 bytes/ns a multiprocessor bring a step every 31 ns, 55 clocks of 4 issue slots: 55 % of them.
-    Rows: at M = 64 a warp reads 16 KB of x from the first-level cache for 1 KB of W, at 128 bytes a clock 128 clocks where the
-    memory takes 55; two tiles of rows halve that, and spill from M = 40 on. Products: 64 of m16n8k16 a step, about 58 ns at the
-    rate of mma.sync (4.5 TFLOP/s a multiprocessor) against 31 ns of memory: from M = 32 on it is they that bound.
-    A grid of fewer blocks than two a multiprocessor splits K."""
-    if m <= 8:
-        found = [(8, 4, 1), (8, 6, 1), (4, 8, 1), (16, 3, 1)]
-    elif m <= 32:
-        found = [(8, 4, 1), (4, 6, 1), (8, 3, 2), (4, 4, 2)]
-    else:
-        found = [(8, 4, 1), (8, 3, 1), (4, 6, 1)]
-    fitting = [shape for shape in found if packing.shared(m, *shape) <= shared_per_block]
-    steps = -(-k // STEP)
-    made = []
-    for warps, stages, row_tiles in fitting or [(4, 3, 1)]:
-        blocks = -(-n // TILE // row_tiles)
-        split = 1
-        while split < 8 and blocks * split < 2 * multiprocessors and steps >= 4 * split * warps:
-            split *= 2
-        made.append((warps, stages, row_tiles, split))
-        if split > 1:
-            made.append((warps, stages, row_tiles, 1))
-    return made
+    Few tokens: to keep 4.3 TB/s busy over a latency of about 0.8 us, Little's law asks for 3.4 MB in flight, 26 KB on each of 132
+    multiprocessors. A step of a warp is 1 KB of int4 (2 KB of int8): 32 warps with 3 of 4 stages in flight have 96 KB. Instructions
+    are about 120 a step and warp, 13 KB of W a microsecond and multiprocessor at 4 a clock: enough, with little to spare.
+    More tokens: 16 rows by 128 columns of weights are 64 products of m16n8k16 with 64 tokens, about 100 clocks of tensor cores, and
+    16 KB of x from shared memory, 128 clocks: two tiles of rows to a warp halve the latter. A grid of fewer blocks than
+    multiprocessors splits K."""
+    steps, tiles = -(-k // STEP), -(-n // TILE)
+
+    def fits(variant: Variant) -> bool:
+        return variant.shared(packing, m, k) <= shared_per_block
+
+    found = []
+    if m <= SKINNY_TOKENS:
+        found = [v for v in (Variant(False, 16, 4), Variant(False, 8, 6), Variant(False, 8, 4)) if fits(v)]
+    best = [(8, 4, 1), (4, 4, 1)] if found else [(8, 4, 2), (8, 3, 2), (8, 4, 1), (4, 4, 2), (8, 3, 1)]
+    wide = [Variant(True, *shape) for shape in best if fits(Variant(True, *shape))][:4]
+    for variant in wide or [v for v in (Variant(True, 4, 3), Variant(True, 2, 3), Variant(True, 2, 2)) if fits(v)][:1]:
+        blocks = -(-tiles // (variant.warps * variant.row_tiles))
+        splits = {max(1, min(steps // 3, rounds * multiprocessors // blocks)) for rounds in (1, 2)}
+        found += [replace(variant, split=split) for split in sorted(splits)]
+    return found
 
 
 def split_bytes(m: int, n: int, split: int) -> int:

@@ -342,7 +342,7 @@ extern "C" __global__ void __launch_bounds__(512, 1) attention_prefill_sm90(
             total += __shfl_xor_sync(FULL_MASK, total, 2);
             if (position[upper] < 0) continue;
             int m = warp * 16 + g + 8 * upper;
-            if (SINKS) total += sink_weight(sinks[kv_head * GROUP + m % GROUP], top[upper]);
+            if (SINKS) total += sink_weight(sinks[kv_head * GROUP + m % GROUP], top[upper] * (SOFT_CAP ? 1.4426950408889634f : scale));
             float inverse = value_scale / total;
             u32 *to = (u32 *)(out + ((u64)(first + m / GROUP) * kv_heads * GROUP + kv_head * GROUP + m % GROUP) * HEAD_DIM);
 #pragma unroll

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engines.api.errors import DeviceError
-from engines.cuda.nvrtc import KERNELS, Compiler, cache_key, options, sources
+from engines.cuda.nvrtc import KERNELS, Compiler, cache_key, headers, options, sources
 
 ARCHS = (75, 80, 89, 90, 120)  # 86 is compiled from the text that 80 is: no condition lies between them
 # The shapes of attention in use: Llama-3's on every architecture; on the oldest and one with all it can have, those of the demo
@@ -43,9 +43,13 @@ DEFINES = {
     "skinny_fp8": ({}, {"TOKENS": 24, "WARPS": 4, "UNROLL": 4}, {"CODE_INT8": 1}),
     "packed": (
         {},
+        {"STAGES": 3, "GROUP": 64, "ZERO": 1, "TOKENS": 4},
+        {"BITS": 8, "GROUP": 128, "ZERO": 1, "PDL": 1, "TOKENS": 2},
+    ),
+    "packed_wide": (
+        {"TILES": 8, "ROW_TILES": 2},
         {"TILES": 8, "STAGES": 3, "GROUP": 64, "ZERO": 1},
-        {"BITS": 8, "GROUP": 0, "TILES": 3, "ROW_TILES": 2, "SPLIT": 4},
-        {"BITS": 8, "GROUP": 128, "ZERO": 1, "PDL": 1, "STAGED": 2},
+        {"BITS": 8, "GROUP": 0, "TILES": 3, "ROW_TILES": 2, "PDL": 1},
     ),
     "elementwise": ({}, {"CODE_INT8": 1}),
 }
@@ -113,22 +117,22 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 
 
 def test_key_changes_with_everything_the_code_depends_on() -> None:
-    base = ("source", "header", options(90, {"A": 1}), "nvrtc 13.0")
+    base = ("source", {"name": "header"}, options(90, {"A": 1}), "nvrtc 13.0")
     keys = {
         cache_key(*base),
         cache_key("other", *base[1:]),
-        cache_key(base[0], "other", *base[2:]),
+        cache_key(base[0], {"name": "other"}, *base[2:]),
         cache_key(*base[:2], options(89, {"A": 1}), base[3]),
         cache_key(*base[:2], options(90, {"A": 2}), base[3]),
         cache_key(*base[:3], "nvrtc 13.1"),
     }
     assert len(keys) == 6
-    assert cache_key(*base) == cache_key("source", "header", options(90, {"A": 1}), "nvrtc 13.0")
+    assert cache_key(*base) == cache_key("source", {"name": "header"}, options(90, {"A": 1}), "nvrtc 13.0")
 
 
-def test_kernels_include_nothing_but_their_header() -> None:
-    """NVRTC is given one header: no CUDA package's folder has to be found."""
-    for name in sources():
-        includes = [line for line in (KERNELS / f"{name}.cu").read_text().splitlines() if line.startswith("#include")]
-        assert includes == ['#include "common.cuh"']
-    assert "#include" not in (KERNELS / "common.cuh").read_text()
+def test_kernels_include_nothing_but_their_headers() -> None:
+    """NVRTC is given those: no CUDA package's folder has to be found."""
+    for path in KERNELS.iterdir():
+        included = re.findall(r"^#include (.*)$", path.read_text(), re.M)
+        assert len(included) == (path.name != "common.cuh")
+        assert {name.strip('"') for name in included} <= set(headers())

@@ -23,6 +23,14 @@ pytestmark = pytest.mark.gpu
 
 SIZES = (1, 19, 99, 989)
 DEMO = Path(__file__).parents[3] / "assets" / "demo_model"
+QUESTIONS = (
+    "How do I install Deskside?",
+    "What is in-flight batching?",
+    "Which precision should I pick for my GPU?",
+    "Count to nine in French.",
+    "What does paged attention do?",
+    "How do I stop an answer?",
+)
 
 
 def bf16(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -194,10 +202,11 @@ def test_logits_are_the_references(
 def test_a_quantized_folder(
     tmp_path: Path, kv: str, feeder: Any, kernel_cache: Path, request: pytest.FixtureRequest
 ) -> None:
-    """The demo model as `quantize_checkpoint` writes it, cache scales measured: teacher-forced, the reference's choice nearly
-    everywhere."""
-    rng = np.random.default_rng(4)
-    texts = [rng.integers(6, 4096, 64).astype(np.int32) for _ in range(4)]
+    """The demo model as `quantize_checkpoint` writes it, cache scales measured: teacher-forced on its answers, the reference's choice
+    nearly everywhere."""
+    tokenizer = pytest.importorskip("tokenizers").Tokenizer.from_file(str(DEMO / "tokenizer.json"))
+    prompts = [f"<|begin|><|user|>{question}<|end|><|assistant|>" for question in QUESTIONS]
+    texts = [np.array(tokenizer.encode(prompt, add_special_tokens=False).ids, np.int32) for prompt in prompts]
     quantize_checkpoint(DEMO, "fp8", tmp_path, calibration_ids=texts, kv_cache=True)
     with open_model(tmp_path) as model:
         assert model.schemes
@@ -207,16 +216,13 @@ def test_a_quantized_folder(
         oracle = ReferenceEngine(model, num_pages=300, num_slots=16, max_tokens=512, threads=2, kv_dtype=kv)
     ours, theirs = feeder(engine), feeder(oracle)
     same = total = 0
-    for slot in range(4):
-        ids = rng.integers(6, 4096, 30).tolist()
+    for slot, text in enumerate(texts):
         ours.start(slot)
         theirs.start(slot)
-        found, wanted = ours.feed({slot: ids})[slot], theirs.feed({slot: ids})[slot]
-        for _ in range(40):
+        found, wanted = ours.feed({slot: text.tolist()})[slot], theirs.feed({slot: text.tolist()})[slot]
+        for _ in range(25):
             same, total = same + int(found.argmax() == wanted.argmax()), total + 1
             token = [int(wanted.argmax())]
             found, wanted = ours.feed({slot: token})[slot], theirs.feed({slot: token})[slot]
     print(f"\nkv {kv}: top-1 agreement {same} of {total}")
-    assert (
-        same >= 0.8 * total
-    )  # prompts are noise: the reference itself, with a cache of 32 bits beside one of 8, agrees at 88 %
+    assert same >= 0.9 * total

@@ -324,7 +324,7 @@ def test_alibi(gpu: Any, heads: int, kv_heads: int, dim: int) -> None:
     ("heads", "kv_heads", "dim"), [(8, 2, 64), (64, 8, 64), (12, 12, 80), (32, 8, 128), (4, 2, 256)]
 )
 def test_sinks(gpu: Any, heads: int, kv_heads: int, dim: int, fp8: bool) -> None:
-    """Small ones, and such that most of the weight is theirs; by the kernel for Hopper too, which no model uses with sinks yet."""
+    """Small ones, and such that most of the weight is theirs; by the kernel for Hopper too."""
     rows = [(988, 1, True), (0, 1, True), (98, 1, True), (500, 19, False), (0, 300, False), (0, 1, False)]
     for size, window in ((1.0, 0), (8.0, 0), (4.0, 100)):
         assert run_attention(gpu, rows, heads, kv_heads, dim, sinks=size, window=window, fp8=fp8) < 8e-3

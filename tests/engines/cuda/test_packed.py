@@ -16,10 +16,12 @@ from engines.cuda.packed import (
     PACKED_TOKENS,
     PackedKernels,
     Packing,
+    Variant,
     check_packing,
     piece_rows,
     pieces,
-    shapes,
+    skinny_blocks,
+    variants,
 )
 from engines.cuda.weights import Parameters, weight_bytes
 from engines.network.schemes import SCHEMES, Scheme
@@ -39,14 +41,14 @@ def test_products(emulator: Any, beside: Any, key: str, arch: int, order: int) -
     checks = beside("test_gpu_packed.py")
     packing, machine = checks.PACKINGS[key], emulator(arch=arch, order=order)
     checks.check_way_back(machine, packing, 19, packing.group * 3 or 264)
-    checks.check_products(machine, packing, 35, packing.group * 5 or 776, 1, [(2, 3, 1, 1)])
+    checks.check_products(machine, packing, 35, packing.group * 5 or 776, 1, [Variant(False, 2, 3)])
 
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_many_tokens_two_tiles_of_rows_and_split_sums(emulator: Any, beside: Any, order: int) -> None:
     checks = beside("test_gpu_packed.py")
     machine = emulator(order=order)
-    checks.check_products(machine, checks.PACKINGS["i4g128"], 99, 768, 35, [(2, 3, 2, 2)], bias=True)
+    checks.check_products(machine, checks.PACKINGS["i4g128"], 99, 768, 35, [Variant(True, 2, 3, 2, 2)], bias=True)
     checks.check_difference(machine)
 
 
@@ -54,7 +56,7 @@ def test_fp16(emulator: Any, beside: Any) -> None:
     checks = beside("test_gpu_packed.py")
     machine = emulator(fp16=True, order=2)
     checks.check_way_back(machine, checks.PACKINGS["i8g128z"], 16, 128)
-    checks.check_products(machine, checks.PACKINGS["i8g128z"], 16, 256, 2, [(2, 2, 1, 1)])
+    checks.check_products(machine, checks.PACKINGS["i8g128z"], 16, 256, 2, [Variant(False, 2, 2)])
 
 
 def test_loaded_weights_are_the_checkpoints(emulator: Any, make_model: Any) -> None:
@@ -92,7 +94,7 @@ def test_a_kernel_is_chosen_only_where_it_agrees(
 ) -> None:
     checks, machine, packing = beside("test_gpu_packed.py"), emulator(), Packing(4, 128, False)
     made = beside("emulator/host.py").Products
-    monkeypatch.setattr("engines.cuda.gemm.shapes", lambda packing, m, n, k, sms, shared: [(2, 2, 1, 1)])
+    monkeypatch.setattr("engines.cuda.gemm.variants", lambda packing, m, n, k, sms, shared: [Variant(True, 2, 2)])
     monkeypatch.setattr("engines.cuda.gemm.piece_rows", lambda n, k: 128)
     monkeypatch.setattr("engines.cuda.gemm.pieces", lambda n, k: [0, 72])
     n, k, m = 200, 256, 70
@@ -102,7 +104,7 @@ def test_a_kernel_is_chosen_only_where_it_agrees(
     x, bias = round_bf16(rng.standard_normal((m, k)).astype(np.float32)), round_bf16(np.ones(n, np.float32))
     px, pb, shape = machine.put(x), machine.put(bias), Shape(n, k, m, bias=True, packed=packing)
     wanted = (x.astype(np.uint32) << 16).view(np.float32) @ w.T + 1
-    for spoiled, kind in ((False, "packed"), (True, "unpack")):
+    for spoiled, kind in ((False, "wide"), (True, "unpack")):
         caplog.clear()
         gemm = made(machine.driver, machine.memory, machine.modules, spoiled=spoiled)
         y = machine.poisoned(m * n * 2)
@@ -211,22 +213,35 @@ def test_pieces_cover_a_weight_with_one_size() -> None:
 
 
 @pytest.mark.parametrize("m", [1, 8, 19, 64])
-def test_variants_keep_enough_bytes_in_flight(m: int) -> None:
-    """The derivation in `shapes`, for Llama-3-8B on an H200: one block's loads at least, and no more splits than blocks need."""
-    for n, k in ((6144, 4096), (4096, 4096), (28672, 4096), (4096, 14336), (1024, 1024)):
+def test_variants_fit_and_fill_the_device(m: int) -> None:
+    """The derivation in `shapes`, for Llama-3-8B on an H200: enough on its way, and no more splits than multiprocessors need."""
+    for n, k in ((6144, 4096), (4096, 4096), (28672, 4096), (4096, 14336), (1024, 1024), (512, 14336)):
         for packing in (Packing(4, 128, False), Packing(8, 32, True)):
-            found = shapes(packing, m, n, k, 132, 232448)
+            found = variants(packing, m, n, k, 132, 232448)
             assert len(found) == len(set(found))
-            assert any(split == 1 for *_, split in found)
-            for warps, stages, row_tiles, split in found:
-                assert -(-n // 16 // row_tiles) * split < 4 * 132 or split == 1
-                # Blocks that fit a multiprocessor by shared memory, and what they have on its way.
-                blocks = min(232448 // packing.shared(m, warps, stages, row_tiles), 2048 // (32 * warps))
-                if m <= 8 and packing.bits == 4:
-                    assert blocks * warps * (stages - 1) * row_tiles * packing.bits * 256 >= 26e3
+            assert any(not variant.wide for variant in found) == (m == 1 or (m == 8 and k <= 4096))
+            for variant in found:
+                shared, warps = variant.shared(packing, m, k), variant.warps
+                assert shared <= 232448
+                if variant.wide:
+                    blocks = -(-n // 16 // (warps * variant.row_tiles))
+                    assert variant.split == 1 or (blocks * variant.split <= 2 * 132 and k // 128 >= 2 * variant.split)
+                elif packing.bits == 4:
+                    resident = min(232448 // shared, 1280 // (32 * warps))
+                    assert resident * warps * (variant.stages - 1) * packing.bits * 256 >= 26e3
             # Where a block may have 64 KB, on sm_75, something remains.
-            assert shapes(packing, m, n, k, 40, 65536)
+            least = variants(packing, m, n, k, 40, 65536)
+            assert least
+            assert all(variant.shared(packing, m, k) <= 65536 for variant in least)
     assert PACKED_TOKENS % LAUNCH_TOKENS == 0
+
+
+def test_tiles_are_shared_out_evenly() -> None:
+    """Blocks to a multiprocessor, such that the busiest has as few tiles of rows as can be."""
+    assert skinny_blocks(1792, 132, 2) == 264  # 7 tiles twice, where 13.6 is the mean
+    assert skinny_blocks(1792, 132, 4) == 264  # not 4: 4 tiles 4 times
+    assert skinny_blocks(384, 132, 3) == 384
+    assert skinny_blocks(64, 132, 4) == 64
 
 
 def test_tactics_survive_a_file(tmp_path: Any) -> None:

@@ -117,7 +117,7 @@ def translate(preprocessed: str) -> str:
 def build(name: str, source: str, defines: Mapping[str, int], folder: Path) -> Path:
     """The shared library of CUDA C++ `source` with these macros; made once per folder. Raises EmulationError with g++'s words."""
     flags = [f"-D{macro}={value}" for macro, value in sorted(defines.items())]
-    headers = [path.read_text(encoding="utf-8") for path in (KERNELS / "common.cuh", HERE / "cuda.hpp")]
+    headers = [path.read_text(encoding="utf-8") for path in (*sorted(KERNELS.glob("*.cuh")), HERE / "cuda.hpp")]
     stem = f"{name}-{hashlib.sha256(chr(0).join([source, *headers, *flags]).encode()).hexdigest()[:24]}"
     target = folder / f"{stem}.so"
     if target.exists():

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from engines.cuda.gemm import Gemm, Shape, Tactic, TacticCache
-from engines.cuda.packed import PackedKernels
+from engines.cuda.packed import PackedKernels, Variant
 from engines.quantization.floats import decode_e4m3
 from engines.weights import round_bf16
 
@@ -108,7 +108,7 @@ class Products(Gemm):
     ) -> None:
         self._driver, self._memory, self._modules, self._stream = driver, memory, modules, stream
         self._packed, self._element = PackedKernels(driver, modules), 2 if fp16 else 14
-        self._unpacked = self._partials = self._counters = self._found = self._sums = 0
+        self._unpacked = self._parts = self._found = self._sums = 0
         self.tactics, self.ran, self._spoiled = TacticCache("emulated"), set(), spoiled  # type: ignore[var-annotated]
 
     def close(self) -> None:
@@ -122,12 +122,12 @@ class Products(Gemm):
         return [Tactic("lt", algo="00")]
 
     def _time(self, shape: Shape, tactic: Tactic, samples: Any, x: int, y: int) -> float | None:
-        return {"packed": 1.0, "unpack": 2.0}.get(tactic.kind, 0.0) + tactic.split
+        return {"packed": 1.0, "wide": 1.0, "unpack": 2.0}.get(tactic.kind, 0.0) + tactic.split
 
     def _run(self, shape: Shape, tactic: Tactic, w: int, bias: int, x: int, y: int, stride: int) -> None:
         super()._run(shape, tactic, w, bias, x, y, stride)
         self.ran.add(tactic.kind)
-        if tactic.kind in ("packed", "skinny") and self._spoiled:
+        if tactic.kind in ("packed", "wide", "skinny") and self._spoiled:
             ctypes.memset(y + 2, 0x40, 2)
 
     def _run_lt(
@@ -169,4 +169,4 @@ def on_the_host(machine: Any, monkeypatch: Any) -> None:
         ("Gemm", Products),
     ):
         monkeypatch.setattr(engine, name, stand_in)
-    monkeypatch.setattr("engines.cuda.gemm.shapes", lambda packing, m, n, k, sms, shared: [(2, 3, 1, 1)])
+    monkeypatch.setattr("engines.cuda.gemm.variants", lambda packing, m, n, k, sms, shared: [Variant(m > 8, 2, 3)])
