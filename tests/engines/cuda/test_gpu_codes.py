@@ -202,8 +202,8 @@ def test_logits_are_the_references(
 def test_a_quantized_folder(
     tmp_path: Path, kv: str, feeder: Any, kernel_cache: Path, request: pytest.FixtureRequest
 ) -> None:
-    """The demo model as `quantize_checkpoint` writes it, cache scales measured: teacher-forced on its answers, the reference's choice
-    nearly everywhere."""
+    """The demo model as `quantize_checkpoint` writes it, cache scales measured: teacher-forced on its answers, the
+    reference's choice nearly everywhere."""
     tokenizer = pytest.importorskip("tokenizers").Tokenizer.from_file(str(DEMO / "tokenizer.json"))
     prompts = [f"<|begin|><|user|>{question}<|end|><|assistant|>" for question in QUESTIONS]
     texts = [np.array(tokenizer.encode(prompt, add_special_tokens=False).ids, np.int32) for prompt in prompts]
