@@ -411,6 +411,40 @@ SENTENCES = (
         "install that version again, or move the file away to begin anew.",
     ),
     QT_TRANSLATE_NOOP("Service", "Something went wrong inside the window; the log says what."),
+    QT_TRANSLATE_NOOP(
+        "Service",
+        "{folder} has no tokenizer: there is neither tokenizer.json nor tokenizer.model in it; download the "
+        "model again.",
+    ),
+    QT_TRANSLATE_NOOP(
+        "Service",
+        "The tokenizer of {folder} needs code of its own ({code}), which is never run; use a copy of the model "
+        "that has a tokenizer.json.",
+    ),
+    QT_TRANSLATE_NOOP(
+        "Service",
+        "The tokenizer of {folder} exists only as {found}, which this installation cannot convert (it has no "
+        "transformers); use a copy of the model that has a tokenizer.json.",
+    ),
+    QT_TRANSLATE_NOOP("Service", "{source} cannot be converted: {name} has no fast form."),
+    QT_TRANSLATE_NOOP("Service", "{source} cannot be converted to a tokenizer: {reason}."),
+    QT_TRANSLATE_NOOP("Service", "{path} is not a JSON object; download the model again."),
+    QT_TRANSLATE_NOOP("Service", "{path} cannot be used: it is larger than {limit} MiB."),
+    QT_TRANSLATE_NOOP("Service", "{path} cannot be read: {strerror}."),
+    QT_TRANSLATE_NOOP("Service", "The chat template in {file} is neither text nor a list of named templates."),
+    QT_TRANSLATE_NOOP(
+        "Service",
+        "The last message cannot be continued: the chat template in {origin} does not show it as it is.",
+    ),
+    QT_TRANSLATE_NOOP("Service", "The chat template in {file} cannot be read: {error}."),
+    QT_TRANSLATE_NOOP("Service", "Only an assistant message with text can be continued; the last message is none."),
+    QT_TRANSLATE_NOOP("Service", "The chat template of this model refuses these messages: \"{said}\"."),
+    QT_TRANSLATE_NOOP("Service", "The chat template in {origin} was stopped: {reason}."),
+    QT_TRANSLATE_NOOP("Service", "The chat template in {origin} fails on these messages ({reason})."),
+    QT_TRANSLATE_NOOP("Service", "The chat template in {origin} is not valid ({reason})."),
+    QT_TRANSLATE_NOOP("Service", "The chat template in {origin} cannot be compiled: {reason}."),
+    QT_TRANSLATE_NOOP("Service", "A child process of Deskside gave no answer within 30 seconds."),
+    QT_TRANSLATE_NOOP("Service", "A child process of Deskside {exit} before it answered."),
     QT_TRANSLATE_NOOP("Service", "The model is being unloaded; load it again or use another."),
     QT_TRANSLATE_NOOP(
         "Service",

@@ -222,6 +222,8 @@ class MainWindow(QMainWindow):
         if name == "language":
             install_language(self.session.preferences.get(name))
             self._remake_chat()
+        elif name == "onboarded" and self._welcome is not None:
+            self._welcome.hide()
         elif name in ("theme", "font_size"):
             preferences = self.session.preferences
             Theme.current().set(preferences.get("theme"), preferences.get("font_size"))

@@ -89,7 +89,7 @@ class WelcomeCard(QFrame):
         found = self._machine
         phase = self._session.service.phase
         if phase == "failed":
-            self.gpu.setText(self._session.service.message)
+            self.gpu.setText(said(self._session.service.message, "unavailable"))
         elif found.gpu is not None:
             self._show_gpu(found)
         elif found.state == "none":

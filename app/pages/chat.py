@@ -464,10 +464,12 @@ class ChatPage(QWidget):
             self.controller.open_chat(chat.summary.id)
 
     def _begin_with(self, text: str) -> None:
+        self.session.preferences.set("onboarded", True)
         self.controller.send(text, [])
         self.composer.editor.setFocus()
 
     def _submitted(self, text: str, attachments: list[Attachment]) -> None:
+        self.session.preferences.set("onboarded", True)  # who asks needs no welcome any more
         self.panel.flush()
         if self._editing:
             editing, self._editing = self._editing, ""

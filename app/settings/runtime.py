@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox
 from app.parts import Card, button, form, label, line
 from app.session import Session
 from app.settings.network import CALLS
-from app.settings.words import backend_text, call_texts
+from app.settings.words import backend_text, call_texts, log_level_text
 from core.config import Config, describe_type, load_config, save_setting, settings
 from core.errors import DesksideError
 from core.schemas import Status
@@ -167,12 +167,15 @@ class AdvancedCard(RuntimeSettingsCard):
         config = current() or session.config
         self.choices: dict[str, QComboBox] = {}
         rows = form()
-        for name, title in (("backend", self.tr("&Backend")), ("log_level", self.tr("&Log"))):
+        for name, title, words in (
+            ("backend", self.tr("&Backend"), backend_text),
+            ("log_level", self.tr("&Log"), log_level_text),
+        ):
             setting = next(setting for setting in settings() if setting.name == name)
             combo = QComboBox()
             combo.setAccessibleName(title.replace("&", ""))
             for choice in describe_type(setting.type).replace("'", "").split(" or "):
-                combo.addItem(backend_text(choice) if name == "backend" else choice, choice)
+                combo.addItem(words(choice), choice)
             combo.setCurrentIndex(max(0, combo.findData(getattr(config, name))))
             self.guard(combo, name)
             rows.addRow(title, combo)

@@ -48,6 +48,18 @@ _BACKENDS = {
 }
 
 
+_LOG_LEVELS = {
+    "debug": QT_TRANSLATE_NOOP("Settings", "Everything, to find a fault"),
+    "info": QT_TRANSLATE_NOOP("Settings", "What happens"),
+    "warning": QT_TRANSLATE_NOOP("Settings", "Warnings and errors"),
+    "error": QT_TRANSLATE_NOOP("Settings", "Errors only"),
+}
+
+
+def log_level_text(level: str) -> str:
+    return QCoreApplication.translate(CONTEXT, _LOG_LEVELS[level]) if level in _LOG_LEVELS else level
+
+
 def call_texts(call: str) -> tuple[str, str]:
     """(whom, when and what) of a network call."""
     whom, when = _CALLS[call]

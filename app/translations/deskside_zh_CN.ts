@@ -2706,6 +2706,82 @@
         <translation>窗口内部出错；日志说明了原因。</translation>
     </message>
     <message>
+        <source>{folder} has no tokenizer: there is neither tokenizer.json nor tokenizer.model in it; download the model again.</source>
+        <translation>{folder} 没有分词器：其中既无 tokenizer.json 也无 tokenizer.model；请重新下载该模型。</translation>
+    </message>
+    <message>
+        <source>The tokenizer of {folder} needs code of its own ({code}), which is never run; use a copy of the model that has a tokenizer.json.</source>
+        <translation>{folder} 的分词器需要自带的代码（{code}），而这类代码绝不会运行；请使用带有 tokenizer.json 的模型副本。</translation>
+    </message>
+    <message>
+        <source>The tokenizer of {folder} exists only as {found}, which this installation cannot convert (it has no transformers); use a copy of the model that has a tokenizer.json.</source>
+        <translation>{folder} 的分词器只有 {found}，此安装无法转换它（没有 transformers）；请使用带有 tokenizer.json 的模型副本。</translation>
+    </message>
+    <message>
+        <source>{source} cannot be converted: {name} has no fast form.</source>
+        <translation>无法转换 {source}：{name} 没有快速形式。</translation>
+    </message>
+    <message>
+        <source>{source} cannot be converted to a tokenizer: {reason}.</source>
+        <translation>无法将 {source} 转换为分词器：{reason}。</translation>
+    </message>
+    <message>
+        <source>{path} is not a JSON object; download the model again.</source>
+        <translation>{path} 不是 JSON 对象；请重新下载该模型。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be used: it is larger than {limit} MiB.</source>
+        <translation>{path} 无法使用：它超过 {limit} MiB。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be read: {strerror}.</source>
+        <translation>无法读取 {path}：{strerror}。</translation>
+    </message>
+    <message>
+        <source>The chat template in {file} is neither text nor a list of named templates.</source>
+        <translation>{file} 中的对话模板既不是文本，也不是命名模板的列表。</translation>
+    </message>
+    <message>
+        <source>The last message cannot be continued: the chat template in {origin} does not show it as it is.</source>
+        <translation>无法续写最后一条消息：{origin} 中的对话模板没有原样显示它。</translation>
+    </message>
+    <message>
+        <source>The chat template in {file} cannot be read: {error}.</source>
+        <translation>无法读取 {file} 中的对话模板：{error}。</translation>
+    </message>
+    <message>
+        <source>Only an assistant message with text can be continued; the last message is none.</source>
+        <translation>只能续写带有文本的回答；最后一条消息不是。</translation>
+    </message>
+    <message>
+        <source>The chat template of this model refuses these messages: &quot;{said}&quot;.</source>
+        <translation>此模型的对话模板拒绝这些消息：“{said}”。</translation>
+    </message>
+    <message>
+        <source>The chat template in {origin} was stopped: {reason}.</source>
+        <translation>{origin} 中的对话模板被停止：{reason}。</translation>
+    </message>
+    <message>
+        <source>The chat template in {origin} fails on these messages ({reason}).</source>
+        <translation>{origin} 中的对话模板处理这些消息时失败（{reason}）。</translation>
+    </message>
+    <message>
+        <source>The chat template in {origin} is not valid ({reason}).</source>
+        <translation>{origin} 中的对话模板无效（{reason}）。</translation>
+    </message>
+    <message>
+        <source>The chat template in {origin} cannot be compiled: {reason}.</source>
+        <translation>无法编译 {origin} 中的对话模板：{reason}。</translation>
+    </message>
+    <message>
+        <source>A child process of Deskside gave no answer within 30 seconds.</source>
+        <translation>Deskside 的一个子进程在 30 秒内没有回答。</translation>
+    </message>
+    <message>
+        <source>A child process of Deskside {exit} before it answered.</source>
+        <translation>Deskside 的一个子进程在回答之前{exit}。</translation>
+    </message>
+    <message>
         <source>The model is being unloaded; load it again or use another.</source>
         <translation>模型正在卸载；请重新加载，或使用其他模型。</translation>
     </message>
@@ -2831,6 +2907,22 @@
     <message>
         <source>Reference: the processor</source>
         <translation>参考：处理器</translation>
+    </message>
+    <message>
+        <source>Everything, to find a fault</source>
+        <translation>全部内容，用于查找故障</translation>
+    </message>
+    <message>
+        <source>What happens</source>
+        <translation>发生的事情</translation>
+    </message>
+    <message>
+        <source>Warnings and errors</source>
+        <translation>警告和错误</translation>
+    </message>
+    <message>
+        <source>Errors only</source>
+        <translation>仅错误</translation>
     </message>
 </context>
 <context>

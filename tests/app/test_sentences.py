@@ -24,7 +24,8 @@ MODULES = (
     "app", "core/client.py", "core/config.py", "core/documents/ask.py", "core/documents/budget.py", "core/documents/read.py",
     "core/documents/reader.py", "core/errors.py", "core/jobs", "core/library", "core/lifecycle.py",
     "core/scheduler/scheduler.py", "core/service/documents.py", "core/service/handle.py", "core/service/limits.py",
-    "core/service/models.py", "core/service/runs.py", "core/service/state.py", "core/service/supervisor.py", "core/spawn.py",
+    "core/probe.py", "core/service/models.py", "core/service/runs.py", "core/service/state.py", "core/service/supervisor.py",
+    "core/spawn.py", "core/text/chat_template.py", "core/text/convert.py", "core/text/special.py",
     "core/text/prompt.py", "core/text/tokenizer.py", "core/worker/main.py", "core/worker/serve.py",
 )  # fmt: skip
 # Sentences of those modules that the window gives no occasion for: it does not send such requests.

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.onboarding.card import WelcomeCard
+from app.pages.chat import ChatPage
 from app.session import ServiceState, Session
 from app.window import MainWindow
 from core.schemas import GpuStatus, InstalledStatus, ModelsReply, Status
@@ -80,4 +81,19 @@ def test_it_is_shown_once_and_leads_to_the_models(session: Session, qtbot: QtBot
     qtbot.addWidget(again)
     assert again.findChild(WelcomeCard) is None
     again.close()
+    window.close()
+
+
+def test_it_goes_once_a_question_was_asked(session: Session, qtbot: QtBot) -> None:
+    window = MainWindow(session)
+    qtbot.addWidget(window)
+    window.show()
+    made, page = window.findChild(WelcomeCard), window.show_page("chat")
+    assert made is not None
+    assert isinstance(page, ChatPage)
+    assert made.isVisible()
+    page.composer.editor.setPlainText("What can you do?")
+    qtbot.keyClick(page.composer.editor, Qt.Key.Key_Return)
+    assert not made.isVisible()
+    assert session.preferences.get("onboarded") is True
     window.close()
