@@ -54,6 +54,11 @@ def test_what_the_window_and_a_child_start_with_does_without_numpy(module: str) 
     assert "numpy" not in modules_after(f"import {module}")
 
 
+def test_a_job_about_documents_starts_without_what_runs_a_model() -> None:
+    loaded = modules_after("import core.jobs.documents")
+    assert not {"numpy", "core.protocol", "core.llm", "lxml", "pypdfium2", "charset_normalizer"} & loaded
+
+
 def test_verbs_that_run_no_model_do_without_what_runs_one() -> None:
     verbs = ("build", "doctor", "fit", "inspect", "list", "pack", "pull", "remove", "status", "stop")
     loaded = modules_after("import core.cli, " + ", ".join(f"core.commands.{verb}" for verb in verbs))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from core.commands.documents import Follower, find_client, finish, follow, options_of, run_here
+from core.commands.documents import Follower, check_out, find_client, finish, follow, options_of, run_here
 from core.commands.documents import add_arguments as add_common
 from core.commands.options import note
 from core.schemas import AnswerReport
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    check_out(args)
     options = options_of(args, ("language",))
     follower = Follower(quiet=True)  # only at its end it is known whether it is an answer
     try:

@@ -71,6 +71,23 @@ class Follower:
         self._bar.close()
 
 
+def check_out(args: argparse.Namespace) -> None:
+    """Known before anything is read or asked, not after minutes of work. Raises InvalidRequest."""
+    if not args.out:
+        return
+    target = Path(args.out).expanduser()
+    if target.is_dir():
+        raise InvalidRequest(f"'{target}' is a folder; give --out the name of a file.", "out")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise InvalidRequest(f"There is no folder '{folder}' for the result; make it, or give another --out.", "out")
+
+
+def counted(count: int, what: str) -> str:
+    """1 page, 2 pages."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def find_client(args: argparse.Namespace) -> Client | None:
     """The service that shall do it, None where this process has to."""
     only_here = args.backend is not None or args.kv_tokens is not None

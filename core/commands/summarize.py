@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from core.commands.documents import Follower, find_client, finish, follow, options_of, run_here
+from core.commands.documents import Follower, check_out, counted, find_client, finish, follow, options_of, run_here
 from core.commands.documents import add_arguments as add_common
 from core.commands.options import note
 from core.documents.document import ranges
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    check_out(args)
     options = options_of(args, ("length", "style", "language", "focus"))
     follower = Follower(quiet=args.json)
     try:
@@ -57,9 +58,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _tell(report: SummaryReport) -> None:
     pages = sum(document.pages for document in report.documents)
+    units = {document.unit for document in report.documents}
+    unit = units.pop() if len(units) == 1 else "page"
     cited = sorted({(citation.document, citation.page) for citation in report.citations})
     shown = ranges([page for _, page in cited]) if len(report.documents) == 1 else str(len(cited))
     note(
-        f"coverage {report.coverage:g} % ({report.chunks} chunks, {pages} pages), cited pages: {shown or 'none'}, "
+        f"coverage {report.coverage:g} % ({counted(report.chunks, 'chunk')}, {counted(pages, unit)}), "
+        f"cited {unit}s: {shown or 'none'}, "
         f"{report.cached_tokens} of {report.tokens} prompt tokens from cache, {report.seconds:.1f} s"
     )

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 from core.documents.ask import ask_documents
 from core.documents.document import Document
 from core.documents.limits import DEFAULT, ReadLimits
-from core.documents.local import LocalModel
 from core.documents.model import TextModel
 from core.documents.prompts import Task
 from core.documents.read import find_files
 from core.documents.read import read as read
 from core.documents.store import AnswerStore
 from core.documents.summarize import Listener, summarize_documents
-from core.schemas import AnswerReport, SummarizeRequest, SummaryReport
 
 if TYPE_CHECKING:
     from core.llm import LLM
+    from core.schemas import AnswerReport, SummaryReport
 
 Source = Document | str | os.PathLike[str]
 
@@ -65,6 +64,7 @@ def checked_task(*, length: str, style: str, language: str | None, focus: str | 
     from pydantic import ValidationError
 
     from core.errors import InvalidRequest
+    from core.schemas import SummarizeRequest
 
     try:
         SummarizeRequest.model_validate(
@@ -77,6 +77,7 @@ def checked_task(*, length: str, style: str, language: str | None, focus: str | 
 
 
 def as_model(model: LLM | TextModel) -> TextModel:
+    from core.documents.local import LocalModel
     from core.llm import LLM
 
     return LocalModel(model) if isinstance(model, LLM) else model

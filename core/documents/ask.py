@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from core.documents.budget import CHUNK_SHARE, LEAST_TEXT, MARGIN
 from core.documents.chunk import Chunk, chunk
@@ -21,7 +22,9 @@ from core.documents.summarize import Listener, Work
 from core.documents.verdict import judge, nearest, shortened
 from core.documents.words import function_words, terms
 from core.errors import InvalidRequest
-from core.schemas import AnswerReport
+
+if TYPE_CHECKING:
+    from core.schemas import AnswerReport
 
 ANSWER_TOKENS = 384
 LONGEST_CHUNK = 512  # tokens: small enough that several passages from all over a document fit
@@ -37,6 +40,8 @@ def ask_documents(
     notes: Sequence[str] = (),
 ) -> AnswerReport:
     """Raises InvalidRequest (no question, context too small), and what the model and the listener raise."""
+    from core.schemas import AnswerReport
+
     began = time.monotonic()
     asked = asked.strip()
     if not asked:

@@ -124,7 +124,7 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[Path], lis
         if len(files) > MAX_FILES:
             raise InvalidRequest(f"There are more than {MAX_FILES} files; choose fewer.", "paths")
     if not files:
-        raise InvalidRequest("There is no file that can be read: " + (" ".join(notes) or "the list is empty."), "paths")
+        raise InvalidRequest(" ".join(notes) or "There is no file to read; name one.", "paths")
     return list(files), notes
 
 
@@ -149,4 +149,4 @@ def _walk(folder: Path, files: dict[Path, None], notes: list[str]) -> None:
             f"{what} in '{folder.name}' {'is' if skipped == 1 else 'are'} of kinds that are not read, and left out."
         )
     if not found:
-        notes.append(f"'{folder.name}' holds no file that can be read.")
+        notes.append(f"'{folder.name}' holds no file that can be read; it would end in {', '.join(sorted(FORMATS))}.")

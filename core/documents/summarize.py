@@ -149,7 +149,7 @@ def summarize_documents(
     citer = Citer(PassageIndex(chunks), len(documents))
     summary = work.last(messages, budget.answer, citer, interactive=False)
     work.tell_numbers(citer)
-    if not citer.citations or citer.unsupported == citer.sentences:
+    if not citer.citations or (citer.sentences and citer.unsupported == citer.sentences):
         work.notes.append(
             "The words of this summary are hardly found in the source: the model is too small for this text; check it."
         )

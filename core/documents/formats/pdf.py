@@ -25,6 +25,11 @@ TURNS = 24  # directions of writing that are told apart
 _FEW = 20  # characters: a page that has no more, and a picture, is a scan; of one that lacks no more nothing is said
 
 
+def _reason(error: Exception) -> str:
+    """Of "Failed to load document (PDFium: Data format error)." the part that says something."""
+    return str(error).partition("PDFium: ")[2].rstrip(").").lower() or str(error)
+
+
 def read(path: Path, name: str, limits: ReadLimits) -> Document:
     """Raises DocumentUnusable."""
     try:
@@ -32,7 +37,7 @@ def read(path: Path, name: str, limits: ReadLimits) -> Document:
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
             raise protected(name) from error
-        raise corrupt(name, "PDF", error) from error
+        raise corrupt(name, "PDF", _reason(error)) from error
     try:
         count = len(pdf)
         if count == 0:

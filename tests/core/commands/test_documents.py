@@ -69,6 +69,9 @@ def test_what_is_wrong_is_said_in_words(run, tmp_path):
     assert (code, "no file or folder" in err) == (3, True)
     code, _, err = run("summarize", FILES / "report.docx", "--local", "--model", "nothing")
     assert (code, "nothing" in err) == (3, True)
+    for target, why in ((tmp_path, "is a folder"), (tmp_path / "none" / "a.txt", "There is no folder")):
+        code, _, err = run("summarize", FILES / "report.docx", "--local", "--model", "nothing", "--out", target)
+        assert (code, why in err, (tmp_path / "none").exists()) == (2, True, False)
     code, _, err = run("ask", FILES / "report.docx", "--local", "--question", " ")
     assert (code, "question is empty" in err) == (2, True)
     code, _, err = run("summarize", FILES / "report.docx", "--kv-tokens", "200", "--service")
