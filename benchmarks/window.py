@@ -92,7 +92,7 @@ def cold_start() -> None:
 def in_one_window(chats: int) -> None:
     from PySide6.QtCore import QEventLoop, QTimer
 
-    from app.main import open_window
+    from app.main import calm_collector, open_window
     from app.pages.chat import ChatPage
     from app.store.records import Chat, ChatSummary, Message, State
     from core.config import load_config
@@ -100,6 +100,7 @@ def in_one_window(chats: int) -> None:
     config = load_config(os.environ)
     fill(config.places.chats_db, chats)
     _, window = open_window(config, start=False)
+    calm_collector()
     page = window.show_page("chat")
     assert isinstance(page, ChatPage)
 

@@ -56,7 +56,6 @@ SHOTS = (
     Shot("picker-light", "chat", steps="picker"),
     Shot("search-light", "chat", steps="search"),
     Shot("keys-light", "chat", steps="keys"),
-    Shot("rename-light", "chat", steps="rename"),
     Shot("menu-light", "chat", steps="menu"),
     Shot("models-light", "models"),
     Shot("models-dark-chinese", "models", theme="dark", language="zh_CN"),
@@ -196,11 +195,36 @@ def _models(page: Any, session: Any, wait: Callable[..., None]) -> None:
     wait(lambda: False, 2)
 
 
+SUMMARY = """Sales rose by 4 % to 812 million, mostly in the second half of the year [p. 3]. The new plant opened in March and
+reached its full output in September, a quarter earlier than planned [p. 7].
+
+Costs grew more slowly than sales. Energy is bought at fixed prices until 2029, so that the company is little exposed to the
+market [p. 12]. The board proposes a dividend of 1.20 per share, after 1.05 the year before [p. 15].
+"""
+
+
 def _documents(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    """A real job, whose text is then a made-up one: the demo model is too small to write a good summary."""
+    from core.schemas import Citation, DocumentInfo, SummaryReport
+
+    path = Path(os.environ["DESKSIDE_HOME"]) / "annual-report-2026.md"
+    path.write_text("# Annual report\n\nSales rose by 4 %.\n", encoding="utf-8")
     wait(lambda: page.form.model.count() > 0, 10)
-    page.form.add([str(ROOT / "README.md")])
+    page.form.add([str(path)])
     page.form.go.click()
     wait(lambda: page.result is not None and page.result.work.job.state in ("done", "failed"), 120)
+    work = page.result.work
+    quotes = (
+        (3, "Sales rose by 4 % to 812 million"), (7, "the new plant opened in March"),
+        (12, "energy is bought at fixed prices until 2029"), (15, "the board proposes a dividend of 1.20 per share"),
+    )  # fmt: skip
+    work.summary = SummaryReport(
+        summary=SUMMARY, coverage=100.0, chunks=18, tokens=2048, cached_tokens=0, seconds=9.0,
+        citations=[Citation(page=number, chunk=0, quote=quote) for number, quote in quotes],
+        documents=[DocumentInfo(path=str(path), name=path.name, format="pdf")], notes=["Page 9 has no text; it is a picture."],
+    )  # fmt: skip
+    page._show_result(None)
+    page._show_result(work)
 
 
 def _runtime(page: Any, session: Any, wait: Callable[..., None]) -> None:
@@ -219,7 +243,7 @@ def _runtime(page: Any, session: Any, wait: Callable[..., None]) -> None:
 
 
 def _settings(page: Any, session: Any, wait: Callable[..., None]) -> None:
-    wait(page.storage.free.isVisible, 10)
+    wait(page.storage.isVisible, 10)
 
 
 def _nothing(page: Any, session: Any, wait: Callable[..., None]) -> None:
@@ -327,16 +351,6 @@ def _keys(page: Any, session: Any, wait: Callable[..., None]) -> None:
     wait(lambda: False, 1)
 
 
-def _rename(page: Any, session: Any, wait: Callable[..., None]) -> None:
-    from PySide6.QtCore import QTimer
-
-    _chat(page, session, wait)
-    sidebar = page.sidebar
-    row = next(each for each in (sidebar.list.at(sidebar.model.index(i, 0)) for i in range(8)) if each.kind == "chat")
-    QTimer.singleShot(0, lambda: sidebar._rename(row))
-    wait(lambda: False, 1)
-
-
 def _menu(page: Any, session: Any, wait: Callable[..., None]) -> None:
     _chat(page, session, wait)
     sidebar = page.sidebar
@@ -377,7 +391,6 @@ STEPS: dict[str, Callable[..., None]] = {
     "picker": _picker,
     "search": _search,
     "keys": _keys,
-    "rename": _rename,
     "menu": _menu,
     "building": _building,
     "middle": _scrolled(0.5),

@@ -22,6 +22,10 @@ class Footer(QWidget):
 
     def __init__(self, entry: Entry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.entry = entry
+        self.made_for = self.shape(entry)  # which an entry may outgrow
+        self._how_label: QLabel | None = None
+        self._switcher: tuple[QToolButton, QLabel, QToolButton] | None = None
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
@@ -33,15 +37,35 @@ class Footer(QWidget):
             button.clicked.connect(partial(self.acted.emit, action))
             row.addWidget(button)
         if entry.versions > 1:
-            self._add_switcher(row, entry)
+            self._add_switcher(row)
         if not entry.is_user:
-            label = QLabel(self._how(entry))
+            label = self._how_label = QLabel()
             label.setProperty("kind", "small")
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            label.setToolTip(label.text())
             row.addSpacing(S)
             row.addWidget(label, 1)
+        self.show_entry(entry)
+
+    @staticmethod
+    def shape(entry: Entry) -> tuple[bool, bool, bool]:
+        """Footers of the same shape have the same widgets."""
+        return entry.is_user, entry.versions > 1, _continues(entry)
+
+    def show_entry(self, entry: Entry) -> None:
+        """It stands below this one now, which has the same shape."""
+        self.entry = entry
+        if self._how_label is not None:
+            how = self._how(entry)
+            self._how_label.setText(how)
+            self._how_label.setToolTip(how)
+        if self._switcher is not None:
+            back, label, on = self._switcher
+            back.setEnabled(entry.version > 1)
+            on.setEnabled(entry.version < entry.versions)
+            label.setText(f"{entry.version}/{entry.versions}")
+            words = self.tr("Version %1 of %2").replace("%1", str(entry.version))
+            label.setAccessibleName(words.replace("%2", str(entry.versions)))
 
     def _actions(self, entry: Entry) -> list[tuple[str, str, str]]:
         actions = []
@@ -50,7 +74,7 @@ class Footer(QWidget):
         actions += [("copy", "copy", self.tr("Copy"))]
         if not entry.is_user:
             actions += [("regenerate", "retry", self.tr("Regenerate")), ("edit", "edit", self.tr("Edit"))]
-            if entry.last and (entry.message.state in UNFINISHED):
+            if _continues(entry):
                 actions += [("continue", "continue", self.tr("Continue"))]
         actions += [
             ("branch", "branch", self.tr("New chat from here")),
@@ -58,22 +82,18 @@ class Footer(QWidget):
         ]
         return actions
 
-    def _add_switcher(self, row: QHBoxLayout, entry: Entry) -> None:
+    def _add_switcher(self, row: QHBoxLayout) -> None:
         back = icon_button("left", self.tr("Version before"), self, "muted", SMALL)
         back.setObjectName("previous")
-        back.setEnabled(entry.version > 1)
         back.clicked.connect(partial(self.acted.emit, "previous"))
-        label = QLabel(f"{entry.version}/{entry.versions}")
+        label = QLabel()
         label.setObjectName("version")
         label.setProperty("kind", "small")
-        words = self.tr("Version %1 of %2").replace("%1", str(entry.version)).replace("%2", str(entry.versions))
-        label.setAccessibleName(words)
-
         on = icon_button("right", self.tr("Version after"), self, "muted", SMALL)
         on.setObjectName("next")
-        on.setEnabled(entry.version < entry.versions)
         on.clicked.connect(partial(self.acted.emit, "next"))
-        for widget in (back, label, on):
+        self._switcher = back, label, on
+        for widget in self._switcher:
             row.addWidget(widget)
 
     def _how(self, entry: Entry) -> str:
@@ -90,6 +110,11 @@ class Footer(QWidget):
         if message.state is State.STOPPED:
             parts.append(self.tr("stopped"))
         return " · ".join(parts)
+
+
+def _continues(entry: Entry) -> bool:
+    """Whether there is a button to go on with the answer."""
+    return not entry.is_user and entry.last and entry.message.state in UNFINISHED
 
 
 class Note(QFrame):

@@ -7,21 +7,19 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import partial
 from time import thread_time
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
-from app.chat.footer import Footer, Note
 from app.chat.pieces import Files, Reasoning, Waiting
+from app.chat.row_widgets import RowWidgets
 from app.chat.rows import BUBBLE, GAP, Entry, Row, estimate
 from app.chat.views import CodeView, TextView
-from app.markdown.highlight import tokens_of
 from app.store.records import Message
 from app.theme import READING_WIDTH, XL, L, Theme
-from app.threads import SerialThread, silently
+from app.threads import SerialThread
 
 NEAR = 400  # pixels above and below the screen in which widgets are kept
 BUDGET = (
@@ -40,7 +38,6 @@ class Transcript(QAbstractScrollArea):
     def __init__(self, colours: SerialThread | None = None, parent: QWidget | None = None) -> None:
         """`colours`: where code is taken apart; without it code stays in one colour."""
         super().__init__(parent)
-        self._colours = colours
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Conversation"))
@@ -49,6 +46,10 @@ class Transcript(QAbstractScrollArea):
         # Opaque: what scrolls is moved as pixels, not painted again.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.viewport().setAutoFillBackground(False)
+        self._makers = RowWidgets(self.viewport(), colours)
+        self._makers.acted.connect(self.acted)
+        self._makers.link_clicked.connect(self.link_clicked)
+        self._makers.resized.connect(self._remeasure)
         self.entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
         self._rows: list[Row] = []
@@ -102,7 +103,7 @@ class Transcript(QAbstractScrollArea):
             self._drop(row)
         for row in entry.rows[first:]:
             if row.widget is not None:
-                self._fill(row)
+                self._makers.fill(row)
             row.width = 0
         self._changed(entry)
 
@@ -122,7 +123,7 @@ class Transcript(QAbstractScrollArea):
             self._drop(row)
         for row in entry.rows:
             if isinstance(row.widget, (Reasoning, CodeView)):
-                self._fill(row)
+                self._makers.fill(row)
         self._changed(entry)
 
     def scroll_to(self, message: str, offset: int = 0, select: str = "") -> None:
@@ -368,36 +369,10 @@ class Transcript(QAbstractScrollArea):
     # Widgets
 
     def _make(self, row: Row) -> None:
-        viewport, entry = self.viewport(), row.entry
-        widget: QWidget
-        if row.kind in ("plain", "text"):
-            widget = TextView(viewport, "raised" if entry.is_user else "window")
-            widget.link_clicked.connect(self.link_clicked)
-            who = self.tr("You wrote") if entry.is_user else self.tr("Answer")
-            widget.setAccessibleName(who)
-        elif row.kind == "code":
-            widget = CodeView(viewport)
-            widget.colours_wanted.connect(partial(self._colour, widget))
-        elif row.kind == "reasoning":
-            widget = Reasoning(entry, viewport)
-            widget.resized.connect(partial(self._remeasure, row))
-        elif row.kind == "files":
-            widget = Files(entry, viewport)
-        elif row.kind == "waiting":
-            widget = Waiting(entry, viewport)
-        else:
-            widget = Footer(entry, viewport) if row.kind == "footer" else Note(entry, viewport)
-            widget.acted.connect(partial(self.acted.emit, entry.message.id))
-        widget.ensurePolished()  # styled before it has a text, which a style that comes late writes again
-        row.widget, row.place, row.width = widget, None, 0
+        row.widget, row.place, row.width = self._makers.make(row), None, 0
         self._shown[row] = None
         self._new.add(row)
-        self._fill(row)
-
-    def _colour(self, view: CodeView, source: str, language: str) -> None:
-        if self._colours is not None:
-            # A lexer that fails costs colours, nothing else; the log has it.
-            self._colours.submit(lambda _: tokens_of(source, language), view.colour, silently, owner=view)
+        self._makers.fill(row)
 
     def _order(self) -> None:
         """The tab order is the reading order: new rows follow the one above them."""
@@ -410,27 +385,14 @@ class Transcript(QAbstractScrollArea):
                     QWidget.setTabOrder(one, other)
         self._new.clear()
 
-    def _fill(self, row: Row) -> None:
-        widget, segment = row.widget, row.segment
-        if isinstance(widget, CodeView) and segment is not None:
-            live_end = row.entry.live and row.entry.rows and row is row.entry.rows[-1]
-            widget.show_code(segment.source, segment.language, segment.closed or not live_end)
-        elif isinstance(widget, TextView) and segment is not None:
-            if row.kind == "plain":
-                widget.show_plain(segment.source)
-            else:
-                widget.show_markdown(segment.source)
-        elif isinstance(widget, (Reasoning, Waiting)):
-            widget.refresh()
-
     def _drop(self, row: Row) -> None:
         if row.widget is not None:
-            row.widget.hide()
-            row.widget.deleteLater()
-            row.widget = row.place = None
+            self._makers.let_go(row)
+            row.place = None
             self._shown.pop(row, None)
             self._new.discard(row)
 
+    @Slot(object)
     def _remeasure(self, row: Row) -> None:
         row.width = 0
         self._follow = False

@@ -68,7 +68,7 @@ class TextView(QTextBrowser):
     def __init__(self, parent: QWidget | None = None, ground: str = "") -> None:
         """`ground`: the colour of the theme that it stands on; then what is behind need not be painted with it."""
         super().__init__(parent)
-        self._ground = ground
+        self.ground = ground
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent, bool(ground))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setOpenLinks(False)
@@ -93,9 +93,9 @@ class TextView(QTextBrowser):
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         document.setDefaultTextOption(option)
-        self._source = ""
         self._markdown = True
         self._renderer = Renderer(document)
+        self._source = ""  # from here on a change of style writes it again
         self._tail = 0  # offset in the source of the last top-level block
         self._tail_position = 0  # and in the document
         self._stripped = False
@@ -106,6 +106,14 @@ class TextView(QTextBrowser):
     def markdown(self) -> str:
         """What it shows, as it was given."""
         return self._source
+
+    def forget(self) -> None:
+        """Show nothing, as when it was made."""
+        self._markdown, self._source, self._slack, self._stripped = True, "", 0, False
+        self._tail = self._tail_position = 0
+        self._renderer.rewind(0)
+        self._renderer.quotes = False
+        self.setTextCursor(QTextCursor(self.document()))
 
     def show_plain(self, text: str) -> None:
         """Text as somebody typed it."""
@@ -220,10 +228,10 @@ class TextView(QTextBrowser):
         return None  # whatever it is, it is not loaded
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        if self._ground or self._renderer.quotes:
+        if self.ground or self._renderer.quotes:
             painter = QPainter(self.viewport())
-            if self._ground:
-                painter.fillRect(event.rect(), QColor(getattr(Theme.current().colors, self._ground)))
+            if self.ground:
+                painter.fillRect(event.rect(), QColor(getattr(Theme.current().colors, self.ground)))
             if self._renderer.quotes:
                 self._paint_quotes(painter)
             painter.end()
@@ -345,9 +353,25 @@ class CodeView(QFrame):
             self._text.setPlainText(visible(source.removesuffix("\n")))
             self._dropped_newline = source.endswith("\n")
         self._source = source
-        if closed and self._asked != (source, language):
-            self._asked = (source, language)
-            self.colours_wanted.emit(visible(source.removesuffix("\n")), language)
+        if closed:
+            wanted = (visible(source.removesuffix("\n")), language)
+            if self._asked != wanted:
+                self._asked = wanted
+                self.colours_wanted.emit(*wanted)
+
+    def forget(self) -> None:
+        """Show nothing, as when it was made."""
+        self._source, self._asked, self._tokens, self._work = "", ("", ""), [], None
+        self._dropped_newline = False
+        self._timer.stop()
+        if self._copied.isActive():
+            self._copied.stop()
+            self._reset_copy()
+        self._text.clear()
+
+    def wants(self, source: str, language: str) -> bool:
+        """Whether it waits for the colours of this code."""
+        return self._asked == (source, language)
 
     def content_height(self, width: int) -> int:
         lines = max(1, self._text.blockCount())

@@ -65,8 +65,8 @@ def coverage_text(work: Work) -> str:
         return ""
     report = work.summary or work.answer
     chunks = report.chunks if report is not None else 0
-    return QCoreApplication.translate("Documents", "Coverage {percent} of %n part(s)", None, chunks).format(
-        percent=formats.percent(work.coverage / 100)
+    return QCoreApplication.translate("Documents", "Coverage {percent}, parts: {parts}").format(
+        percent=formats.percent(work.coverage / 100), parts=formats.number(chunks)
     )
 
 

@@ -549,8 +549,8 @@
         <translation>已读 {done}/{total} 个部分</translation>
     </message>
     <message>
-        <source>Coverage {percent} of %n part(s)</source>
-        <translation>覆盖率 {percent}，共 %n 个部分</translation>
+        <source>Coverage {percent}, parts: {parts}</source>
+        <translation>覆盖率 {percent}，共 {parts} 个部分</translation>
     </message>
     <message>
         <source>Sources</source>
@@ -1776,6 +1776,17 @@
     <message>
         <source>Saved as {file}.</source>
         <translation>已保存为 {file}。</translation>
+    </message>
+</context>
+<context>
+    <name>RowWidgets</name>
+    <message>
+        <source>You wrote</source>
+        <translation>您写道</translation>
+    </message>
+    <message>
+        <source>Answer</source>
+        <translation>回答</translation>
     </message>
 </context>
 <context>
@@ -3130,14 +3141,6 @@
     <message>
         <source>Conversation</source>
         <translation>对话</translation>
-    </message>
-    <message>
-        <source>You wrote</source>
-        <translation>您写道</translation>
-    </message>
-    <message>
-        <source>Answer</source>
-        <translation>回答</translation>
     </message>
 </context>
 <context>

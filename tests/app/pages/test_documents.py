@@ -173,7 +173,7 @@ def test_no_other_link_does_anything(address: str, qtbot: QtBot, monkeypatch: py
 def test_less_than_everything_is_a_warning(page: DocumentsPage, client: Any, qtbot: QtBot) -> None:
     open_done(page, client, qtbot, report(coverage=87.0))
     assert page.result is not None
-    assert page.result.coverage.text() == "Coverage 87 % of 4 part(s)"
+    assert page.result.coverage.text() == "Coverage 87 %, parts: 4"
     assert page.result.coverage.property("kind") == "warning"
 
 

@@ -1,0 +1,128 @@
+"""The widgets of the transcript's rows: making one is dear (its style alone takes a millisecond), so texts, code and the buttons
+below messages are kept when their row goes far from the screen, and serve the next one."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from app.chat.footer import Footer, Note
+from app.chat.pieces import Files, Reasoning, Waiting
+from app.chat.rows import Row
+from app.chat.views import CodeView, TextView
+from app.markdown.highlight import Tokens, tokens_of
+from app.threads import SerialThread, silently
+
+MOST_KEPT = 12  # of each kind
+
+
+class RowWidgets(QObject):
+    """`acted(message id, action)`, `link_clicked(url)`; `resized(row)`: the height of a row's widget is another."""
+
+    acted = Signal(str, str)
+    link_clicked = Signal(str)
+    resized = Signal(object)
+
+    def __init__(self, place: QWidget, colours: SerialThread | None) -> None:
+        """They are children of `place`. `colours`: where code is taken apart; without it code stays in one colour."""
+        super().__init__(place)
+        self._place, self._colours = place, colours
+        self._kept: dict[object, list[QWidget]] = {}
+
+    def make(self, row: Row) -> QWidget:
+        """A widget for the row, without its text."""
+        kept = self._kept.get(_kind(row))
+        if kept:
+            widget = kept.pop()
+            if isinstance(widget, Footer):
+                widget.show_entry(row.entry)
+        else:
+            widget = self._new(row)
+            widget.ensurePolished()  # styled before it has a text, which a style that comes late writes again
+        if isinstance(widget, TextView):
+            widget.ground = "raised" if row.entry.is_user else "window"
+            widget.setAccessibleName(self.tr("You wrote") if row.entry.is_user else self.tr("Answer"))
+        return widget
+
+    def fill(self, row: Row) -> None:
+        """What the row says now."""
+        widget, segment = row.widget, row.segment
+        if isinstance(widget, CodeView) and segment is not None:
+            live_end = row.entry.live and row.entry.rows and row is row.entry.rows[-1]
+            widget.show_code(segment.source, segment.language, segment.closed or not live_end)
+        elif isinstance(widget, TextView) and segment is not None:
+            if row.kind == "plain":
+                widget.show_plain(segment.source)
+            else:
+                widget.show_markdown(segment.source)
+        elif isinstance(widget, (Reasoning, Waiting)):
+            widget.refresh()
+
+    def let_go(self, row: Row) -> None:
+        """The row needs its widget no more."""
+        widget, row.widget = row.widget, None
+        if widget is None:
+            return
+        widget.hide()
+        kind = widget.made_for if isinstance(widget, Footer) else _kind(row)
+        kept = self._kept.setdefault(kind, [])
+        if isinstance(widget, (TextView, CodeView, Footer)) and len(kept) < MOST_KEPT:
+            if not isinstance(widget, Footer):
+                widget.forget()
+            kept.append(widget)
+        else:
+            widget.deleteLater()
+
+    def _new(self, row: Row) -> QWidget:
+        entry, place = row.entry, self._place
+        if row.kind in ("plain", "text"):
+            text = TextView(place, "window")
+            text.link_clicked.connect(self.link_clicked)
+            return text
+        if row.kind == "code":
+            code = CodeView(place)
+            code.colours_wanted.connect(self._colour)
+            return code
+        if row.kind == "reasoning":
+            reasoning = Reasoning(entry, place)
+            reasoning.resized.connect(partial(self.resized.emit, row))
+            return reasoning
+        if row.kind == "files":
+            return Files(entry, place)
+        if row.kind == "waiting":
+            return Waiting(entry, place)
+        if row.kind == "footer":
+            footer = Footer(entry, place)
+            footer.acted.connect(self._footer_acted)
+            return footer
+        note = Note(entry, place)
+        note.acted.connect(partial(self.acted.emit, entry.message.id))
+        return note
+
+    @Slot(str)
+    def _footer_acted(self, action: str) -> None:
+        footer = self.sender()
+        assert isinstance(footer, Footer)
+        self.acted.emit(footer.entry.message.id, action)
+
+    @Slot(str, str)
+    def _colour(self, source: str, language: str) -> None:
+        view = self.sender()
+        if self._colours is None or not isinstance(view, CodeView):
+            return
+
+        def coloured(lines: Tokens) -> None:
+            if view.wants(source, language):  # it may serve another row by now
+                view.colour(lines)
+
+        # A lexer that fails costs colours, nothing else; the log has it.
+        self._colours.submit(lambda _: tokens_of(source, language), coloured, silently, owner=view)
+
+
+def _kind(row: Row) -> object:
+    """Rows of the same kind can have each other's widgets."""
+    if row.kind in ("plain", "text"):
+        return "text"
+    return Footer.shape(row.entry) if row.kind == "footer" else row.kind
