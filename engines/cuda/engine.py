@@ -20,7 +20,7 @@ from engines.cuda.driver import Driver
 from engines.cuda.exact import PIECE, ExactGemm
 from engines.cuda.gemm import Gemm
 from engines.cuda.graphs import Graphs
-from engines.cuda.launch import Modules
+from engines.cuda.launch import Modules, overlap_macros
 from engines.cuda.memory import Memory, StagingRing
 from engines.cuda.nvrtc import Compiler
 from engines.cuda.program import Runner
@@ -66,6 +66,10 @@ class CudaEngine(Engine):
     `deterministic`: a request gives the same tokens to the bit whatever else is in its steps, however its prompt is cut, and
     whether it was preempted or found its beginning in the cache. Each token is computed by one attention kernel, and by products
     whose rows do not depend on how many there are. What it costs: docs/performance.md.
+
+    `overlap`: whether a kernel of a decode step may start before the one in front of it has ended (programmatic dependent launch, on
+    compute capability 9.0 and newer): "off"; "early", as soon as that one's blocks have all started; "late", when they have read
+    their weights. Results are the same to the bit.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class CudaEngine(Engine):
         graphs: str = "lazy",
         kv_dtype: str = "auto",
         deterministic: bool = False,
+        overlap: str = "off",
     ) -> None:
         if kv_dtype not in ("auto", "fp8"):
             raise UnsupportedError(
@@ -108,7 +113,7 @@ class CudaEngine(Engine):
         try:
             self._open(
                 model, program, layers, num_pages, kv_bytes, page_size, num_slots, max_tokens, cache, graphs,
-                kv_dtype == "fp8", deterministic,
+                kv_dtype == "fp8", deterministic, overlap_macros(overlap, driver.info.arch),
             )  # fmt: skip
         except BaseException:
             memory.close()
@@ -129,12 +134,14 @@ class CudaEngine(Engine):
         graphs: str,
         kv_fp8: bool,
         deterministic: bool,
+        macros: Mapping[str, int],
     ) -> None:
         driver, memory = self._driver, self._memory
         fp16 = self._fp16(model)
         self._stream = driver.call("cuStreamCreate", int(driver.api.CUstream_flags.CU_STREAM_NON_BLOCKING))
         self._staging = StagingRing(driver, memory, self._stream, 4, _STAGING_BYTES)
-        self._modules = Modules(driver, Compiler(driver.info.arch, cache), self._stream, {"ELEM_FP16": int(fp16)})
+        macros = {"ELEM_FP16": int(fp16), **macros}
+        self._modules = Modules(driver, Compiler(driver.info.arch, cache), self._stream, macros)
         self._deterministic = deterministic
         make_gemm = ExactGemm if deterministic else Gemm
         self._gemm = make_gemm(driver, memory, self._modules, self._stream, fp16=fp16, cache=cache)
@@ -365,6 +372,10 @@ class CudaEngine(Engine):
             self._prepared.add((part, rows))
 
     def _enqueue(self, part: str, launch: Launch) -> None:
+        with self._modules.overlapping(not launch.prefill):
+            self._enqueue_chained(part, launch)
+
+    def _enqueue_chained(self, part: str, launch: Launch) -> None:
         if part == "head":
             self._runner.head(launch)
             return

@@ -4,14 +4,48 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Final
 
 from engines.api.errors import ContractError, DeviceError, UnsupportedError
 from engines.cuda.driver import Driver
 from engines.cuda.nvrtc import Compiler
 
 Grid = tuple[int, int, int]
+# Programmatic dependent launch: when the next kernel may start (PDL in kernels/common.cuh), and the first devices that have it.
+OVERLAPS: Final = {"off": 0, "early": 1, "late": 2}
+OVERLAP_ARCH: Final = 90
+
+
+def overlap_macros(overlap: str, arch: int) -> dict[str, int]:
+    """Macros for kernels that may overlap; none where they do not, so that what is compiled then is what always was."""
+    if overlap not in OVERLAPS:
+        raise ContractError(f"overlap is {', '.join(OVERLAPS)}, not {overlap!r}.")
+    return {"PDL": OVERLAPS[overlap]} if OVERLAPS[overlap] and arch >= OVERLAP_ARCH else {}
+
+
+class Chain:
+    """Launches of which each may start before the one in front of it has ended. Our kernels wait in the device for what is in front
+    (`after_previous` in kernels/common.cuh); whatever else is launched in between starts after all of it, as always."""
+
+    def __init__(self) -> None:
+        self._open = self._begun = False
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """From here to the end of the block. The first launch starts when everything in front has ended: copies of weights, of a plan."""
+        self._open, self._begun = True, False
+        try:
+            yield
+        finally:
+            self._open = False
+
+    def follows(self) -> bool:
+        """Called once a launch: whether it may overlap."""
+        found = self._open and self._begun
+        self._begun = self._open
+        return found
 
 
 def pack_arguments(arguments: Sequence[int | float]) -> list[int]:
@@ -25,8 +59,12 @@ def pack_arguments(arguments: Sequence[int | float]) -> list[int]:
 class Kernel:
     """One function of a loaded module."""
 
-    def __init__(self, driver: Driver, name: str, function: Any, stream: Any, shared: int) -> None:
+    def __init__(
+        self, driver: Driver, name: str, function: Any, stream: Any, shared: int, chain: Chain | None = None
+    ) -> None:
+        """`chain`: given for a kernel that waits for the ones in front of it."""
         self._name = name
+        self._chain = chain
         self.count = _count_parameters(driver, function)
         self._launch = driver.api.cuLaunchKernel
         self._driver = driver
@@ -43,11 +81,27 @@ class Kernel:
         base = ctypes.addressof(cells)
         pointers = (ctypes.c_void_p * len(arguments))(*range(base, base + 8 * len(arguments), 8))
         size = self._shared if shared is None else shared
+        if self._chain is not None and self._chain.follows():
+            self._overlap(grid, block, size, ctypes.addressof(pointers))
+            return
         (code,) = self._launch(self._function, *grid, block, 1, 1, size, self._stream, ctypes.addressof(pointers), 0)
         if int(code):
             self._driver.call(
                 "cuLaunchKernel", self._function, *grid, block, 1, 1, size, self._stream, ctypes.addressof(pointers), 0
             )
+
+    def _overlap(self, grid: Grid, block: int, shared: int, arguments: int) -> None:
+        """Enqueue so that it may start before the kernel in front has ended; in a graph that is captured, an edge of that kind."""
+        api = self._driver.api
+        attribute = api.CUlaunchAttribute()
+        attribute.id = api.CUlaunchAttributeID.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
+        attribute.value.programmaticStreamSerializationAllowed = 1
+        config = api.CUlaunchConfig()
+        config.gridDimX, config.gridDimY, config.gridDimZ = grid
+        config.blockDimX, config.blockDimY, config.blockDimZ = block, 1, 1
+        config.sharedMemBytes, config.hStream = shared, self._stream
+        config.attrs, config.numAttrs = [attribute], 1
+        self._driver.call("cuLaunchKernelEx", config, self._function, arguments, 0)
 
 
 def _count_parameters(driver: Driver, function: Any) -> int:
@@ -66,6 +120,17 @@ class Modules:
         self._stream = stream
         self._base = dict(base)
         self._modules: dict[tuple[Any, ...], Any] = {}
+        self._chain = Chain() if self.overlap else None
+
+    def overlapping(self, allowed: bool = True) -> AbstractContextManager[None]:
+        """While it is open, kernels of kernels/ may start before the ones in front of them have ended: for the launches of a step,
+        which read no weights that something in front writes. Nothing where PDL is not among the macros, or not `allowed`."""
+        return self._chain.open() if self._chain is not None and allowed else nullcontext()
+
+    @property
+    def overlap(self) -> int:
+        """PDL of kernels/common.cuh."""
+        return self._base.get("PDL", 0)
 
     @property
     def fp16(self) -> bool:
@@ -78,7 +143,7 @@ class Modules:
         key = (file, *sorted(macros.items()))
         if key not in self._modules:
             self._modules[key] = self._driver.call("cuModuleLoadData", self._compiler.compile(file, macros))
-        return self._function(key, name, shared)
+        return self._function(key, name, shared, self._chain)
 
     def custom(self, name: str, source: str, arguments: int) -> Kernel:
         """The kernel `name` of CUDA C++ that came with a network. Raises UnsupportedError if the source has none of that name,
@@ -100,14 +165,14 @@ class Modules:
             )
         return kernel
 
-    def _function(self, key: tuple[Any, ...], name: str, shared: int) -> Kernel:
+    def _function(self, key: tuple[Any, ...], name: str, shared: int, chain: Chain | None = None) -> Kernel:
         function = self._driver.call("cuModuleGetFunction", self._modules[key], name.encode())
         attributes = self._driver.api.CUfunction_attribute
         fixed = self._driver.call("cuFuncGetAttribute", attributes.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function)
         if shared + fixed > 48 * 1024:
             attribute = attributes.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
             self._driver.call("cuFuncSetAttribute", function, attribute, shared)
-        return Kernel(self._driver, name, function, self._stream, shared)
+        return Kernel(self._driver, name, function, self._stream, shared, chain)
 
     def close(self) -> None:
         for module in self._modules.values():

@@ -119,6 +119,7 @@ class Parameters:
         self._fixed: dict[tuple[str, ...], float] = {}
         shapes, schemes = program.network.params, schemes_of(program)
         arena = Arena(memory, weight_bytes(program))
+        self.arena = arena.base
         dtype = "fp16" if fp16 else "bf16"
         packings = {group: packing for group in schemes if (packing := Packing.of(schemes[group])) is not None}
         loader = None

@@ -70,7 +70,8 @@ class TensorRTEngine(CudaEngine):
             )
         self._model = model
         self._max_rows = max(max_tokens, num_slots)
-        super().__init__(model, num_slots=num_slots, max_tokens=max_tokens, **options)
+        # The library launches what lies between our kernels as it likes: nothing overlaps with that.
+        super().__init__(model, num_slots=num_slots, max_tokens=max_tokens, overlap="off", **options)
 
     def update_weights(self, tensors: Mapping[str, NDArray[np.generic]]) -> int:
         self._alive()

@@ -75,14 +75,14 @@ struct Keys {
             const cell_t *from = k + n * 8 * HEAD_DIM;
 #pragma unroll
             for (int b = 0; b < KEY_BLOCKS; b++) {
-                uint4 v = __ldg((const uint4 *)(from + b * 64 + t * 16));
+                uint4 v = load_made((const uint4 *)(from + b * 64 + t * 16));
                 word[n][4 * b] = v.x, word[n][4 * b + 1] = v.y, word[n][4 * b + 2] = v.z, word[n][4 * b + 3] = v.w;
             }
             if (KEY_TAIL) {
-                uint2 v = __ldg((const uint2 *)(from + KEY_BLOCKS * 64 + t * 8));
+                uint2 v = load_made((const uint2 *)(from + KEY_BLOCKS * 64 + t * 8));
                 word[n][4 * KEY_BLOCKS] = v.x, word[n][4 * KEY_BLOCKS + 1] = v.y;
             }
-            if (KEY_TAIL16) word[n][KEY_WORDS - 1] = __ldg((const u32 *)(from + HEAD_DIM - 16 + t * 4));
+            if (KEY_TAIL16) word[n][KEY_WORDS - 1] = load_made((const u32 *)(from + HEAD_DIM - 16 + t * 4));
         }
     }
 };
@@ -119,20 +119,20 @@ struct Values {
             if (VALUE_WORDS % 4 == 0) {
 #pragma unroll
                 for (int w = 0; w + 3 < VALUE_WORDS; w += 4) {
-                    uint4 x = there ? __ldg((const uint4 *)(from + w * 4)) : make_uint4(0, 0, 0, 0);
+                    uint4 x = there ? load_made((const uint4 *)(from + w * 4)) : make_uint4(0, 0, 0, 0);
                     word[i][w] = x.x, word[i][w + 1] = x.y, word[i][w + 2] = x.z, word[i][w + 3] = x.w;
                 }
             } else if (VALUE_WORDS % 2 == 0) {
 #pragma unroll
                 for (int w = 0; w + 1 < VALUE_WORDS; w += 2) {
-                    uint2 x = there ? __ldg((const uint2 *)(from + w * 4)) : make_uint2(0, 0);
+                    uint2 x = there ? load_made((const uint2 *)(from + w * 4)) : make_uint2(0, 0);
                     word[i][w] = x.x, word[i][w + 1] = x.y;
                 }
             } else {
 #pragma unroll
-                for (int w = 0; w < VALUE_WORDS; w++) word[i][w] = there ? __ldg((const u32 *)(from + w * 4)) : 0;
+                for (int w = 0; w < VALUE_WORDS; w++) word[i][w] = there ? load_made((const u32 *)(from + w * 4)) : 0;
             }
-            if (VALUE_TAIL16) word[i][VALUE_WORDS] = there ? __ldg((const u16 *)(v + key * HEAD_DIM + HEAD_DIM - 16 + g * 2)) : 0;
+            if (VALUE_TAIL16) word[i][VALUE_WORDS] = there ? load_made((const u16 *)(v + key * HEAD_DIM + HEAD_DIM - 16 + g * 2)) : 0;
         }
     }
     __device__ __forceinline__ void add(float (*o)[4], u32 b0, u32 b1) const {
@@ -161,8 +161,8 @@ struct Keys {
 #pragma unroll
         for (int n = 0; n < 2; n++) {
 #pragma unroll
-            for (int b = 0; b < KEY_BLOCKS; b++) block[n][b] = __ldg((const uint4 *)(k + n * 8 * HEAD_DIM + b * 32 + t * 8));
-            if (KEY_TAIL) tail[n] = __ldg((const uint2 *)(k + n * 8 * HEAD_DIM + KEY_BLOCKS * 32 + t * 4));
+            for (int b = 0; b < KEY_BLOCKS; b++) block[n][b] = load_made((const uint4 *)(k + n * 8 * HEAD_DIM + b * 32 + t * 8));
+            if (KEY_TAIL) tail[n] = load_made((const uint2 *)(k + n * 8 * HEAD_DIM + KEY_BLOCKS * 32 + t * 4));
         }
     }
 };
@@ -196,10 +196,10 @@ struct Values {
             bool there = base + key < end;  // behind the end a page may hold anything, and 0 * NaN is NaN
 #pragma unroll
             for (int b = 0; b < VALUE_BLOCKS; b++)
-                block[i][b] = there ? __ldg((const uint4 *)(v + key * HEAD_DIM + b * 64 + g * 8)) : make_uint4(0, 0, 0, 0);
+                block[i][b] = there ? load_made((const uint4 *)(v + key * HEAD_DIM + b * 64 + g * 8)) : make_uint4(0, 0, 0, 0);
             if (VALUE_TAIL)
-                tail[i] = there ? __ldg((const uint2 *)(v + key * HEAD_DIM + VALUE_BLOCKS * 64 + g * 4)) : make_uint2(0, 0);
-            if (VALUE_TAIL16) tail16[i] = there ? __ldg((const u32 *)(v + key * HEAD_DIM + TAIL_AT + g * 2)) : 0;
+                tail[i] = there ? load_made((const uint2 *)(v + key * HEAD_DIM + VALUE_BLOCKS * 64 + g * 4)) : make_uint2(0, 0);
+            if (VALUE_TAIL16) tail16[i] = there ? load_made((const u32 *)(v + key * HEAD_DIM + TAIL_AT + g * 2)) : 0;
         }
     }
     __device__ __forceinline__ void add(float (*o)[4], u32 b0, u32 b1) const {
@@ -245,6 +245,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, MIN_BLOCKS) attention_d
     __shared__ u32 arrived;
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
     int heads = kv_heads * GROUP, per_split = kv_heads * QUERY_GROUPS;
+    after_previous();
     int chunk = work[WORK_CHUNK], items = work[WORK_SPLITS] * per_split;
     const int *split_start = work + WORK_HEADER, *split_row = split_start + max_rows + 1, *kv_len = section(plan, AT_KV_LEN);
     const int *page_start = section(plan, AT_PAGE_START), *page_ids = section(plan, AT_PAGE_IDS);

@@ -54,7 +54,7 @@ typedef unsigned char cell_t;
 #define pack_weights pack_half2
 // Eight cells to shared memory.
 __device__ __forceinline__ void copy_cells(u32 shared, const cell_t *from, bool there) {
-    uint2 v = there ? __ldg((const uint2 *)from) : make_uint2(0, 0);
+    uint2 v = there ? load_made((const uint2 *)from) : make_uint2(0, 0);
     asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(shared), "r"(half2_of_e4m3x2(v.x)), "r"(half2_of_e4m3x2(v.x >> 16)),
                  "r"(half2_of_e4m3x2(v.y)), "r"(half2_of_e4m3x2(v.y >> 16)) : "memory");
 }
@@ -93,6 +93,7 @@ __device__ __forceinline__ void fetch(u32 shared, const cell_t *pool, const int 
 extern "C" __global__ void __launch_bounds__(32 * WARPS) attention_prefill(
     const u16 *qkv, u16 *out, const cell_t *keys, const cell_t *values, const int *plan, const int *work, int max_rows, int max_splits, int kv_heads,
     int q_stride, float scale, int window, float soft_cap, const float *slopes, float value_scale, const u16 *sinks) {
+    after_previous();
     extern __shared__ uint4 tiles[];
     const u32 tile_bytes = TILE_KEYS * ROW_CHUNKS * 16;
     u32 shared = shared_address(tiles);

@@ -159,6 +159,7 @@ __device__ __forceinline__ void widen(u32 raw, u32 first, u32 second, bool swap)
 extern "C" __global__ void __launch_bounds__(512, 1) attention_prefill_sm90(
     const u16 *qkv, u16 *out, const cell_t *keys, const cell_t *values, const int *plan, const int *work, int max_rows, int max_splits, int kv_heads,
     int q_stride, float scale, int window, float soft_cap, const float *slopes, float value_scale, const u16 *sinks) {
+    after_previous();
     extern __shared__ uint4 memory[];
     u32 tiles = (shared_address(memory) + 1023) & ~1023u, codes = tiles + 4 * TILE_BYTES, barriers = codes + 4 * RAW_BYTES;
     // Of keys (0) and values (1): tile n's place, and the barriers that tell that it is there and that it has been read.

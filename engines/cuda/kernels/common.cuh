@@ -21,6 +21,53 @@ typedef unsigned short u16;
 #define NEG_INF __int_as_float(0xff800000)
 #define FULL_MASK 0xffffffffu
 
+// --- programmatic dependent launch (sm_90 on) --------------------------------------------------------------------------------
+
+// PDL: 0, a kernel starts when the one in front of it has ended. Else it may be launched to start before (engines/cuda/launch.py), so
+// that its launch, and the first copies of its weights, run beside the end of the one in front. Rules, for all threads of all kernels:
+// - `after_previous` before anything is read or written that another kernel writes or reads (outputs, scratch, counters and what
+//   prepare_step wrote too), and in any case before the end: a kernel that ended without it would let the next start too early.
+//   Before it only arguments and weights: those change between steps alone, and the first kernel of a step starts after all of that.
+// - What another kernel wrote is read by plain loads or `load_made`.
+// PDL 1: the next kernel may start as soon as all blocks of this one have, 2: when they have seen the end of the one in front (products:
+// when they have read their weights). A block that waits holds its place in a multiprocessor, and all of this one's have theirs then.
+#ifndef PDL
+#define PDL 0
+#endif
+#define OVERLAPS (PDL && ARCH >= 900)
+enum { EARLY = 1, LATE = 2 };
+
+// Where the next kernel may start: two places in a kernel, one of which counts.
+template <int WHEN> __device__ __forceinline__ void let_next_start() {
+#if OVERLAPS
+    if (PDL == WHEN) asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+// Until all kernels in front have ended and what they wrote can be seen.
+__device__ __forceinline__ void wait_for_previous() {
+#if OVERLAPS
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+// Both, for kernels that have nothing to do before.
+__device__ __forceinline__ void after_previous() {
+    let_next_start<EARLY>();
+    wait_for_previous();
+    let_next_start<LATE>();
+}
+
+// A load past the writes of this kernel. Where kernels overlap it is no `__ldg`: that is for data that nobody writes from the start of
+// the kernel on, and may be moved in front of the wait.
+template <class T> __device__ __forceinline__ T load_made(const T *p) {
+#if OVERLAPS
+    return *p;
+#else
+    return __ldg(p);
+#endif
+}
+
 // --- one element: 16 bits, held as u16 -------------------------------------------------------------------------------------
 
 __device__ __forceinline__ float to_float(u16 bits) {

@@ -3,6 +3,7 @@
 
 // out[t] = table[ids[t]]. Grid (tokens). `width8`: columns / 8.
 extern "C" __global__ void embedding(const int *ids, const uint4 *table, uint4 *out, int width8) {
+    after_previous();
     const uint4 *row = table + (u64)ids[blockIdx.x] * width8;
     uint4 *to = out + (u64)blockIdx.x * width8;
     for (int i = threadIdx.x; i < width8; i += blockDim.x) to[i] = row[i];
@@ -10,6 +11,7 @@ extern "C" __global__ void embedding(const int *ids, const uint4 *table, uint4 *
 
 // The rows whose logits are wanted; rows beyond the plan's repeat row 0. Grid (padded logit rows).
 extern "C" __global__ void gather_logits(const int *plan, const uint4 *x, uint4 *out, int width8) {
+    after_previous();
     int l = blockIdx.x, from = l < plan[PLAN_LOGITS] ? section(plan, AT_LOGIT_TOKEN)[l] : 0;
     const uint4 *row = x + (u64)from * width8;
     uint4 *to = out + (u64)l * width8;
@@ -146,33 +148,39 @@ __device__ void norm(const uint4 *x, Scales scales, const uint4 *residual, const
 
 // Grid (rows), block a multiple of 32 with block * NORM_VECTORS >= width8. `out` may be `x`; `sum` may be `residual`.
 extern "C" __global__ void ROW_BOUNDS rms_norm(const uint4 *x, const uint4 *weight, uint4 *out, int width8, float eps) {
+    after_previous();
     norm<0>(x, {}, 0, weight, 0, 0, out, {}, width8, eps);
 }
 
 extern "C" __global__ void ROW_BOUNDS add_rms_norm(const uint4 *x, const uint4 *residual, const uint4 *weight,
                                                                 uint4 *sum, uint4 *out, int width8, float eps) {
+    after_previous();
     norm<1>(x, {}, residual, weight, 0, sum, out, {}, width8, eps);
 }
 
 extern "C" __global__ void ROW_BOUNDS layer_norm(const uint4 *x, const uint4 *weight, const uint4 *bias, uint4 *out,
                                                               int width8, float eps) {
+    after_previous();
     norm<2>(x, {}, 0, weight, bias, 0, out, {}, width8, eps);
 }
 
 // The same into codes, or from a product of codes (x_columns not null), or both. `out` where `codes` is null.
 extern "C" __global__ void ROW_BOUNDS rms_norm_fp8(const uint4 *x, const uint4 *weight, uint2 *codes, float *code_scales,
                                                                 float fixed, int width8, float eps) {
+    after_previous();
     norm<0>(x, {}, 0, weight, 0, 0, 0, {codes, code_scales, fixed}, width8, eps);
 }
 
 extern "C" __global__ void ROW_BOUNDS add_rms_norm_fp8(
     const uint4 *x, const float *x_rows, const float *x_columns, const uint4 *residual, const uint4 *weight, uint4 *sum, uint4 *out,
     uint2 *codes, float *code_scales, float fixed, int width8, float eps) {
+    after_previous();
     norm<1>(x, {x_rows, x_columns}, residual, weight, 0, sum, out, {codes, code_scales, fixed}, width8, eps);
 }
 
 extern "C" __global__ void ROW_BOUNDS layer_norm_fp8(const uint4 *x, const uint4 *weight, const uint4 *bias, uint2 *codes,
                                                                   float *code_scales, float fixed, int width8, float eps) {
+    after_previous();
     norm<2>(x, {}, 0, weight, bias, 0, 0, {codes, code_scales, fixed}, width8, eps);
 }
 
@@ -201,6 +209,7 @@ extern "C" __global__ void ROW_BOUNDS add_layer_norm(
     const uint4 *residual, const uint4 *a, const float *a_rows, const float *a_columns, const uint4 *a_bias, const uint4 *b,
     const float *b_rows, const float *b_columns, const uint4 *b_bias, const uint4 *weight, const uint4 *bias, uint4 *sum, uint4 *out,
     uint2 *codes, float *code_scales, float fixed, int width8, float eps) {
+    after_previous();
     __shared__ float scratch[33];
     Summand first = {a, {a_rows, a_columns}, a_bias}, second = {b, {b_rows, b_columns}, b_bias};
     u64 base = (u64)blockIdx.x * width8;
@@ -251,6 +260,7 @@ extern "C" __global__ void ROW_BOUNDS add_layer_norm(
 
 // Elements to codes. Grid and block as above.
 extern "C" __global__ void ROW_BOUNDS quantize_fp8(const uint4 *x, uint2 *codes, float *code_scales, float fixed, int width8) {
+    after_previous();
     __shared__ float scratch[33];
     uint4 row[NORM_VECTORS];
 #pragma unroll
@@ -264,6 +274,7 @@ extern "C" __global__ void ROW_BOUNDS quantize_fp8(const uint4 *x, uint2 *codes,
 
 // A product of codes to values, in place: x * rows[row] * columns[column] + bias (or none). Grid (ceil(count8 / block)).
 extern "C" __global__ void rescale(uint4 *x, const float *rows, const float *columns, const uint4 *bias, int count8, int width8) {
+    after_previous();
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count8) return;
     int row = i / width8, column = i - row * width8;
@@ -281,6 +292,7 @@ extern "C" __global__ void rescale(uint4 *x, const float *rows, const float *col
 
 // Sums of INT8 codes to elements, rounded: their scales are the reader's. Grid (ceil(count4 / block)).
 extern "C" __global__ void narrow(const int4 *x, uint2 *y, int count4) {
+    after_previous();
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count4) return;
     int4 v = x[i];
@@ -301,6 +313,7 @@ __device__ __forceinline__ float activate(float x, int kind) {
 
 // gate_up [T, 2 n] -> activate(gate) * up [T, n]. Grid (ceil(T n / 8 / block)). `count8` = T n / 8, `width8` = n / 8.
 extern "C" __global__ void gated_activation(const uint4 *gate_up, uint4 *out, int count8, int width8, int kind) {
+    after_previous();
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count8) return;
     int row = i / width8, column = i - row * width8;
@@ -317,6 +330,7 @@ extern "C" __global__ void gated_activation(const uint4 *gate_up, uint4 *out, in
 extern "C" __global__ void __launch_bounds__(512, NORM_VECTORS < 8 ? 2 : 1) gated_activation_fp8(
     const uint4 *gate_up, const float *rows, const float *columns, uint4 *out, uint2 *codes, float *code_scales, float fixed, int width8,
     int kind) {
+    after_previous();
     __shared__ float scratch[33];
     Scales scales = {rows, columns};
     const uint4 *from = gate_up + (u64)blockIdx.x * 2 * width8;
@@ -344,6 +358,7 @@ extern "C" __global__ void __launch_bounds__(512, NORM_VECTORS < 8 ? 2 : 1) gate
 extern "C" __global__ void __launch_bounds__(512, NORM_VECTORS < 8 ? 2 : 1) activation_fp8(
     const uint4 *x, const float *rows, const float *columns, const uint4 *bias, uint4 *out, uint2 *codes, float *code_scales, float fixed,
     int width8, int kind) {
+    after_previous();
     __shared__ float scratch[33];
     Summand from = {x, {rows, columns}, bias};
     uint4 row[NORM_VECTORS];
@@ -365,6 +380,7 @@ enum { UNARY_ACTIVATION, UNARY_SCALE, UNARY_SOFT_CAP };
 
 // y = f(x), f chosen by `what`: activation `kind`, x * factor, or factor * tanh(x / factor).
 extern "C" __global__ void unary(const uint4 *x, uint4 *y, int count8, int what, int kind, float factor) {
+    after_previous();
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count8) return;
     float v[8];
@@ -377,6 +393,7 @@ extern "C" __global__ void unary(const uint4 *x, uint4 *y, int count8, int what,
 
 // y = a + b, or a * b.
 extern "C" __global__ void binary(const uint4 *a, const uint4 *b, uint4 *y, int count8, int multiply) {
+    after_previous();
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count8) return;
     float u[8], v[8];
@@ -389,18 +406,21 @@ extern "C" __global__ void binary(const uint4 *a, const uint4 *b, uint4 *y, int 
 
 // The same on the float32 logits: x * factor, or factor * tanh(x / factor), in place.
 extern "C" __global__ void unary_float(float *x, u64 count, int what, float factor) {
+    after_previous();
     for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += (u64)gridDim.x * blockDim.x)
         x[i] = what == UNARY_SCALE ? x[i] * factor : factor * tanhf(x[i] / factor);
 }
 
 // logits [rows, stride] += bias [n]. Grid (ceil(n / 256), rows), block 256.
 extern "C" __global__ void bias_float(float *x, const u16 *bias, int n, int stride) {
+    after_previous();
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) x[(u64)blockIdx.y * stride + i] += to_float(bias[i]);
 }
 
 // q [T, 8 q8], k and v [T, 8 kv8] side by side: out [T, 8 (q8 + 2 kv8)]. Grid (tokens).
 extern "C" __global__ void pack_qkv(const uint4 *q, const uint4 *k, const uint4 *v, uint4 *out, int q8, int kv8) {
+    after_previous();
     u64 row = blockIdx.x;
     int all = q8 + 2 * kv8;
     for (int i = threadIdx.x; i < all; i += blockDim.x)

@@ -25,13 +25,14 @@ __device__ __forceinline__ uint4 load_once(const uint4 *p) {
 }
 
 // Columns 8 at .. 8 at + 7 of every 32nd vector from `at` on, COUNT times: all loads first, then the sums.
-template <int COUNT>
-__device__ __forceinline__ void part(const uint4 *const *from, const uint4 *xs, int k8, int at, float (*acc)[TOKENS]) {
-    uint4 v[ROWS][COUNT];
+template <int COUNT> __device__ __forceinline__ void load(uint4 (*v)[COUNT], const uint4 *const *from, int at) {
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
         for (int u = 0; u < COUNT; u++) v[r][u] = load_once(from[r] + at + 32 * u);
+}
+template <int COUNT>
+__device__ __forceinline__ void add(const uint4 (*v)[COUNT], const uint4 *xs, int k8, int at, float (*acc)[TOKENS]) {
 #pragma unroll
     for (int u = 0; u < COUNT; u++)
 #pragma unroll
@@ -47,24 +48,56 @@ __device__ __forceinline__ void part(const uint4 *const *from, const uint4 *xs, 
             }
         }
 }
+template <int COUNT>
+__device__ __forceinline__ void part(const uint4 *const *from, const uint4 *xs, int k8, int at, float (*acc)[TOKENS]) {
+    uint4 v[ROWS][COUNT];
+    load<COUNT>(v, from, at);
+    add<COUNT>(v, xs, k8, at, acc);
+}
+
+__device__ __forceinline__ void find_rows(const uint4 **from, const uint4 *w, int row, int n, int k8) {
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) from[r] = w + (u64)min(row + r, n - 1) * k8;
+}
 
 // Dynamic shared memory: TOKENS * K * 2 bytes. K a multiple of 8. y [TOKENS, stride].
 // Grid: any; block 256.
-extern "C" __global__ void __launch_bounds__(256) gemv(const uint4 *w, const uint4 *x, void *y, const u16 *bias, int n, int k8, int stride) {
+extern "C" __global__ void __launch_bounds__(256, OVERLAPS && TOKENS <= 2 ? 4 : 1) gemv(const uint4 *w, const uint4 *x, void *y, const u16 *bias, int n, int k8, int stride) {
     extern __shared__ uint4 xs[];
+    int lane = threadIdx.x & 31, warps = gridDim.x * (blockDim.x >> 5);
+    int row = (blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5)) * ROWS;
+    const uint4 *from[ROWS];
+#if OVERLAPS
+    // The first weights, while the kernel in front ends.
+    let_next_start<EARLY>();
+    uint4 ahead[ROWS][UNROLL];
+    bool loaded = row < n && lane + 32 * (UNROLL - 1) < k8;
+    find_rows(from, w, row, n, k8);
+    if (loaded) load<UNROLL>(ahead, from, lane);
+    wait_for_previous();
+#endif
     for (int i = threadIdx.x; i < TOKENS * k8; i += blockDim.x) xs[i] = x[i];
     __syncthreads();
-    int lane = threadIdx.x & 31, warps = gridDim.x * (blockDim.x >> 5);
-    for (int row = (blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5)) * ROWS; row < n; row += warps * ROWS) {
+    for (; row < n; row += warps * ROWS) {
         float acc[ROWS][TOKENS];
 #pragma unroll
         for (int r = 0; r < ROWS; r++)
 #pragma unroll
             for (int m = 0; m < TOKENS; m++) acc[r][m] = 0.f;
-        const uint4 *from[ROWS];
-#pragma unroll
-        for (int r = 0; r < ROWS; r++) from[r] = w + (u64)min(row + r, n - 1) * k8;
+        find_rows(from, w, row, n, k8);
         int i = lane;
+#if OVERLAPS
+        if (loaded) {
+#pragma unroll
+            for (int r = 0; r < ROWS; r++)
+#pragma unroll
+                for (int u = 0; u < UNROLL; u++)  // else the compiler unpacks them all in front of the loop, and spills
+                    asm volatile("" : "+r"(ahead[r][u].x), "+r"(ahead[r][u].y), "+r"(ahead[r][u].z), "+r"(ahead[r][u].w));
+            add<UNROLL>(ahead, xs, k8, i, acc);
+            i += 32 * UNROLL;
+            loaded = false;
+        }
+#endif
         for (; i + 32 * (UNROLL - 1) < k8; i += 32 * UNROLL) part<UNROLL>(from, xs, k8, i, acc);
         for (; i < k8; i += 32) part<1>(from, xs, k8, i, acc);
 #pragma unroll
@@ -79,4 +112,5 @@ extern "C" __global__ void __launch_bounds__(256) gemv(const uint4 *w, const uin
                 }
             }
     }
+    let_next_start<LATE>();
 }

@@ -26,7 +26,7 @@ __device__ __forceinline__ void load_input(u32 to, float *sums, const u16 *x, in
     for (int first = 0; first < TOKENS * pieces; first += 32 * WARPS) {
         int i = first + threadIdx.x, token = i / pieces, piece = i - token * pieces, column = piece * 8;
         uint4 v = make_uint4(0, 0, 0, 0);
-        if (token < m && column < k) v = __ldg((const uint4 *)(x + (u64)token * k + column));
+        if (token < m && column < k) v = load_made((const uint4 *)(x + (u64)token * k + column));
         if (token < TOKENS) {
             u32 at = to + (piece >> 4) * STEP_BYTES + ((piece >> 2 & 3) * TOKENS + token) * 64 + (piece & 3) * 16;
             asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(at), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
@@ -94,9 +94,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_packed(
     u32 input = shared_address(room) + WARPS * STAGES * TILE_BYTES, stages = shared_address(room) + warp * STAGES * TILE_BYTES;
     float *sums = (float *)((char *)room + WARPS * STAGES * TILE_BYTES + steps * STEP_BYTES);
     float(*partial)[WARPS][TOKENS][17] = (float(*)[WARPS][TOKENS][17])(sums + steps * SCALES * TOKENS);
-#if PDL && ARCH >= 900
-    asm volatile("griddepcontrol.launch_dependents;");
-#endif
+    let_next_start<EARLY>();
     // The step whose copies start next: it runs ahead of the one that is computed.
     int next_tile = warp < steps ? blockIdx.x : tiles, next_step = warp;
     Tile next = tile_of(w, scales, zeros, next_tile, k, lane);
@@ -108,9 +106,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_packed(
     };
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++) fetch(s);
-#if PDL && ARCH >= 900
-    asm volatile("griddepcontrol.wait;" ::: "memory");  // W is nobody's output; x and y are
-#endif
+    wait_for_previous();  // W is nobody's output; x and y are
     load_input(input, sums, x, m, k, steps);
     __syncthreads();
     int slot = 0, free = STAGES - 1, turn = 0;
@@ -136,6 +132,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_packed(
             if (row < n) y[(u64)(i >> 4) * n + row] = finished(sum, scales, bias, row);
         }
     }
+    let_next_start<LATE>();
 }
 
 // --- to that order and back --------------------------------------------------------------------------------------------------
@@ -143,6 +140,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_packed(
 // Codes as a scheme has them, [n, k] in rows (engines/network/schemes.py), to the order above; rows and columns beyond become code 0.
 // One thread a word of the result. Grid (ceil(words / block)).
 extern "C" __global__ void repack(const u32 *from, u32 *to, int n, int k, u64 words) {
+    after_previous();
     int steps = (k + STEP - 1) / STEP;
     for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < words; i += (u64)gridDim.x * blockDim.x) {
         int part = (int)(i & 3), lane = (int)(i >> 2 & 31);
@@ -170,6 +168,7 @@ extern "C" __global__ void repack(const u32 *from, u32 *to, int n, int k, u64 wo
 // Rows first .. first + count - 1 of W as elements [count, k], each weight rounded once: (code - zero) * scale. Plain shifts, so that
 // it does not share a mistake with the product. A thread a chunk of 8 columns. Grid (ceil(count * k / 8 / block)).
 extern "C" __global__ void unpack(const u32 *w, const u32 *scales, const u32 *zeros, uint4 *out, int first, int count, int k) {
+    after_previous();
     int steps = (k + STEP - 1) / STEP, k8 = k / 8, groups = GROUP ? k / (GROUP ? GROUP : 1) : 1;
     u64 all = (u64)count * k8;
     for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < all; i += (u64)gridDim.x * blockDim.x) {
@@ -194,6 +193,7 @@ extern "C" __global__ void unpack(const u32 *w, const u32 *scales, const u32 *ze
 // How far two arrays of `count` elements are apart: found[0] += |a - b|^2, found[1] += |b|^2, found[2] += what of a or b is not finite,
 // found[3] = max(found[3], |a - b| - |b| / 64): what of a difference is not rounding.
 extern "C" __global__ void difference(const u16 *a, const u16 *b, u64 count, float *found) {
+    after_previous();
     __shared__ float scratch[33];
     float apart = 0.f, size = 0.f, wrong = 0.f, top = 0.f;
     for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += (u64)gridDim.x * blockDim.x) {

@@ -15,7 +15,6 @@
 //
 // BITS: 4, 8. GROUP: columns of a scale, 32, 64 or a multiple of 128; 0: one scale a row, applied at the end. ZERO: 1 with zero points.
 // WARPS: of a block. STAGES: of the pipeline.
-// PDL: 1 if the kernel may start before the one in front of it has ended (programmatic dependent launch, sm_90 on).
 #pragma once
 #include "common.cuh"
 
@@ -33,9 +32,6 @@
 #endif
 #ifndef STAGES
 #define STAGES 4
-#endif
-#ifndef PDL
-#define PDL 0
 #endif
 
 #define STEP 128

@@ -103,17 +103,17 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) wide_packed(
         for (int i = 0; i < TILES; i++) acc[r][i][0] = acc[r][i][1] = acc[r][i][2] = acc[r][i][3] = 0.f;
     }
     int next = blockIdx.y;  // the step whose copies start next
-#if PDL && ARCH >= 900
-    asm volatile("griddepcontrol.launch_dependents;");
+#if OVERLAPS
+    let_next_start<EARLY>();
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++)
         if (next + s * gridDim.y < steps) fetch_weights(stages + s * STAGE + mine, tile, next + s * gridDim.y, k, lane);
-    asm volatile("griddepcontrol.wait;" ::: "memory");  // W is nobody's output; x and y are
+    wait_for_previous();  // W is nobody's output; x and y are
 #endif
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++, next += gridDim.y) {
         if (next < steps) {
-#if !(PDL && ARCH >= 900)
+#if !OVERLAPS
             fetch_weights(stages + s * STAGE + mine, tile, next, k, lane);
 #endif
             fetch_input(stages + s * STAGE, x, next, m, k);
@@ -133,6 +133,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) wide_packed(
         slot = slot + 1 == STAGES ? 0 : slot + 1;
         free = free + 1 == STAGES ? 0 : free + 1;
     }
+    let_next_start<LATE>();
     // Out by rows, some tokens at a time, through where the stages were.
     copy_wait<0>();
     float(*sums)[16 * BLOCK_TILES + 1] = (float(*)[16 * BLOCK_TILES + 1])room;
@@ -158,10 +159,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) wide_packed(
 
 // y from the parts of a split product, always added in the same order. A thread a value. Grid (ceil(N / block), M).
 extern "C" __global__ void sum_parts(const float *parts, int split, const u32 *scales, const u16 *bias, u16 *y, int n) {
-#if PDL && ARCH >= 900
-    asm volatile("griddepcontrol.launch_dependents;");
-    asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
+    after_previous();
     int row = blockIdx.x * blockDim.x + threadIdx.x, width = (n + 15) / 16 * 16;
     if (row >= n) return;
     const float *part = parts + (u64)blockIdx.y * width + row;

@@ -30,6 +30,7 @@ extern "C" __global__ void __launch_bounds__(256) rope_kv(
     u16 *qkv, const int *positions, const int *kv_index, const float2 *cos_sin, const u16 *q_norm, const u16 *k_norm, cell_t *keys,
     cell_t *values, int heads, int kv_heads, int page_size, int rotary, int interleaved, float eps, const float *rows,
     const float *columns, float key_inverse, float value_inverse) {
+    after_previous();
     int head = blockIdx.y * (blockDim.x >> 5) + (threadIdx.x >> 5), lane = threadIdx.x & 31, token = blockIdx.x;
     int all = heads + 2 * kv_heads;
     if (head >= all) return;
@@ -111,6 +112,7 @@ __device__ __forceinline__ void load8(const float *from, float *x) {
 extern "C" __global__ void __launch_bounds__(256) rope_kv_whole(
     u16 *qkv, const int *positions, const int *kv_index, const float *cos_sin, cell_t *keys, cell_t *values, int heads, int kv_heads,
     int page_size, const float *rows, const float *columns, float key_inverse, float value_inverse) {
+    after_previous();
     int i = blockIdx.y * blockDim.x + threadIdx.x, head = i / HEAD_THREADS, at = i % HEAD_THREADS * 8, token = blockIdx.x;
     int all = heads + 2 * kv_heads;
     if (head >= all) return;

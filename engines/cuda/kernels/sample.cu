@@ -62,6 +62,7 @@ __device__ __forceinline__ void take_token(SlotParams *slots, int *last_token, i
 // Grid (parts, padded logit rows): the parts of a row share its columns, the last one to arrive writes.
 extern "C" __global__ void __launch_bounds__(512) argmax_rows(const float *logits, const int *plan, SlotParams *slots, int *last_token,
                                                               int *tokens, u64 *best, u32 *arrived, int vocab, u64 stride) {
+    after_previous();
     __shared__ u64 scratch[33];
     int row = blockIdx.y;
     if (row >= plan[PLAN_LOGITS]) return;
@@ -276,6 +277,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK) sample_rows(
     const float *logits, float *adjusted, const int *plan, SlotParams *slots, int *last_token, const int *mask_index,
     const u32 *mask_bits, int *tokens, float *logprobs, int *top_ids, float *top_logprobs, int vocab, u64 stride, int mask_words,
     int top_stride) {
+    after_previous();
     __shared__ Histogram h;
     __shared__ u64 scratch[33];
     __shared__ float sums[33];

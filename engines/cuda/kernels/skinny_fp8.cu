@@ -45,11 +45,22 @@ __device__ __forceinline__ void step(sum_t (*acc)[4], const uint4 *a, const unsi
         const uint4 *from = (const uint4 *)(x + (u64)n * 8 * k);
 #pragma unroll
         for (int h = 0; h < 2; h++) {
-            uint4 b = there ? __ldg(from + 4 * h) : make_uint4(0, 0, 0, 0);
+            uint4 b = there ? load_made(from + 4 * h) : make_uint4(0, 0, 0, 0);
             PRODUCT(acc[n], a[h].x, a[2 + h].x, a[h].y, a[2 + h].y, b.x, b.y);
             PRODUCT(acc[n], a[h].z, a[2 + h].z, a[h].w, a[2 + h].w, b.z, b.w);
         }
     }
+}
+
+// The lane's part of UNROLL steps of W.
+__device__ __forceinline__ void load(uint4 (*a)[4], const unsigned char *upper, const unsigned char *lower) {
+#pragma unroll
+    for (int u = 0; u < UNROLL; u++)
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            a[u][h] = load_once(upper + u * WARPS * 128 + h * 64);
+            a[u][2 + h] = load_once(lower + u * WARPS * 128 + h * 64);
+        }
 }
 
 // Grid N / 16, block 32 * WARPS.
@@ -62,15 +73,22 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_fp8(const unsign
 #pragma unroll
     for (int i = 0; i < TILES; i++) acc[i][0] = acc[i][1] = acc[i][2] = acc[i][3] = 0;
     int at = warp * 128;
+#if OVERLAPS
+    // The first weights, while the kernel in front ends.
+    let_next_start<EARLY>();
+    uint4 ahead[UNROLL][4];
+    bool loaded = at + (UNROLL - 1) * WARPS * 128 < k;
+    if (loaded) load(ahead, upper + at, lower + at);
+    wait_for_previous();
+    if (loaded) {
+#pragma unroll
+        for (int u = 0; u < UNROLL; u++) step(acc, ahead[u], tokens + at + u * WARPS * 128, k, g);
+        at += UNROLL * WARPS * 128;
+    }
+#endif
     for (; at + (UNROLL - 1) * WARPS * 128 < k; at += UNROLL * WARPS * 128) {
         uint4 a[UNROLL][4];
-#pragma unroll
-        for (int u = 0; u < UNROLL; u++)
-#pragma unroll
-            for (int h = 0; h < 2; h++) {
-                a[u][h] = load_once(upper + at + u * WARPS * 128 + h * 64);
-                a[u][2 + h] = load_once(lower + at + u * WARPS * 128 + h * 64);
-            }
+        load(a, upper + at, lower + at);
 #pragma unroll
         for (int u = 0; u < UNROLL; u++) step(acc, a[u], tokens + at + u * WARPS * 128, k, g);
     }
@@ -83,6 +101,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_fp8(const unsign
         }
         step(acc, a, tokens + at, k, g);
     }
+    let_next_start<LATE>();
 #pragma unroll
     for (int i = 0; i < TILES; i++)
 #pragma unroll

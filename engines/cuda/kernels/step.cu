@@ -41,6 +41,7 @@ extern "C" __global__ void __launch_bounds__(1024) prepare_step(
     const int *plan, const int *last_token, int *tokens, int *positions, int *kv_index, int *work, int padded_tokens,
     int page_size, int max_rows, int max_splits, int tile_tokens, int blocks, int parts_per_split,
     int all_tiles) {
+    after_previous();
     __shared__ int scratch[33], chosen_chunk;
     __shared__ u64 prices[32];
     int rows = plan[PLAN_ROWS], decodes = plan[PLAN_DECODES], count = plan[PLAN_TOKENS];
@@ -114,6 +115,7 @@ extern "C" __global__ void __launch_bounds__(1024) prepare_step(
 // Whole pages of every layer, source to destination. No page is both (the scheduler copies shared pages into fresh ones), so the
 // copies may run at once. The pool is [2 layers, pages, page_words] in units of 16 bytes. Grid (copies, 2 layers).
 extern "C" __global__ void copy_pages(const int *plan, uint4 *pool, int num_pages, int page_words) {
+    after_previous();
     const int *pair = section(plan, AT_COPIES) + 2 * blockIdx.x;
     u64 base = (u64)blockIdx.y * num_pages;
     const uint4 *from = pool + (base + pair[0]) * page_words;
@@ -123,6 +125,7 @@ extern "C" __global__ void copy_pages(const int *plan, uint4 *pool, int num_page
 
 // (Re)set slots: record r is int32 [2 + 32] = slot, last token, parameters. Grid (records), block 32.
 extern "C" __global__ void init_slots(const int *records, int *slot_params, int *last_token) {
+    after_previous();
     const int *record = records + blockIdx.x * 34;
     int slot = record[0];
     slot_params[slot * 32 + threadIdx.x] = record[2 + threadIdx.x];

@@ -21,8 +21,8 @@ DEFINES = {
         {"HEAD_DIM": 128, "GROUP": 4},
         {"HEAD_DIM": 32, "GROUP": 2, "SOFT_CAP": 1},
         {"HEAD_DIM": 256, "GROUP": 1},
-        {"HEAD_DIM": 80, "GROUP": 1, "ALIBI": 1},
-        {"HEAD_DIM": 128, "GROUP": 4, "KV_FP8": 1},
+        {"HEAD_DIM": 80, "GROUP": 1, "ALIBI": 1, "PDL": 2},
+        {"HEAD_DIM": 128, "GROUP": 4, "KV_FP8": 1, "PDL": 1},
         {"HEAD_DIM": 80, "GROUP": 1, "KV_FP8": 1},
         {"HEAD_DIM": 64, "GROUP": 8, "SINKS": 1},
     ),
@@ -39,8 +39,9 @@ DEFINES = {
         {"HEAD_DIM": 64, "GROUP": 1, "SOFT_CAP": 1},
         {"HEAD_DIM": 64, "GROUP": 8, "SINKS": 1},
     ),
-    "rope_kv": ({"HEAD_DIM": 128}, {"HEAD_DIM": 128, "KV_FP8": 1}),
-    "skinny_fp8": ({}, {"TOKENS": 24, "WARPS": 4, "UNROLL": 4}, {"CODE_INT8": 1}),
+    "rope_kv": ({"HEAD_DIM": 128}, {"HEAD_DIM": 128, "KV_FP8": 1, "PDL": 1}),
+    "gemv": ({}, {"ROWS": 1, "UNROLL": 8, "PDL": 1}),
+    "skinny_fp8": ({}, {"TOKENS": 24, "WARPS": 4, "UNROLL": 4, "PDL": 2}, {"CODE_INT8": 1, "PDL": 1}),
     "packed": (
         {},
         {"STAGES": 3, "GROUP": 64, "ZERO": 1, "TOKENS": 4},
@@ -51,7 +52,7 @@ DEFINES = {
         {"TILES": 8, "STAGES": 3, "GROUP": 64, "ZERO": 1},
         {"BITS": 8, "GROUP": 0, "TILES": 3, "ROW_TILES": 2, "PDL": 1},
     ),
-    "elementwise": ({}, {"CODE_INT8": 1}),
+    "elementwise": ({}, {"CODE_INT8": 1, "PDL": 1}),
 }
 
 

@@ -144,3 +144,70 @@ def test_an_unknown_instruction_is_named(emulator: Any) -> None:
     source = 'extern "C" __global__ void f(int *x) { int y; asm("frob.s32 %0, %1;" : "=r"(y) : "r"(1)); *x = y; }'
     with pytest.raises(AssertionError, match="ptx_frob_s32"):
         emulator().compile("frob", source, "f")
+
+
+OVERLAP = """
+#include "common.cuh"
+extern "C" __global__ void overlap(const int *weights, const int *x, int *y) {
+    BEFORE
+    y[threadIdx.x] = weights[threadIdx.x] + load_made(x + threadIdx.x);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("after_previous();", None),
+        ("int w = weights[threadIdx.x]; wait_for_previous(); if (w < 0) return;", None),
+        ("", "memory outside of a buffer"),
+        ("if (x[threadIdx.x] < 0) return; after_previous();", "memory outside of a buffer"),
+        ("y[threadIdx.x] = 0; after_previous();", "memory outside of a buffer"),
+        ("__shared__ uint4 s[2]; copy16_async(shared_address(s), x, true); after_previous();", "memory outside of"),
+        ("if (threadIdx.x > 5) return; after_previous();", "has not waited"),
+    ],
+)
+def test_what_overlaps_touches_nothing_before_it_has_waited(emulator: Any, before: str, said: str | None) -> None:
+    machine = emulator(overlap=1)
+    x, y = machine.put(np.arange(32, dtype=np.int32)), machine.poisoned(128)
+    weights = machine.put(np.full(32, 7, np.int32))
+    machine.constant.add(weights)
+    kernel = machine.compile("overlap", OVERLAP.replace("BEFORE", before), "overlap")
+    if said != "has not waited":
+        kernel((2, 1, 1), 32, weights, x, y)  # alone it may
+    machine.chain._open = machine.chain._begun = True
+    if said is None:
+        kernel((2, 1, 1), 32, weights, x, y)
+        np.testing.assert_array_equal(machine.get(y, (32,), np.int32), np.arange(7, 39))
+    else:
+        with pytest.raises(AssertionError, match=said):
+            kernel((2, 1, 1), 32, weights, x, y)
+        machine.get(y, (32,), np.int32)  # and can be read afterwards
+
+
+@pytest.mark.parametrize("kind", ["gemv", "skinny_fp8"])
+def test_products_that_begin_early_give_the_same_bits(emulator: Any, kind: str) -> None:
+    """Their first weights are loaded before they wait; rows and columns that end within a step too."""
+    rng = np.random.default_rng(0)
+    n, k = (45, 1096) if kind == "gemv" else (48, 1152)
+    if kind == "gemv":
+        defines = {"TOKENS": 2, "ROWS": 2, "UNROLL": 4}
+        w, x = (rng.standard_normal((rows, k)).astype(np.float16).view(np.uint16) for rows in (n, 2))
+    else:
+        defines = {"TOKENS": 2, "WARPS": 2, "UNROLL": 2}
+        w, x = ((rng.integers(0, 0x38, (rows, k)) | rng.integers(0, 2, (rows, k)) << 7).astype(np.uint8) for rows in (n, 2))
+    found = []
+    for overlap in (0, 1, 2):
+        machine = emulator(overlap=overlap, fp16=True)
+        kernel = machine.kernel(kind, kind, defines, 2 * k * 2 if kind == "gemv" else 0)
+        pw, px, py = machine.put(w), machine.put(x), machine.poisoned(2 * n * 2)
+        machine.constant.add(pw)
+        machine.chain._open = machine.chain._begun = True
+        if kind == "gemv":
+            kernel((2, 1, 1), 256, pw, px, py, 0, n, k // 8, n)
+        else:
+            kernel((n // 16, 1, 1), 64, pw, px, py, n, k)
+        found.append(machine.get(py, (2, n), np.uint16))
+    assert np.isfinite(found[0].view(np.float16)).all()
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])

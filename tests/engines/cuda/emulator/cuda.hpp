@@ -47,7 +47,7 @@ dim3 threadIdx, blockIdx, blockDim, gridDim;
 namespace emu {
 
 typedef uint32_t u32;
-enum State { READY, AT_WARP, AT_BLOCK, DONE };
+enum State { READY, AT_WARP, AT_BLOCK, AT_WAIT, DONE };
 constexpr int MOST = 1024, SLOTS = 12;
 constexpr size_t STACK = 256 << 10;
 
@@ -55,7 +55,7 @@ struct Copy { char *to; const char *from; int size, bytes; };
 struct Fiber {
     ucontext_t start;
     jmp_buf at;
-    bool begun;
+    bool begun, waited;                    // for the kernels in front
     State state;
     std::vector<Copy> open;                // cp.async not committed
     std::vector<std::vector<Copy>> groups; // committed, not waited for
@@ -90,6 +90,28 @@ void release_block() {
     votes[++block_generation & 1] = 0;
 }
 
+void yield();
+
+// Where kernels overlap: what the ones in front may still write or read. It cannot be touched until every thread of the block has
+// waited for them, which each must before it ends.
+const uint64_t *guarded;  // (address, size) of whole pages
+int guards, at_wait;
+void guard(bool closed) {
+    for (int i = 0; i < guards; i++) mprotect((void *)guarded[2 * i], guarded[2 * i + 1], closed ? PROT_NONE : PROT_READ | PROT_WRITE);
+}
+void wait_for_previous() {
+    Fiber &f = fibers[current];
+    if (f.waited || !guards) return;
+    f.waited = true;
+    if (++at_wait < threads) {
+        f.state = AT_WAIT;
+        yield();
+        return;
+    }
+    guard(false);
+    for (int i = 0; i < threads; i++) if (fibers[i].state == AT_WAIT) fibers[i].state = READY;
+}
+
 void yield() {
     if (!_setjmp(fibers[current].at)) _longjmp(main_at, 1);
 }
@@ -97,6 +119,7 @@ void yield() {
 void trampoline() {
     for (;;) {
         body(arguments);
+        if (guards && !fibers[current].waited) fail("a thread ends that has not waited for the kernels in front");
         fibers[current].state = DONE;
         int w = current >> 5;
         warps[w].alive &= ~(1u << (current & 31));
@@ -150,9 +173,11 @@ void run_block(int order) {
     extern char __start_emu_shared[] asm("__start_emu_shared"), __stop_emu_shared[] asm("__stop_emu_shared");
     memset(__start_emu_shared, 0xff, __stop_emu_shared - __start_emu_shared);
     memset(warps, 0, sizeof warps);
+    at_wait = 0, guard(true);
     at_block = 0, living = threads, votes[0] = votes[1] = block_generation = 0;
     for (int i = 0; i < threads; i++) {
         fibers[i].state = READY;
+        fibers[i].waited = false;
         fibers[i].open.clear();
         fibers[i].groups.clear();
         warps[i >> 5].alive |= 1u << (i & 31);
@@ -205,6 +230,7 @@ const char *launch(void (*kernel)(const uint64_t *), const uint64_t *cells, cons
             run_block(order);
         }
     }
+    guard(false);
     for (int i = 0; i < 3; i++) sigaction(signals[i], &old[i], nullptr);
     sigaltstack(&old_stack, nullptr);
     return result;
@@ -390,12 +416,17 @@ void ptx_movmatrix_sync_aligned_m8n8_trans_b16(emu_u &d, emu_u a) {
 }
 void ptx_cp_async_cg_shared_global(emu_u to, const void *from, int size, int bytes) {
     if ((uintptr_t)from % 16 && bytes) emu::fail("cp.async from a misaligned address");
+    if (bytes) (void)*(const volatile char *)from;  // it may read from here on
     emu::fibers[emu::current].open.push_back({emu::shared_at(to), (const char *)from, size, bytes});
 }
 void ptx_cp_async_ca_shared_global(emu_u to, const void *from, int size) {
     if ((uintptr_t)from % size) emu::fail("cp.async from a misaligned address");
+    (void)*(const volatile char *)from;
     emu::fibers[emu::current].open.push_back({emu::shared_at(to, size), (const char *)from, size, size});
 }
+void ptx_griddepcontrol_launch_dependents() {}
+void ptx_griddepcontrol_wait() { emu::wait_for_previous(); }
+void ptx_prefetch_global_L2(const void *p) { (void)*(const volatile char *)p; }
 void ptx_cp_async_commit_group() {
     emu::Fiber &f = emu::fibers[emu::current];
     f.groups.push_back(std::move(f.open));
@@ -426,9 +457,6 @@ void ptx_ld_global_nc_L1__no_allocate_v4_u32(emu_u &a, emu_u &b, emu_u &c, emu_u
     uint4 v = *(const uint4 *)from;
     a = v.x, b = v.y, c = v.z, d = v.w;
 }
-// Programmatic dependent launch: kernels run one after the other here.
-void ptx_griddepcontrol_wait() {}
-void ptx_griddepcontrol_launch_dependents() {}
 
 // --- functions of the language -------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.cuda.launch import pack_arguments
+from engines.cuda.launch import Chain, pack_arguments
 from engines.cuda.nvrtc import KERNELS
 
 HERE = Path(__file__).parent
@@ -111,6 +111,9 @@ def translate(preprocessed: str) -> str:
     source = _DYNAMIC.sub(r"\1 *\2 = emu::dynamic_shared<\1>();", translate_asm(preprocessed))
     made = ['#include "cuda.hpp"', "namespace {", source, "}"]
     made += [_EXPORT.replace("NAME", name) for name in _KERNEL.findall(preprocessed)]
+    made += [
+        'extern "C" void set_guard(const uint64_t *ranges, int count) { emu::guarded = ranges, emu::guards = count; }'
+    ]
     return "\n".join(made)
 
 
@@ -144,6 +147,7 @@ class EmulatedKernel:
 
     def __init__(self, library: ctypes.CDLL, name: str, shared: int, machine: Emulator) -> None:
         self._run, self._name, self._shared, self._machine = library[f"run_{name}"], name, shared, machine
+        self._guard = library.set_guard
         self._run.restype = ctypes.c_char_p
         self.count = int(library[f"count_{name}"]())
 
@@ -152,6 +156,9 @@ class EmulatedKernel:
             raise EmulationError(f"{self._name} takes {self.count} arguments and was given {len(arguments)}.")
         cells = (ctypes.c_uint64 * len(arguments))(*pack_arguments(arguments))
         size = self._shared if shared is None else shared
+        guarded = self._machine.guarded() if self._machine.chain.follows() else []
+        ranges = (ctypes.c_uint64 * len(guarded))(*guarded)
+        self._guard(ranges, len(ranges) // 2)
         wrong = self._run(cells, (ctypes.c_uint32 * 3)(*grid), block, ctypes.c_size_t(size), self._machine.order)
         if wrong:
             raise EmulationError(f"{self._name}: {wrong.decode()}")
@@ -182,13 +189,17 @@ class EmulatedDriver:
 
 
 class Emulator:
-    """As `Gpu` of conftest.py. `order`: of threads and blocks, 0 ascending, 1 descending, 2 mixed. `arch`: whose branches run."""
+    """As `Gpu` of conftest.py. `order`: of threads and blocks, 0 ascending, 1 descending, 2 mixed. `arch`: whose branches run.
+    `overlap`: PDL of kernels/common.cuh; where it is not 0, a kernel that `chain` lets overlap starts while the ones in front run:
+    until all threads of a block have waited for them, no buffer can be touched but `constant` ones."""
 
-    def __init__(self, folder: Path, arch: int = 90, order: int = 0, fp16: bool = False) -> None:
-        self.folder, self.order, self.fp16 = folder, order, fp16
+    def __init__(self, folder: Path, arch: int = 90, order: int = 0, fp16: bool = False, overlap: int = 0) -> None:
+        self.folder, self.order, self.fp16, self.overlap = folder, order, fp16, overlap
+        self.constant: set[int] = set()
+        self.chain = Chain()
         self.driver = EmulatedDriver(arch)
         self.memory = SimpleNamespace(take=self.poisoned, give=lambda ptr: None)
-        self.modules = SimpleNamespace(kernel=self.kernel, fp16=fp16)
+        self.modules = SimpleNamespace(kernel=self.kernel, fp16=fp16, overlap=overlap)
         self.staging = SimpleNamespace(upload=upload)
         self.stream = 0
         self._buffers: dict[int, tuple[mmap.mmap, int, Any]] = {}
@@ -203,11 +214,20 @@ class Emulator:
         self, label: str, source: str, name: str, defines: Mapping[str, int] | None = None, shared: int = 0
     ) -> EmulatedKernel:
         """The kernel `name` of CUDA C++ `source`."""
-        macros = {"ELEM_FP16": int(self.fp16), "__CUDA_ARCH__": self.driver.info.arch * 10, **(defines or {})}
+        overlap = {"PDL": self.overlap} if self.overlap else {}
+        macros = {"ELEM_FP16": int(self.fp16), **overlap, "__CUDA_ARCH__": self.driver.info.arch * 10, **(defines or {})}
         path = build(label, source, macros, self.folder)
         if path not in self._libraries:
             self._libraries[path] = ctypes.CDLL(str(path))
         return EmulatedKernel(self._libraries[path], name, shared, self)
+
+    def guarded(self) -> list[int]:
+        """Address and size of the pages of each buffer that kernels in front may write or read."""
+        page, made = mmap.PAGESIZE, []
+        for address, (block, _, _) in self._buffers.items():
+            if self.overlap and address not in self.constant:
+                made += [address // page * page, len(block) - page]
+        return made
 
     def poisoned(self, nbytes: int) -> int:
         """A block of 0xFF bytes that ends, up to 16 bytes, at a page that cannot be touched."""

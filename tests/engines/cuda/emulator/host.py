@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -157,7 +158,14 @@ def on_the_host(machine: Any, monkeypatch: Any) -> None:
     """From here on `CudaEngine` stands on `machine`. Give it graphs="off"."""
 
     def modules(driver: Any, compiler: Any, stream: Any, base: Any) -> Any:
-        return SimpleNamespace(kernel=machine.kernel, fp16=bool(base["ELEM_FP16"]), close=lambda: None)
+        assert base.get("PDL", 0) == machine.overlap
+        return SimpleNamespace(
+            kernel=machine.kernel,
+            fp16=bool(base["ELEM_FP16"]),
+            overlap=machine.overlap,
+            overlapping=lambda allowed=True: machine.chain.open() if allowed else nullcontext(),
+            close=lambda: None,
+        )
 
     memory = type("MachineMemory", (HostMemory,), {"machine": machine})
     engine = sys.modules["engines.cuda.engine"]
