@@ -67,8 +67,8 @@ class CudaEngine(Engine):
     whether it was preempted or found its beginning in the cache. Each token is computed by one attention kernel, and by products
     whose rows do not depend on how many there are. What it costs: docs/performance.md.
 
-    `overlap`: whether a kernel of a decode step may start before the one in front of it has ended (programmatic dependent launch, on
-    compute capability 9.0 and newer): "off"; "early", as soon as that one's blocks have all started; "late", when they have read
+    `overlap`: whether a kernel of a decode step may start before the one in front of it has ended (programmatic dependent launch,
+    from compute capability 9.0 on): "off"; "early", as soon as that one's blocks have all started; "late", when they have read
     their weights. Results are the same to the bit.
     """
 

@@ -445,7 +445,7 @@ class Gemm:
         """What ways are looked for: here all."""
 
     def _time(self, shape: Shape, tactic: Tactic, samples: Sequence[tuple[int, int]], x: int, y: int) -> float | None:
-        """Microseconds of one product, the best of three rounds; None if it does not run. Kernels that overlap in a step do here."""
+        """Microseconds of one product, the best of three rounds; None if it does not run. What overlaps in a step does here."""
         rounds = max(len(samples), 4)
 
         def burst() -> None:

@@ -34,7 +34,7 @@ class Chain:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """From here to the end of the block. The first launch starts when everything in front has ended: copies of weights, of a plan."""
+        """To the end of the block. The first launch starts when all in front has ended: copies of weights, of a plan."""
         self._open, self._begun = True, False
         try:
             yield

@@ -195,7 +195,9 @@ def test_products_that_begin_early_give_the_same_bits(emulator: Any, kind: str) 
         w, x = (rng.standard_normal((rows, k)).astype(np.float16).view(np.uint16) for rows in (n, 2))
     else:
         defines = {"TOKENS": 2, "WARPS": 2, "UNROLL": 2}
-        w, x = ((rng.integers(0, 0x38, (rows, k)) | rng.integers(0, 2, (rows, k)) << 7).astype(np.uint8) for rows in (n, 2))
+        w, x = (
+            (rng.integers(0, 0x38, (rows, k)) | rng.integers(0, 2, (rows, k)) << 7).astype(np.uint8) for rows in (n, 2)
+        )
     found = []
     for overlap in (0, 1, 2):
         machine = emulator(overlap=overlap, fp16=True)

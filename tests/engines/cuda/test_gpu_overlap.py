@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.gpu
 
 DEMO = Path(__file__).parents[3] / "assets" / "demo_model"
 GQA: dict[str, Any] = {"heads": 8, "kv_heads": 2, "head_dim": 128, "hidden": 512, "ffn": 1024}
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
 # Scheme, shape, type of the cache.
 KINDS: dict[str, tuple[str | None, dict[str, Any], str]] = {
     "bf16": (None, GQA, "auto"),
@@ -65,18 +67,20 @@ def check(found: list[Any], wanted: list[Any]) -> None:
         np.testing.assert_array_equal(logits.view(np.uint32), wanted_logits.view(np.uint32), err_msg=f"step {i}")
 
 
-@pytest.mark.parametrize("overlap", ["early", "late"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_steps_are_the_same_to_the_bit(kind: str, overlap: str, make: Any, make_model: Any, feeder: Any) -> None:
+def test_steps_are_the_same_to_the_bit(kind: str, make: Any, make_model: Any, feeder: Any) -> None:
+    """In graphs; with the last seed kernel by kernel too."""
     scheme, shape, kv = KINDS[kind]
-    for seed in range(3):
+    plain = None
+    for seed in range(ROUNDS):
         model = make_model(seed=seed, layers=6, **shape)
         model = model.quantized(scheme) if scheme else model
-        plain = make(model, kv_dtype=kv)
+        plain = make(model, plain, kv_dtype=kv)
         wanted = walk(feeder(plain, seed), seed, 1003, 60)
-        for graphs in ("lazy", "off"):
-            ours = make(model, plain, kv_dtype=kv, overlap=overlap, graphs=graphs)
-            check(walk(feeder(ours, seed), seed, 1003, 60), wanted)
+        for overlap in ("early", "late"):
+            for graphs in ("lazy", "off") if seed == ROUNDS - 1 else ("lazy",):
+                ours = make(model, plain, kv_dtype=kv, overlap=overlap, graphs=graphs)
+                check(walk(feeder(ours, seed), seed, 1003, 60), wanted)
 
 
 @pytest.mark.parametrize("overlap", ["early", "late"])

@@ -215,7 +215,12 @@ class Emulator:
     ) -> EmulatedKernel:
         """The kernel `name` of CUDA C++ `source`."""
         overlap = {"PDL": self.overlap} if self.overlap else {}
-        macros = {"ELEM_FP16": int(self.fp16), **overlap, "__CUDA_ARCH__": self.driver.info.arch * 10, **(defines or {})}
+        macros = {
+            "ELEM_FP16": int(self.fp16),
+            **overlap,
+            "__CUDA_ARCH__": self.driver.info.arch * 10,
+            **(defines or {}),
+        }
         path = build(label, source, macros, self.folder)
         if path not in self._libraries:
             self._libraries[path] = ctypes.CDLL(str(path))
