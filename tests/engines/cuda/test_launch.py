@@ -24,6 +24,7 @@ class Recorder:
             CUlaunchConfig=SimpleNamespace,
             CUlaunchAttribute=lambda: SimpleNamespace(value=SimpleNamespace()),
             CUlaunchAttributeID=ids,
+            CUfunction_attribute=SimpleNamespace(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES=1),
             cuFuncGetParamInfo=lambda function, i: (0 if i < 2 else 1,),
             cuLaunchKernel=self.plain,
         )
@@ -39,8 +40,8 @@ class Recorder:
             return arguments[0]
         if name == "cuModuleGetFunction":
             return arguments[1].decode()
-        if name == "cuModuleUnload":
-            return None
+        if name == "cuFuncGetAttribute":
+            return 0
         assert name == "cuLaunchKernelEx"
         config, function, values, _ = arguments
         (attribute,) = config.attrs
