@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.commands.options import add_json, add_service, note
 from core.config import load_config
-from core.errors import InvalidRequest, NotFound, UserError, from_code
+from core.errors import InvalidRequest, NotFound, Unavailable, UserError, from_code
 from core.jobs.files import write_whole
 from core.schemas import AnswerReport, JobReply, SummaryReport
 
@@ -110,7 +110,9 @@ def find_client(args: argparse.Namespace) -> Client | None:
 
 
 def follow(client: Client, job: JobReply, follower: Follower) -> Report:
-    """The report of a job, shown while it is made; Ctrl+C cancels it. Raises what ended it."""
+    """The report of a job, shown while it is made; Ctrl+C cancels it. Raises what ended it. Of a service that dies, the job goes
+    on with the next one."""
+    end = None
     try:
         for event in client.document_events(job.id):
             if event.kind == "text" and event.offset == len(follower.shown):
@@ -118,16 +120,22 @@ def follow(client: Client, job: JobReply, follower: Follower) -> Report:
             elif event.job is not None and event.kind == "progress":
                 follower.progress(event.job.stage or "read", event.job.done, event.job.total)
             elif event.kind == "end":
-                assert event.job is not None
-                report = event.summary or event.answer
-                if report is not None:
-                    return report
-                message = event.job.error or f"The job was {event.job.state} by somebody else."
-                raise from_code(event.job.code, message) if event.job.code else UserError(message)
+                end = event
+                break
+    except Unavailable as error:
+        again = f"The job {job.id} keeps what is done and goes on when the service runs again: `deskside core serve`."
+        raise Unavailable(f"{error.message} {again}") from error
     except BaseException:
         client.cancel_job(job.id)
         raise
-    raise UserError(f"The service is stopping; the job {job.id} goes on when it is started again.")
+    if end is None:
+        raise UserError(f"The service is stopping; the job {job.id} goes on when it is started again.")
+    report = end.summary or end.answer
+    if report is not None:
+        return report
+    assert end.job is not None
+    message = end.job.error or f"The job was {end.job.state} by somebody else."
+    raise from_code(end.job.code, message) if end.job.code else UserError(message)
 
 
 def finish(args: argparse.Namespace, report: Report, follower: Follower, text: str) -> int:

@@ -14,6 +14,7 @@ Count = Callable[[str], int]
 
 _SENTENCE = re.compile(r"\n|(?<=[.!?…;])\s+|(?<=[。！？；])")
 _WORD = re.compile(r"\s+")
+_SPACE = re.compile(r"\s*")
 _FULL = 0.6  # of the budget, from where a heading begins a new chunk
 
 
@@ -134,7 +135,7 @@ def _cut(text: str, budget: int, count: Count) -> Iterator[tuple[int, int]]:
         stripped = text[start:end].rstrip()
         if stripped:
             yield start, start + len(stripped)
-        start = end + len(text[end:]) - len(text[end:].lstrip()) if text[end : end + 1].isspace() else end
+        start = _SPACE.match(text, end).end()  # type: ignore[union-attr]
 
 
 def _longest(text: str, start: int, budget: int, count: Count) -> int:

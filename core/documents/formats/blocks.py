@@ -92,14 +92,15 @@ _BREAK = re.compile(r"\n|(?<=[.!?…;])\s|(?<=[。！？；])")
 
 
 def _cut(item: Block, size: int) -> Iterator[Block]:
-    text = item.text
-    while len(text) > size:
-        at = 0
-        for match in _BREAK.finditer(text, size // 2, size):
-            at = match.end()
-        at = at or text.rfind(" ", size // 2, size) + 1 or size
-        if text[:at].strip():
-            yield Block(text[:at].strip(), item.kind, item.level)
-        text = text[at:]
-    if text.strip():
-        yield Block(text.strip(), item.kind, item.level)
+    text, start = item.text, 0
+    while start < len(text):
+        middle, end = start + size // 2, start + size
+        at = len(text) if end >= len(text) else 0
+        if not at:
+            for match in _BREAK.finditer(text, middle, end):
+                at = match.end()
+        at = at or text.rfind(" ", middle, end) + 1 or end
+        piece = text[start:at].strip()
+        if piece:
+            yield Block(piece, item.kind, item.level)
+        start = at

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.documents.document import Block, Document, Page
 from core.documents.formats.blocks import block, parts, unread_of
 from core.documents.limits import ReadLimits
-from core.documents.trouble import DocumentUnusable, empty
+from core.documents.trouble import DocumentUnusable, empty, too_large
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -24,6 +24,8 @@ _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 def read(path: Path, name: str, limits: ReadLimits) -> Document:
     """Raises DocumentUnusable."""
     text = read_text(path, name)
+    if len(text) > limits.chars:  # before anything is made of it
+        raise too_large(name, f"holds {len(text):,} characters, and at most {limits.chars:,} are read")
     if "\f" in text:
         pages = tuple(Page(i, tuple(paragraphs(part))) for i, part in enumerate(text.rstrip("\f").split("\f"), 1))
         return Document(path=str(path), name=name, format="txt", pages=pages, unread=unread_of(pages))

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from core.cli import main
+from core.commands.documents import Follower, follow
+from core.errors import Unavailable
+from core.schemas import DocumentEvent, JobReply
 
+JOB = JobReply(id="summarize-1", kind="summarize", params={}, state="running", created=0, updated=0)
 FILES = Path(__file__).resolve().parents[1] / "documents" / "files"
 
 
@@ -78,3 +82,19 @@ def test_what_is_wrong_is_said_in_words(run, tmp_path):
     assert (code, "this process only" in err) == (2, True)
     code, _, err = run("summarize", FILES / "report.docx", "--model", "tiny", "--local", "--kv-tokens", "128")
     assert (code, "too few to summarize" in err) == (2, True)
+
+
+def test_where_the_service_dies_the_job_is_not_cancelled_and_the_user_knows_how_it_goes_on():
+    cancelled = []
+
+    class Dying:
+        def document_events(self, job):
+            yield DocumentEvent(kind="progress", job=JOB)
+            raise Unavailable("The service does not answer.")
+
+        def cancel_job(self, job):
+            cancelled.append(job)
+
+    with pytest.raises(Unavailable, match=r"does not answer\. The job summarize-1 keeps what is done and goes on"):
+        follow(Dying(), JOB, Follower(quiet=True))
+    assert not cancelled
