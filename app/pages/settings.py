@@ -49,8 +49,9 @@ class SettingsPage(Page):
         self._column.addWidget(self.storage)
         yield
         self.shortcuts = ShortcutsCard(self.session.preferences)
-        yield
         self._column.addWidget(self.shortcuts)
+        while self.shortcuts.more(4):
+            yield
         self._column.addStretch(1)
 
     def shown(self) -> None:

@@ -34,32 +34,40 @@ class ShortcutsCard(Card):
             )
         )
         self.column.addWidget(self.problem)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(M)
-        grid.setVerticalSpacing(S)
-        grid.setColumnStretch(0, 1)
-        for row, spec in enumerate(shortcuts.ACTIONS):
-            text = self._texts[spec.id]
-            edit = QKeySequenceEdit()
-            edit.setMaximumSequenceLength(1)
-            edit.setClearButtonEnabled(True)
-            edit.setAccessibleName(self.tr("Keys for: {action}").format(action=text))
-            edit.editingFinished.connect(partial(self._edited, spec.id))
-            name = QLabel(text)
-            name.setWordWrap(True)
-            name.setBuddy(edit)
-            reset = icon_button("retry", self.tr("Back to the default keys: {action}").format(action=text))
-            reset.clicked.connect(partial(self._reset, spec.id))
-            grid.addWidget(name, row, 0)
-            grid.addWidget(edit, row, 1)
-            grid.addWidget(reset, row, 2)
-            self.edits[spec.id] = edit
-            self._resets[spec.id] = reset
-        self.column.addLayout(grid)
-        self.reset_all = button(self.tr("All back to the defaults"))
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(M)
+        self._grid.setVerticalSpacing(S)
+        self._grid.setColumnStretch(0, 1)
+        self.column.addLayout(self._grid)
+
+    def more(self, count: int) -> bool:
+        """Make `count` more rows. False once all are there; before that the card is not to be shown."""
+        for spec in shortcuts.ACTIONS[len(self.edits) : len(self.edits) + count]:
+            self._add(spec.id, self._texts[spec.id])
+        if len(self.edits) < len(shortcuts.ACTIONS):
+            return True
+        self.reset_all = button(self.tr("All back to the defaults"))  # last, as Tab goes
         self.reset_all.clicked.connect(self._reset_all)
         self.row(self.reset_all)
         self._show()
+        return False
+
+    def _add(self, action: str, text: str) -> None:
+        edit = QKeySequenceEdit()
+        edit.setMaximumSequenceLength(1)
+        edit.setClearButtonEnabled(True)
+        edit.setAccessibleName(self.tr("Keys for: {action}").format(action=text))
+        edit.editingFinished.connect(partial(self._edited, action))
+        name = QLabel(text)
+        name.setWordWrap(True)
+        name.setBuddy(edit)
+        reset = icon_button("retry", self.tr("Back to the default keys: {action}").format(action=text))
+        reset.clicked.connect(partial(self._reset, action))
+        row = len(self.edits)
+        for column, widget in enumerate((name, edit, reset)):
+            self._grid.addWidget(widget, row, column)
+        self.edits[action] = edit
+        self._resets[action] = reset
 
     def _own(self) -> dict[str, str]:
         return dict(self._preferences.get("shortcuts"))

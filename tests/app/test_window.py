@@ -211,8 +211,7 @@ def test_pages_open(window: MainWindow, qtbot: QtBot, spec: Any) -> None:
 def test_pages_are_made_in_short_turns_while_nobody_waits_and_the_first_look_is_quick(
     window: MainWindow, qtbot: QtBot
 ) -> None:
-    """No turn takes twice 16 ms, as below: on a busy machine the card of shortcuts takes 21, showing settings 16, all else less.
-    The least of three windows counts."""
+    """No turn takes twice 16 ms, as below (on a busy machine at most 19). The least of three windows counts."""
 
     def longest() -> dict[str, float]:
         made = MainWindow(Session(load_config(os.environ)))
