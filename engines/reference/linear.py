@@ -5,14 +5,15 @@ shape. Tokens are the inner loop, so a block is read from memory once and then l
 matrix product over all tokens is about half of its speed on long prompts; a single token runs at memory bandwidth, where a
 product padded to 8 tokens takes three to four times as long, because BLAS first copies the whole weight into its own layout.
 
-A single token and a large weight are one product, which BLAS shares among threads of its own: they wait for it spinning, so
-that sharing costs a microsecond and not a tenth of a millisecond, and each reads its part of the weight. BLAS takes rows by
-fours, and what is left over in another order of adding; so its threads get multiples of four, and every layer is tried once,
-when it is made: unless the product has the very bits of the blocks, the blocks are what is used.
+A large weight has larger blocks, whose products BLAS shares among threads of its own: they wait for the next one spinning, so
+that sharing costs a microsecond and not a tenth of a millisecond. BLAS takes rows by fours, and what is left over in another
+order of adding; so its threads get multiples of four, and every layer is tried once, when it is made: unless the shared
+products have the very bits of the small blocks, the small blocks are what is used.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import numpy as np
@@ -26,12 +27,13 @@ Float32 = NDArray[np.float32]
 _BLOCK = 49152
 # Tokens per pass over the weight: their inputs have to stay in the cache beside the block.
 _TOKENS = 64
-# out * in * (_READ + tokens) below which waking another thread costs more than it saves. (Many tokens are shared out before they
-# come here.) Reading an element from memory takes as long as some 8 multiply-adds with it.
+# out * in * (_READ + tokens) below which one thread does it all: waking another costs more than it saves. (Many tokens are shared
+# out before they come here.) Reading an element from memory takes as long as some 8 multiply-adds with it.
 _SHARE = 10_000_000
 _READ = 8
-# Elements from which that pays (OpenBLAS shares a product of 460,800 and more): its threads spin for a while after each.
-_BLAS_SHARES = 1_200_000
+# Elements of a product from which OpenBLAS shares it, and those of a large block for each thread: 2 MiB.
+_BLAS_SHARES = 460_800
+_LARGE_BLOCK = 1 << 19
 
 
 def blas_threads() -> int:
@@ -56,53 +58,52 @@ class Linear:
         self._blocks = weight[: self._full * self._rows].reshape(self._full, 1, self._rows, width)
         self._tail = weight[self._full * self._rows :][None, None]
         threads = min(workers.threads, blas_threads())
-        self._shared = out // (4 * threads) * 4 * threads
-        self._whole = threads > 1 and weight.size >= _BLAS_SHARES and self._agrees()
+        step = 4 * threads
+        large = max(1, _LARGE_BLOCK * threads // (step * width)) * step
+        starts = [*range(0, out // step * step, large), out // step * step, out]
+        self._large = [slice(first, end) for first, end in itertools.pairwise(starts) if first < end]
+        self._by_blas = threads > 1 and weight.size >= _BLAS_SHARES and self._agrees()
 
     def __call__(self, x: Float32) -> Float32:
         """x [T, in], C-contiguous -> [T, out], fresh."""
         y = np.empty((len(x), len(self.weight)), np.float32)
-        if len(x) == 1 and self._whole:
-            self._at_once(x, y)
+        if self.weight.size * (_READ + len(x)) < _SHARE or self._workers.sharing:
+            self._small_blocks(x, y, 0, self._full)
+        elif self._by_blas:
+            self._large_blocks(x, y)
         else:
-            self._by_blocks(x, y)
+            self._by_workers(x, y)
         if self.bias is not None:
             y += self.bias
         return y
 
     def _agrees(self) -> bool:
-        """Whether the whole product has the bits of the blocks."""
+        """Whether large blocks have the bits of small ones."""
         x = np.random.default_rng(0).standard_normal((1, self.weight.shape[1]), np.float32)
-        blocks, whole = np.empty((2, 1, len(self.weight)), np.float32)
-        self._by_blocks(x, blocks)
-        self._at_once(x, whole)
-        return blocks.tobytes() == whole.tobytes()
+        small, large = np.empty((2, 1, len(self.weight)), np.float32)
+        self._by_workers(x, small)
+        self._large_blocks(x, large)
+        return small.tobytes() == large.tobytes()
 
-    def _at_once(self, x: Float32, y: Float32) -> None:
-        for rows in (slice(self._shared), slice(self._shared, None)):
-            np.matmul(self.weight[rows], x[0], out=y[0, rows])
+    def _by_workers(self, x: Float32, y: Float32) -> None:
+        self._workers.split(lambda first, end: self._small_blocks(x, y, first, end), self._full)
 
-    def _by_blocks(self, x: Float32, y: Float32) -> None:
-        count, width = x.shape
-        out = len(self.weight)
+    def _large_blocks(self, x: Float32, y: Float32) -> None:
+        for rows in self._large:
+            for t in range(0, len(x), _TOKENS):
+                self._workers.check()
+                tokens = slice(t, t + _TOKENS)
+                np.matmul(self.weight[rows], x[tokens, :, None], out=y[tokens, rows, None])
+
+    def _small_blocks(self, x: Float32, y: Float32, first: int, end: int) -> None:
+        """Blocks `first` to `end`; with the last the rows that are left over."""
         done = self._full * self._rows
         columns = x[None, :, :, None]
-        blocked = y[:, :done].reshape(count, self._full, self._rows).transpose(1, 0, 2)[..., None]
-
-        def part(first: int, end: int) -> None:
-            # order="C": tokens inside, blocks outside; left alone, NumPy would follow the strides of y and turn them round.
-            for t in range(0, count, _TOKENS):
-                self._workers.check()
-                np.matmul(
-                    self._blocks[first:end],
-                    columns[:, t : t + _TOKENS],
-                    out=blocked[first:end, t : t + _TOKENS],
-                    order="C",
-                )
-
-        if out * width * (_READ + count) < _SHARE:
-            part(0, self._full)
-        else:
-            self._workers.split(part, self._full)
-        if done < out:
+        blocked = y[:, :done].reshape(len(x), self._full, self._rows).transpose(1, 0, 2)[..., None]
+        # order="C": tokens inside, blocks outside; left alone, NumPy would follow the strides of y and turn them round.
+        for t in range(0, len(x), _TOKENS):
+            self._workers.check()
+            tokens = slice(t, t + _TOKENS)
+            np.matmul(self._blocks[first:end], columns[:, tokens], out=blocked[first:end, tokens], order="C")
+        if end == self._full and done < len(self.weight):
             np.matmul(self._tail, columns, out=y[None, :, done:, None], order="C")

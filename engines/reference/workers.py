@@ -78,6 +78,11 @@ class Workers:
         self._helpers: list[threading.Thread] = []
         self._here = _Here()
 
+    @property
+    def sharing(self) -> bool:
+        """Whether the calling thread is inside a part: the others are busy then."""
+        return self._here.sharing
+
     def split(self, part: Part, count: int) -> None:
         """Call `part(first, end)` on contiguous ranges that cover range(count), on all threads; return when all are done. Inside
         a part the other threads are busy already: all of range(count) is then done here."""

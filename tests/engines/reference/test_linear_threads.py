@@ -1,4 +1,4 @@
-"""A large layer's single token goes through BLAS's own threads: with the very bits of the blocks, or not at all."""
+"""A large layer's products go through BLAS's own threads: with the very bits of the small blocks, or not at all."""
 
 from __future__ import annotations
 
@@ -19,31 +19,51 @@ def workers() -> Iterator[Workers]:
     workers.close()
 
 
-@pytest.mark.parametrize("rows", [2048, 2052, 2051, 1])
-def test_a_token_has_the_same_bits_alone_and_in_company(
-    workers: Workers, rows: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every layer counts as large, and BLAS has two threads."""
     monkeypatch.setattr(linear, "_BLAS_SHARES", 1)
+    monkeypatch.setattr(linear, "_SHARE", 0)
+    monkeypatch.setattr(linear, "_LARGE_BLOCK", 300 * 260)
+    monkeypatch.setattr(linear, "blas_threads", lambda: 2)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("rows", [2048, 2052, 2051, 1])
+def test_a_token_has_the_same_bits_alone_in_company_and_in_small_blocks(workers: Workers, rows: int) -> None:
     rng = np.random.default_rng(rows)
-    layer = Linear(rng.standard_normal((rows, 260), np.float32), None, workers)
-    x = rng.standard_normal((5, 260), np.float32)
+    weight = rng.standard_normal((rows, 260), np.float32)
+    layer, small = Linear(weight, None, workers), Linear(weight, None, Workers(1))
+    x = rng.standard_normal((70, 260), np.float32)
     together = layer(x)
-    assert np.allclose(together, x @ layer.weight.T, rtol=1e-4, atol=1e-4)
-    for i in range(5):
+    assert np.allclose(together, x @ weight.T, rtol=1e-4, atol=1e-4)
+    assert together.tobytes() == small(x).tobytes()
+    for i in range(0, 70, 23):
         assert layer(x[i : i + 1]).tobytes() == together[i : i + 1].tobytes()
 
 
+@pytest.mark.usefixtures("large")
 def test_other_bits_are_not_used(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     """A BLAS whose shared product adds up in another order."""
-    monkeypatch.setattr(linear, "_BLAS_SHARES", 1)
-    monkeypatch.setattr(linear, "blas_threads", lambda: 2)
-    monkeypatch.setattr(
-        Linear, "_at_once", lambda self, x, y: np.copyto(y, (x[:, ::-1].astype(np.float64) @ self.weight[:, ::-1].T))
-    )
+
+    def backwards(self: Linear, x: np.ndarray, y: np.ndarray) -> None:
+        np.copyto(y, x[:, ::-1].astype(np.float64) @ self.weight[:, ::-1].T)
+
+    monkeypatch.setattr(Linear, "_large_blocks", backwards)
     rng = np.random.default_rng(1)
-    layer = Linear(rng.standard_normal((512, 512), np.float32), None, workers)
+    weight = rng.standard_normal((512, 512), np.float32)
+    layer, small = Linear(weight, None, workers), Linear(weight, None, Workers(1))
     x = rng.standard_normal((2, 512), np.float32)
-    assert layer(x[:1]).tobytes() == layer(x)[:1].tobytes()
+    assert layer(x).tobytes() == small(x).tobytes()
+
+
+@pytest.mark.usefixtures("large")
+def test_inside_a_part_the_other_threads_are_left_alone(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    layer = Linear(rng.standard_normal((512, 260), np.float32), None, workers)
+    monkeypatch.setattr(Linear, "_large_blocks", lambda self, x, y: pytest.fail("BLAS's threads in a part"))
+    x = rng.standard_normal((3, 260), np.float32)
+    workers.split(lambda first, end: [layer(x) for _ in range(first, end)] and None, 4)
 
 
 def test_threads_of_blas_are_what_its_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
