@@ -134,6 +134,7 @@ QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::su
 
 QMenu {{ background: {c.window}; border: 1px solid {c.border}; border-radius: 8px; padding: 4px; }}
 QMenu::item {{ padding: 6px 24px 6px 12px; border-radius: 5px; }}
+QMenu::icon {{ padding-left: 10px; }}
 QMenu::item:selected {{ background: {c.hover}; }}
 QMenu::item:disabled {{ color: {c.strong_border}; }}
 QMenu::separator {{ height: 1px; background: {c.border}; margin: 4px 8px; }}

@@ -115,6 +115,7 @@ def in_one_window(chats: int) -> None:
             loop.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 5)
 
     until(lambda: len(page.controller.summaries) >= chats)
+    until(lambda: window._preparation.done)  # the other pages are made meanwhile, which is no part of what follows
     spin(500)
 
     opened, worked = [], []

@@ -76,6 +76,7 @@ class DocumentsPage(Page):
         self.list.setMinimumHeight(self.fontMetrics().height() * 9)
         self.list.selectionModel().currentChanged.connect(self._current_changed)
         self._left.addWidget(self.list, 1)
+        self._left.addStretch(0)  # while the list is hidden
         yield
         self._ready = True
         self._show_result(None)
@@ -158,7 +159,8 @@ class DocumentsPage(Page):
                 ),
                 "muted",
             )
-            self._holder.addWidget(empty, 0, Qt.AlignmentFlag.AlignTop)
+            empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            self._holder.addWidget(empty, 1)
             return
         self.result = ResultView(work)
         self.result.acted.connect(self.controller.act)
