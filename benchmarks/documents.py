@@ -122,6 +122,7 @@ def main() -> int:
     parser.add_argument("--alone", type=int, help="of the comparison, one at a time; as many if not given")
     parser.add_argument("--slots", type=int, default=64, help="sequences at once")
     parser.add_argument("--step-tokens", type=int, default=512, help="tokens of a step")
+    parser.add_argument("--seconds", type=float, help="leave the summary after so long (in this process only)")
     parser.add_argument("--only", choices=("chat", "batching"))
     args = parser.parse_args()
     if args.shape and args.backend is None:
@@ -138,7 +139,12 @@ def main() -> int:
         if args.only != "batching":
             alone = args.in_process or args.shape is not None
             parts.append(
-                ("chat", lambda: beside_chat(engine(), args.pages) if alone else through_service(args.pages, home))
+                (
+                    "chat",
+                    lambda: (
+                        beside_chat(engine(), args.pages, args.seconds) if alone else through_service(args.pages, home)
+                    ),
+                )
             )
         if args.only != "chat":
             parts.append(("batching", lambda: batching(engine(), args.chunks, args.alone or args.chunks)))

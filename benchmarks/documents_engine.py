@@ -19,7 +19,7 @@ from core.documents.model import Prompter, Written
 from core.documents.prompts import Task
 from core.documents.store import AnswerStore
 from core.documents.summarize import Listener, Work, reduce_notes
-from core.protocol import Done, Outcome, Priority, Submit, Tokens
+from core.protocol import Cancel, Done, Outcome, Priority, Submit, Tokens
 from core.sampling import SamplingParams
 from core.text.prompt import PromptBuilder
 from core.worker.loop import EngineLoop, scheduler_config
@@ -59,6 +59,10 @@ def emit(benchmark: str, **figures: Any) -> None:
 def tell(text: str) -> None:
     """Progress, for whoever waits."""
     print(f"[{time.perf_counter() - BEGAN:6.1f} s] {text}", file=sys.stderr, flush=True)
+
+
+class Enough(Exception):
+    """The time that was given is over."""
 
 
 class Asked:
@@ -126,6 +130,15 @@ class Machine:
                 if asked is self._chat:
                     self._chat = None
                     self.chats.append(asked)
+
+    def abandon(self) -> None:
+        """End all that is open."""
+        self._chat = None
+        for request in list(self._open):
+            self._loop.cancel(Cancel(request))
+        self._open.clear()
+        while self._loop.busy:
+            self._loop.step()
 
     def run(self, asked: Asked) -> Asked:
         while asked.done is None:
@@ -215,13 +228,20 @@ def chunks_of(machine: Machine, pages: int, seed: int) -> tuple[list[Chunk], Tas
     return chunk([document], budget.chunk, prompter.count), task, budget, prompter
 
 
-def beside_chat(machine: Machine, pages: int) -> None:
-    """Chats alone, chats while `pages` pages are summarized (all chunks, the tree, the last text), chats alone."""
+def beside_chat(machine: Machine, pages: int, limit: float | None = None) -> None:
+    """Chats alone, chats while `pages` pages are summarized (all chunks, the tree, the last text), chats alone. After
+    `limit` seconds the summary is left, and what the chats were until then is told."""
     tell(f"a summary of {pages} pages beside chats")
     chunks, task, budget, prompter = chunks_of(machine, pages, 0)
     quiet = [machine.chat() for _ in range(QUIET_CHATS)]
 
+    reached = 0
+
     def progress(stage: str, done: int, total: int) -> None:
+        nonlocal reached
+        reached = done
+        if limit is not None and time.perf_counter() - began > limit:
+            raise Enough
         if not total or done % max(1, total // 8) == 0:
             tell(f"{stage} {done}/{total}, {len(machine.chats)} chats")
 
@@ -234,6 +254,9 @@ def beside_chat(machine: Machine, pages: int) -> None:
         mapped = time.perf_counter() - began
         levels, notes = reduce_notes(work, task, budget, notes)
         last = machine.run(machine.ask(prompter.ids(task.final(notes)), budget.answer, Priority.BATCH))
+    except Enough:
+        last = None
+        machine.abandon()
     finally:
         machine.chatting = False
     seconds, steps = time.perf_counter() - began, machine.steps - before
@@ -249,6 +272,17 @@ def beside_chat(machine: Machine, pages: int) -> None:
         idle_first_ms=1e3 * statistics.median(chat.first for chat in quiet),
         during_first_ms=1e3 * statistics.median(chat.first for chat in busy),
     )  # fmt: skip
+    if last is None:
+        emit(
+            "summary",
+            through="engine",
+            pages=pages,
+            chunks=len(chunks),
+            read_in_time=reached,
+            seconds=seconds,
+            steps=steps,
+        )
+        return
     emit(
         "summary", through="engine", pages=pages, chunks=len(chunks), requests=work.tally.requests + 1, levels=levels,
         tokens=work.tally.prompt + (last.done.prompt_tokens if last.done else 0), cached_tokens=work.tally.cached,
