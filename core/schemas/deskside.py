@@ -167,7 +167,7 @@ class GpuStatus(Reply):
 
 
 class DiskStatus(Reply):
-    """The volume of models, engines and chats. `folder`: where Deskside keeps them. In bytes."""
+    """The volume of models and engines. `folder`: where Deskside keeps them. In bytes."""
 
     folder: str
     total: int

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from core.errors import InvalidRequest
+from core.library.there import is_missing
 from core.schemas import (
     CountReply,
     CountRequest,
@@ -50,7 +51,8 @@ def routes(service: Service) -> APIRouter:
     async def status() -> Status:
         """The service, its models, their sequences and pages; the machine's GPUs and disk."""
         gpus = await service.gpus.read()
-        disk = await asyncio.to_thread(disk_status, service.models.places.library_root)
+        places = service.models.places
+        disk = await asyncio.to_thread(lambda: None if is_missing(places) else disk_status(places.library_root))
         return status_of(service).model_copy(update={"gpus": list(gpus.found), "no_gpu": gpus.reason, "disk": disk})
 
     @router.get("/models")

@@ -206,6 +206,7 @@ def test_models_move_to_another_disk_while_the_service_runs(client, places, tiny
         assert models.missing == str(tmp_path / "disk")
         assert [model.name for model in models.installed] == ["demo"]
         assert again.storage().missing
+        assert again.status().disk is None, "the room on another disk is nobody's"
         with pytest.raises(FilesUnusable, match="is not there; connect its disk, or choose another folder"):
             again.load("maker/model")
         assert again.load("demo").state == "ready"
