@@ -24,6 +24,7 @@ def stylesheet(c: Colors, size: int) -> str:
     send, rail = max(32, round(size * 2.5)), max(36, round(size * 2.6))  # inside of their borders
     return f"""
 * {{ outline: 0; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QMainWindow, QDialog {{ background: {c.window}; }}
 QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.border}; padding: 4px 6px; }}
 
