@@ -58,6 +58,14 @@ __device__ __forceinline__ void after_previous() {
     let_next_start<LATE>();
 }
 
+// 16 bytes of a weight, in front of `wait_for_previous`: past the first-level cache, for they are read once. Not by the path for constants:
+// ptxas 13.0 was seen to put such loads behind the wait.
+__device__ __forceinline__ uint4 load_ahead(const void *p) {
+    uint4 v;
+    asm volatile("ld.global.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p) : "memory");
+    return v;
+}
+
 // A load past the writes of this kernel. Where kernels overlap it is no `__ldg`: that is for data that nobody writes from the start of
 // the kernel on, and may be moved in front of the wait.
 template <class T> __device__ __forceinline__ T load_made(const T *p) {

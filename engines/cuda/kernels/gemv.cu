@@ -25,11 +25,12 @@ __device__ __forceinline__ uint4 load_once(const uint4 *p) {
 }
 
 // Columns 8 at .. 8 at + 7 of every 32nd vector from `at` on, COUNT times: all loads first, then the sums.
-template <int COUNT> __device__ __forceinline__ void load(uint4 (*v)[COUNT], const uint4 *const *from, int at) {
+// AHEAD: before the kernels in front have ended.
+template <int COUNT, bool AHEAD> __device__ __forceinline__ void load(uint4 (*v)[COUNT], const uint4 *const *from, int at) {
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
-        for (int u = 0; u < COUNT; u++) v[r][u] = load_once(from[r] + at + 32 * u);
+        for (int u = 0; u < COUNT; u++) v[r][u] = AHEAD ? load_ahead(from[r] + at + 32 * u) : load_once(from[r] + at + 32 * u);
 }
 template <int COUNT>
 __device__ __forceinline__ void add(const uint4 (*v)[COUNT], const uint4 *xs, int k8, int at, float (*acc)[TOKENS]) {
@@ -51,7 +52,7 @@ __device__ __forceinline__ void add(const uint4 (*v)[COUNT], const uint4 *xs, in
 template <int COUNT>
 __device__ __forceinline__ void part(const uint4 *const *from, const uint4 *xs, int k8, int at, float (*acc)[TOKENS]) {
     uint4 v[ROWS][COUNT];
-    load<COUNT>(v, from, at);
+    load<COUNT, false>(v, from, at);
     add<COUNT>(v, xs, k8, at, acc);
 }
 
@@ -60,9 +61,17 @@ __device__ __forceinline__ void find_rows(const uint4 **from, const uint4 *w, in
     for (int r = 0; r < ROWS; r++) from[r] = w + (u64)min(row + r, n - 1) * k8;
 }
 
+// The weights that are loaded ahead take registers: as many blocks to a multiprocessor as are launched nevertheless. Not where none are, for
+// even a bound of one block makes ptxas 13.0 take twice the registers.
+#if OVERLAPS && TOKENS <= 2
+#define GEMV_BOUNDS __launch_bounds__(256, 4)
+#else
+#define GEMV_BOUNDS __launch_bounds__(256)
+#endif
+
 // Dynamic shared memory: TOKENS * K * 2 bytes. K a multiple of 8. y [TOKENS, stride].
 // Grid: any; block 256.
-extern "C" __global__ void __launch_bounds__(256, OVERLAPS && TOKENS <= 2 ? 4 : 1) gemv(const uint4 *w, const uint4 *x, void *y, const u16 *bias, int n, int k8, int stride) {
+extern "C" __global__ void GEMV_BOUNDS gemv(const uint4 *w, const uint4 *x, void *y, const u16 *bias, int n, int k8, int stride) {
     extern __shared__ uint4 xs[];
     int lane = threadIdx.x & 31, warps = gridDim.x * (blockDim.x >> 5);
     int row = (blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5)) * ROWS;
@@ -73,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(256, OVERLAPS && TOKENS <= 2 ? 4 : 
     uint4 ahead[ROWS][UNROLL];
     bool loaded = row < n && lane + 32 * (UNROLL - 1) < k8;
     find_rows(from, w, row, n, k8);
-    if (loaded) load<UNROLL>(ahead, from, lane);
+    if (loaded) load<UNROLL, true>(ahead, from, lane);
     wait_for_previous();
 #endif
     for (int i = threadIdx.x; i < TOKENS * k8; i += blockDim.x) xs[i] = x[i];

@@ -52,14 +52,15 @@ __device__ __forceinline__ void step(sum_t (*acc)[4], const uint4 *a, const unsi
     }
 }
 
-// The lane's part of UNROLL steps of W.
-__device__ __forceinline__ void load(uint4 (*a)[4], const unsigned char *upper, const unsigned char *lower) {
+// The lane's part of UNROLL steps of W. AHEAD: before the kernels in front have ended.
+template <bool AHEAD> __device__ __forceinline__ void load(uint4 (*a)[4], const unsigned char *upper, const unsigned char *lower) {
 #pragma unroll
     for (int u = 0; u < UNROLL; u++)
 #pragma unroll
         for (int h = 0; h < 2; h++) {
-            a[u][h] = load_once(upper + u * WARPS * 128 + h * 64);
-            a[u][2 + h] = load_once(lower + u * WARPS * 128 + h * 64);
+            const unsigned char *up = upper + u * WARPS * 128 + h * 64, *low = lower + u * WARPS * 128 + h * 64;
+            a[u][h] = AHEAD ? load_ahead(up) : load_once(up);
+            a[u][2 + h] = AHEAD ? load_ahead(low) : load_once(low);
         }
 }
 
@@ -78,7 +79,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_fp8(const unsign
     let_next_start<EARLY>();
     uint4 ahead[UNROLL][4];
     bool loaded = at + (UNROLL - 1) * WARPS * 128 < k;
-    if (loaded) load(ahead, upper + at, lower + at);
+    if (loaded) load<true>(ahead, upper + at, lower + at);
     wait_for_previous();
     if (loaded) {
 #pragma unroll
@@ -88,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) skinny_fp8(const unsign
 #endif
     for (; at + (UNROLL - 1) * WARPS * 128 < k; at += UNROLL * WARPS * 128) {
         uint4 a[UNROLL][4];
-        load(a, upper + at, lower + at);
+        load<false>(a, upper + at, lower + at);
 #pragma unroll
         for (int u = 0; u < UNROLL; u++) step(acc, a[u], tokens + at + u * WARPS * 128, k, g);
     }

@@ -457,6 +457,9 @@ void ptx_ld_global_nc_L1__no_allocate_v4_u32(emu_u &a, emu_u &b, emu_u &c, emu_u
     uint4 v = *(const uint4 *)from;
     a = v.x, b = v.y, c = v.z, d = v.w;
 }
+void ptx_ld_global_L1__no_allocate_v4_u32(emu_u &a, emu_u &b, emu_u &c, emu_u &d, const void *from) {
+    ptx_ld_global_nc_L1__no_allocate_v4_u32(a, b, c, d, from);
+}
 
 // --- functions of the language -------------------------------------------------------------------------------------------------
 
