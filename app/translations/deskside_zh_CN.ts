@@ -1949,6 +1949,18 @@
         <translation>“{path}”不是文件。</translation>
     </message>
     <message>
+        <source>&apos;{path}&apos; cannot be read: its reader {reason}; the file is probably damaged.</source>
+        <translation>无法读取“{path}”：其读取进程{reason}；该文件可能已损坏。</translation>
+    </message>
+    <message>
+        <source>&apos;{path}&apos; cannot be read: its reader sent what nobody understands.</source>
+        <translation>无法读取“{path}”：其读取进程返回了无法理解的内容。</translation>
+    </message>
+    <message>
+        <source>&apos;{path}&apos; is of a kind that is not read; save it as one of {kinds}.</source>
+        <translation>“{path}”的类型无法读取；请另存为以下类型之一：{kinds}。</translation>
+    </message>
+    <message>
         <source>There is no file &apos;{path}&apos;.</source>
         <translation>没有文件“{path}”。</translation>
     </message>
