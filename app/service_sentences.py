@@ -35,6 +35,12 @@ SENTENCES = (
     QT_TRANSLATE_NOOP("Service", "There are more than {MAX_FILES} files; choose fewer."),
     QT_TRANSLATE_NOOP("Service", "There is no file or folder '{path}'."),
     QT_TRANSLATE_NOOP("Service", "'{path}' is no file."),
+    QT_TRANSLATE_NOOP(
+        "Service", "'{name}' is damaged or no {what} ({why}); open it in its own program and save it again."
+    ),
+    QT_TRANSLATE_NOOP("Service", "'{name}' is protected by a password; save a copy without one and use that."),
+    QT_TRANSLATE_NOOP("Service", "'{name}' cannot be used: {why}."),
+    QT_TRANSLATE_NOOP("Service", "it holds no text"),
     QT_TRANSLATE_NOOP("Service", "'{path}' cannot be read: its reader {reason}; the file is probably damaged."),
     QT_TRANSLATE_NOOP("Service", "'{path}' cannot be read: its reader sent what nobody understands."),
     QT_TRANSLATE_NOOP("Service", "'{path}' is of a kind that is not read; save it as one of {kinds}."),
@@ -473,6 +479,7 @@ CODES = {
     "engine_died": QT_TRANSLATE_NOOP("Service", "The engine ended; the answer so far is kept."),
     "io_error": QT_TRANSLATE_NOOP("Service", "A file or folder cannot be used."),
     "access_denied": QT_TRANSLATE_NOOP("Service", "The Hub does not allow it."),
+    "document_unusable": QT_TRANSLATE_NOOP("Service", "This document cannot be read."),
     "disk_full": QT_TRANSLATE_NOOP("Service", "The disk is full."),
     "interrupted": QT_TRANSLATE_NOOP("Service", "It was interrupted."),
     "unknown_kind": QT_TRANSLATE_NOOP("Service", "This version does not know such jobs."),

@@ -1949,6 +1949,22 @@
         <translation>“{path}”不是文件。</translation>
     </message>
     <message>
+        <source>&apos;{name}&apos; is damaged or no {what} ({why}); open it in its own program and save it again.</source>
+        <translation>“{name}”已损坏或不是 {what}（{why}）；请用其自身的程序打开并重新保存。</translation>
+    </message>
+    <message>
+        <source>&apos;{name}&apos; is protected by a password; save a copy without one and use that.</source>
+        <translation>“{name}”受密码保护；请另存一份没有密码的副本并使用它。</translation>
+    </message>
+    <message>
+        <source>&apos;{name}&apos; cannot be used: {why}.</source>
+        <translation>无法使用“{name}”：{why}。</translation>
+    </message>
+    <message>
+        <source>it holds no text</source>
+        <translation>其中没有文本</translation>
+    </message>
+    <message>
         <source>&apos;{path}&apos; cannot be read: its reader {reason}; the file is probably damaged.</source>
         <translation>无法读取“{path}”：其读取进程{reason}；该文件可能已损坏。</translation>
     </message>
@@ -2867,6 +2883,10 @@
     <message>
         <source>The Hub does not allow it.</source>
         <translation>Hub 不允许。</translation>
+    </message>
+    <message>
+        <source>This document cannot be read.</source>
+        <translation>此文档无法读取。</translation>
     </message>
     <message>
         <source>The disk is full.</source>

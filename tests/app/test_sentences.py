@@ -15,6 +15,7 @@ from app.messages import Message, Messages
 from app.sentences import said, said_of
 from app.service_sentences import CODES, SENTENCES
 from core import errors
+from core.documents.trouble import DocumentUnusable
 from core.errors import DiskFull, InternalError, ModelUnusable, NotFound, UserError
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ FOR_PROGRAMS = (
     "cannot be read as UTF-8", "There is no precision", "A context of at least", "The model's context has",
     "in the table;", "The process that checked",
 )  # fmt: skip
-ERRORS = {kind.__name__ for kind in errors._tree(UserError)} | {"JobFailed"}
+ERRORS = {kind.__name__ for kind in errors._tree(UserError)} | {DocumentUnusable.__name__, "JobFailed"}
 
 
 def plain(text: str) -> str:
@@ -110,7 +111,7 @@ def test_every_sentence_of_the_table_is_still_said() -> None:
 
 
 def test_every_code_has_a_meaning(chinese: None) -> None:
-    codes = {kind.code for kind in errors._tree(UserError)} | {InternalError.code}
+    codes = {kind.code for kind in errors._tree(UserError)} | {DocumentUnusable.code, InternalError.code}
     jobs = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "core/jobs").glob("*.py"))
     codes |= set(re.findall(r'JobState\.FAILED, "(\w+)"', jobs)) | set(re.findall(r'JobFailed\(\s*"(\w+)"', jobs))
     assert codes <= CODES.keys(), codes - CODES.keys()
