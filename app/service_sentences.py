@@ -479,6 +479,8 @@ CODES = {
     "engine_died": QT_TRANSLATE_NOOP("Service", "The engine ended; the answer so far is kept."),
     "io_error": QT_TRANSLATE_NOOP("Service", "A file or folder cannot be used."),
     "access_denied": QT_TRANSLATE_NOOP("Service", "The Hub does not allow it."),
+    "body_too_large": QT_TRANSLATE_NOOP("Service", "That is more than the service takes at once."),
+    "body_too_slow": QT_TRANSLATE_NOOP("Service", "The request did not arrive in time."),
     "document_unusable": QT_TRANSLATE_NOOP("Service", "This document cannot be read."),
     "disk_full": QT_TRANSLATE_NOOP("Service", "The disk is full."),
     "interrupted": QT_TRANSLATE_NOOP("Service", "It was interrupted."),

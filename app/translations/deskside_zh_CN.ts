@@ -2885,6 +2885,14 @@
         <translation>Hub 不允许。</translation>
     </message>
     <message>
+        <source>That is more than the service takes at once.</source>
+        <translation>超出了服务一次可接受的量。</translation>
+    </message>
+    <message>
+        <source>The request did not arrive in time.</source>
+        <translation>请求未能及时到达。</translation>
+    </message>
+    <message>
         <source>This document cannot be read.</source>
         <translation>此文档无法读取。</translation>
     </message>
