@@ -112,7 +112,8 @@ def in_one_window(chats: int) -> None:
     def until(done: object, limit: float = 20.0) -> None:
         loop, begin = QEventLoop(), time.perf_counter()
         while not done() and time.perf_counter() - begin < limit:  # type: ignore[operator]
-            loop.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 5)
+            loop.processEvents()
+            time.sleep(0.0005)  # a loop that only turns keeps the interpreter from the thread that it waits for
 
     until(lambda: len(page.controller.summaries) >= chats)
     until(lambda: window._preparation.done)  # the other pages are made meanwhile, which is no part of what follows
