@@ -21,7 +21,8 @@ SHAPES = {
     "llama-2-7b": (32000, 4096, 4096, 32, 32, 32, 128, 11008, 10000.0),
     "llama-2-70b": (32000, 4096, 8192, 80, 64, 8, 128, 28672, 10000.0),
     "llama-3.2-1b": (128256, 8192, 2048, 16, 32, 8, 64, 8192, 500000.0),
-    "gpt-j-6b": (50400, 2048, 4096, 28, 16, 16, 256, 16384, 10000.0),
+    # GPT-J was trained on 2,048; 128/2048 needs more positions, which its rotary embedding has.
+    "gpt-j-6b": (50400, 4096, 4096, 28, 16, 16, 256, 16384, 10000.0),
     "tiny": (4096, 4096, 256, 4, 8, 4, 32, 768, 10000.0),
 }
 # Of the codes of random weights, as numbers: E4M3 around 16, bytes and nibbles of every value alike.

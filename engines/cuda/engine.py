@@ -333,13 +333,15 @@ class CudaEngine(Engine):
     # --- beyond it -------------------------------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
-        """Choose products and capture graphs of every size of a decode step, largest first."""
+        """Choose products of every size, and capture graphs of those that have one, largest first."""
         for rows in reversed(self._decode_buckets):
             self._ensure("body", Launch(rows, False))
             self._ensure("head", Launch(rows, False))
         for rows in reversed(self._mixed_buckets):
             if rows <= GRAPH_TOKENS:
                 self._ensure("body", Launch(rows, True))
+            else:
+                self._choose_products("body", rows)
         self._gemm.tactics.write()
         self._wait()
 
