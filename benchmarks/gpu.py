@@ -54,7 +54,7 @@ MATMUL_RATE = 790e12  # bf16 operations per second of a large product on an H200
 
 def emit(args: argparse.Namespace, **figures: Any) -> None:
     mode = {"mode": "deterministic"} if args.deterministic else {}
-    mode |= {"overlap": args.overlap} if args.overlap != "off" else {}
+    mode |= {"overlap": args.overlap} if args.overlap != "auto" else {}
     print(json.dumps({"model": args.shape, "precision": args.precision, **mode, **figures}), flush=True)
 
 
@@ -309,7 +309,9 @@ def main() -> None:
         help="tokens per second of `summarize`, to compare `transformers` alone with",
     )
     parser.add_argument("--deterministic", action="store_true")
-    parser.add_argument("--overlap", choices=("off", "early", "late"), default="off", help="of a decode step's kernels")
+    parser.add_argument(
+        "--overlap", choices=("auto", "off", "early", "late"), default="auto", help="of a decode step's kernels"
+    )
     parser.add_argument("--cache", type=Path, default=None, help="folder for compiled kernels and measured choices")
     args = parser.parse_args()
     args.kv = args.kv or ("fp8" if args.precision == "fp8" else "auto")
