@@ -53,7 +53,9 @@ class NumpySegments:
             value = np.ascontiguousarray(values[name], np.float32)
             if name != piece.logits:
                 value = ((value.view(np.uint32) + np.uint32(0x8000)) >> np.uint32(16)).astype(np.uint16)  # type: ignore[assignment]
-            call("cuMemcpyHtoD", address, value.ctypes.data, value.nbytes)
+            # In the engine's stream: a plain copy from pageable memory may return before the device has it.
+            call("cuMemcpyHtoDAsync", address, value.ctypes.data, value.nbytes, self.engine._stream)
+        call("cuStreamSynchronize", self.engine._stream)
 
     def capturable(self, piece: int, rows: int) -> bool:
         return True
