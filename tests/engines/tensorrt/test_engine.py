@@ -105,7 +105,7 @@ def make(make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> An
 
 def test_who_is_given_what(make: Any) -> None:
     engine = make(max_tokens=128, num_slots=8, page_size=16)
-    assert engine.options == {"max_tokens": 128, "num_slots": 8, "page_size": 16}
+    assert engine.options == {"max_tokens": 128, "num_slots": 8, "page_size": 16, "overlap": "off"}
     assert engine._fp16(None) is True  # as the plans are, whatever the checkpoint's type
     kinds = {type(stage.op) for stage in engine.program.stages}
     assert kinds == {Piece, ops.Embedding, ops.Attention, ops.GatherLogits}
