@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.commands.options import add_json, note, print_json
 from core.config import load_config
@@ -23,6 +23,10 @@ from core.library.catalog import find_installed
 from core.library.engines import read_engine
 from core.library.report_card import card_lines, engine_json
 from core.paths import Places
+
+if TYPE_CHECKING:
+    from core.client import Client
+    from core.schemas import JobReply
 
 PRECISIONS = (
     "auto", "bf16", "fp16", "stored", "fp8", "fp8-tensor", "fp8-w8a16", "int8", "w8a8", "int4", "int4-g64", "int4-awq",
@@ -97,24 +101,31 @@ def _in_service(params: dict[str, Any], bar: Bar) -> Path | None:
     if client is None:
         return None
     with client:
-        job = client.submit_job("build", params)
-        said = ""
-        try:
-            while job.state in ("queued", "running"):
-                if job.stage:
-                    bar.show(job.stage, job.done, job.total)
-                if job.note and job.note != said:
-                    bar.note(job.note)
-                said = job.note
-                time.sleep(0.2)
-                job = client.job(job.id)
-        except KeyboardInterrupt:
-            client.pause_job(job.id)
-            bar.note(f"paused in the service; it goes on with: deskside core build ... or by resuming the job {job.id}")
-            raise
-        if job.state != "done":
-            raise from_code(job.code, job.error or f"The build was {job.state}.")
+        paused = "paused in the service; it goes on with: deskside core build ... or by resuming the job {job}"
+        job = follow(client, client.submit_job("build", params), bar, paused)
         return Path(job.result)
+
+
+def follow(client: Client, job: JobReply, bar: Bar, paused: str) -> JobReply:
+    """`job`, done, its progress shown meanwhile. Raises what it failed with. Ctrl+C pauses it there; `paused`, with
+    {job}, is said then."""
+    said = ""
+    try:
+        while job.state in ("queued", "running"):
+            if job.stage:
+                bar.show(job.stage, job.done, job.total)
+            if job.note and job.note != said:
+                bar.note(job.note)
+            said = job.note
+            time.sleep(0.2)
+            job = client.job(job.id)
+    except KeyboardInterrupt:
+        client.pause_job(job.id)
+        bar.note(paused.format(job=job.id))
+        raise
+    if job.state != "done":
+        raise from_code(job.code, job.error or f"The {job.kind} was {job.state}.")
+    return job
 
 
 class Bar:

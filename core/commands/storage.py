@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from pathlib import Path
 
-from core.commands.build import Bar
+from core.commands.build import Bar, follow
 from core.commands.options import add_json, print_json
 from core.config import load_config
-from core.errors import from_code
 from core.library.move import move_library, use_library
 from core.library.storage import Storage, storage_of
 from core.paths import Places
@@ -60,19 +58,8 @@ def _in_service(folder: str, move: bool, bar: Bar) -> bool:
         if not move:
             client.use_storage(folder)
             return True
-        job = client.move_storage(folder)
-        try:
-            while job.state in ("queued", "running"):
-                if job.stage:
-                    bar.show(job.stage, job.done, job.total)
-                time.sleep(0.2)
-                job = client.job(job.id)
-        except KeyboardInterrupt:
-            client.pause_job(job.id)
-            bar.note(f"paused in the service, as the job {job.id}; everything is where it was")
-            raise
-        if job.state != "done":
-            raise from_code(job.code, job.error or f"The move was {job.state}.")
+        paused = "paused in the service, as the job {job}; everything is where it was"
+        follow(client, client.move_storage(folder), bar, paused)
     return True
 
 

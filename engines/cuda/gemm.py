@@ -30,6 +30,7 @@ from engines.cuda.packed import (
     PackedKernels,
     Packing,
     Variant,
+    launch_tokens,
     piece_rows,
     pieces,
     split_bytes,
@@ -233,7 +234,7 @@ class Gemm:
             return known
         ways = []
         if shape.m <= PACKED_TOKENS:
-            m, info = -(-shape.m // -(-shape.m // LAUNCH_TOKENS)), self._driver.info
+            m, info = launch_tokens(shape.m), self._driver.info
             ways = [
                 Tactic(
                     "wide" if v.wide else "packed", rows=v.warps, unroll=v.stages, row_tiles=v.row_tiles, split=v.split
@@ -358,7 +359,7 @@ class Gemm:
         n, k = shape.n, shape.k
         if tactic.kind in ("packed", "wide"):
             variant = Variant(tactic.kind == "wide", tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split)
-            most = -(-shape.m // -(-shape.m // LAUNCH_TOKENS))  # launches of nearly equal size
+            most = launch_tokens(shape.m)
             for start in range(0, shape.m, most):
                 m, ours, theirs = min(most, shape.m - start), x + start * k * 2, y + start * n * 2
                 self._packed.multiply(packing, variant, w, bias, ours, theirs, m, n, k, self._parts)

@@ -128,6 +128,11 @@ class Variant:
         return max(self.stages * stage, min(tokens, 32) * (TILE * block + 1) * 4)
 
 
+def launch_tokens(m: int) -> int:
+    """Tokens of each launch of our kernels: nearly the same, LAUNCH_TOKENS at most."""
+    return -(-m // -(-m // LAUNCH_TOKENS))
+
+
 def skinny_blocks(tiles: int, multiprocessors: int, resident: int) -> int:
     """Blocks of a product with few tokens, each of which goes from tile to tile: so many to a multiprocessor, `resident` at most,
     that the busiest has the fewest tiles; of equal numbers the greater, for more copies are then on their way."""
