@@ -40,13 +40,26 @@ class Inbox:
         return "".join(part[0] for part in parts), "".join(part[1] for part in parts)
 
 
-async def _read(
-    client: AsyncClient, inbox: Inbox, messages: Sequence[dict[str, Any]], body: dict[str, Any], restart: bool
-) -> None:
+async def _ask(client: AsyncClient, inbox: Inbox, messages: Sequence[dict[str, Any]], body: dict[str, Any]) -> None:
+    """The answer, whole. A model that crashed too often to be started again by itself is started: the user asks for it."""
+    try:
+        await _read(client, inbox, messages, body)
+    except Unavailable as error:
+        model = str(body["model"])
+        if isinstance(error, EngineDied) or inbox.events or not await _gave_up(client, model):
+            raise
+        await client.unload(model)
+        await _read(client, inbox, messages, body)
+
+
+async def _gave_up(client: AsyncClient, model: str) -> bool:
+    loaded = (await client.all_models()).loaded
+    return any(each.name == model and each.state == "safe_mode" for each in loaded)
+
+
+async def _read(client: AsyncClient, inbox: Inbox, messages: Sequence[dict[str, Any]], body: dict[str, Any]) -> None:
     from core.client import Finished, Prefill, Reasoning, Text, Used
 
-    if restart:  # it crashed too often to be started on its own; the user asks for it
-        await client.unload(str(body["model"]))
     async for event in client.stream_chat(messages, progress=True, **body):
         if isinstance(event, (Text, Reasoning)):
             now = monotonic()
@@ -87,12 +100,8 @@ class Answer(QObject):
         return (self.inbox.events - 1) / took if took > 0.2 else 0.0
 
     def begin(self, session: Session, messages: Sequence[dict[str, Any]], body: dict[str, Any]) -> None:
-        models = session.models
-        restart = models is not None and any(
-            each.name == body.get("model") and each.state == "safe_mode" for each in models.loaded
-        )
         self._operation = session.call(
-            lambda client: _read(client, self.inbox, messages, body, restart), self._completed, self._failed, owner=self
+            lambda client: _ask(client, self.inbox, messages, body), self._completed, self._failed, owner=self
         )
 
     def stop(self) -> None:

@@ -132,6 +132,31 @@ def test_killed_while_it_answers(live: ChatPage, qtbot: QtBot, victim: str) -> N
     ended(live, qtbot)
 
 
+@posix
+def test_continue_starts_an_engine_that_the_service_gave_up(live: ChatPage, qtbot: QtBot) -> None:
+    """After three crashes the service waits for a person: who presses Continue is one, whatever the window knew."""
+    live.controller.change_settings(ChatSettings(sampling=dict(LONG)))
+    message = ask(live, qtbot, "Tell me a story.")
+    with connect() as client:
+        os.kill(client.status().models[0].worker_pid, signal.SIGKILL)
+        ended(live, qtbot)
+        deadline = time.monotonic() + 120
+        while (model := client.status().models[0]).state != "safe_mode":  # meanwhile the window is told nothing
+            assert time.monotonic() < deadline, model
+            if model.state == "ready":
+                os.kill(model.worker_pid, signal.SIGKILL)
+            time.sleep(0.1)
+    shown = message.content
+    live.controller.continue_answer(message.id)
+    qtbot.waitUntil(
+        lambda: len(message.content) > len(shown) + 20 or message.state is not State.STREAMING, timeout=60_000
+    )
+    assert message.content.startswith(shown)
+    assert len(message.content) > len(shown), message.error
+    live.controller.stop()
+    ended(live, qtbot)
+
+
 WINDOW = """
 import json, os, sys
 from app.main import open_window
