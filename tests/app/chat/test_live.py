@@ -103,6 +103,7 @@ def test_the_demo_model_answers(live: ChatPage, qtbot: QtBot) -> None:
 
 
 @posix
+@pytest.mark.timeout(300 + 20 * ROUNDS)
 @pytest.mark.parametrize("victim", ["worker", "service"])
 def test_killed_while_it_answers(live: ChatPage, qtbot: QtBot, victim: str) -> None:
     """The answer so far is kept, a sentence says what happened, the service comes back, Continue goes on."""
