@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app import formats
-from app.library.jobs import JobList, JobView
+from app.library.jobs import JobList, JobView, loading_of
 from app.library.rows import Row, meant, rows_of
 from app.session import Session
 from app.threads import silently
 from core.errors import DesksideError
 
 if TYPE_CHECKING:
+    from core.client import AsyncClient
     from core.schemas import JobReply, JobsReply, RemoveReply, SearchReply, ServiceEvent, Status
 
 
@@ -28,6 +29,7 @@ class LibraryController(QObject):
     fit_changed = Signal(str, object)  # model, FitReply or DesksideError
     look_changed = Signal(str, object)  # model, HubModelReply or DesksideError
     status_changed = Signal(object)  # core.schemas.Status
+    token_kept = Signal()
     chosen = Signal(str)  # key of a row that should be shown
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
@@ -36,6 +38,7 @@ class LibraryController(QObject):
         self._jobs = JobList()
         self._found: SearchReply | None = None
         self._ours: set[str] = set()  # builds begun here: their engines are loaded when they are done
+        self._loading: set[str] = set()  # builds that are done, and whose engines are being loaded
         self._search = 0
         session.models_changed.connect(self._models_changed)
         session.service_changed.connect(self._service_changed)
@@ -47,7 +50,7 @@ class LibraryController(QObject):
 
     @property
     def jobs(self) -> list[JobView]:
-        return self._jobs.views()
+        return [loading_of(view) if view.id in self._loading else view for view in self._jobs.views()]
 
     def job_of(self, model: str) -> JobView | None:
         return self._jobs.of_model(model)
@@ -102,11 +105,11 @@ class LibraryController(QObject):
     def build(self, model: str, precision: str, gpu: str | None = None) -> None:
         """From weights to an engine, the download before it where it is needed, loading it after."""
         self._session.call(
-            lambda client: client.build(model, precision=precision, gpu=gpu), self._began_build, owner=self
+            lambda client: client.build(model, precision=precision, gpu=gpu), self._began_build, self._refused, self
         )
 
     def pull(self, model: str) -> None:
-        self._session.call(lambda client: client.pull(model), self._take_job, owner=self)
+        self._session.call(lambda client: client.pull(model), self._take_job, self._refused, self)
 
     def act(self, job: str, action: str) -> None:
         """An action of a JobView."""
@@ -120,21 +123,33 @@ class LibraryController(QObject):
         else:
             self._dismiss(job)
 
-    def load(self, model: str, then: Callable[[], None] | None = None) -> None:
+    def load(
+        self, model: str, then: Callable[[], None] = lambda: None, fails: Callable[[], None] = lambda: None
+    ) -> None:
         def loaded(reply: object) -> None:
-            if then is not None:
-                then()
+            then()
             self._session.messages.info(self.tr("{model} is loaded and answers.").format(model=model))
             self._session.refresh_models()
 
+        def failed(error: DesksideError) -> None:
+            self._session.messages.error(error)
+            fails()
+
         self._session.messages.info(self.tr("Loading {model}…").format(model=model))
-        self._session.call(lambda client: client.load(model), loaded, owner=self)
+        self._session.call(lambda client: client.load(model), loaded, failed, self)
 
     def unload(self, model: str) -> None:
         self._session.call(lambda client: client.unload(model), self._changed, owner=self)
 
-    def remove(self, model: str) -> None:
-        self._session.call(lambda client: client.remove(model), self._removed, owner=self)
+    def remove(self, model: str, loaded: Sequence[str] = ()) -> None:
+        """`loaded`: what is in use of it, to be unloaded first."""
+
+        async def carry_out(client: AsyncClient) -> RemoveReply:
+            for name in loaded:
+                await client.unload(name)
+            return await client.remove(model)
+
+        self._session.call(carry_out, self._removed, owner=self)
 
     def link(self, folder: str) -> None:
         """Install a folder as it lies there."""
@@ -152,6 +167,7 @@ class LibraryController(QObject):
     def keep_token(self, token: str) -> None:
         def kept(reply: object) -> None:
             self._session.messages.info(self.tr("The access token is kept: {where}.").format(where=reply.kept))  # type: ignore[attr-defined]
+            self.token_kept.emit()
 
         self._session.call(lambda client: client.keep_hub_token(token), kept, owner=self)
 
@@ -173,6 +189,11 @@ class LibraryController(QObject):
             self.searching.emit(False)
             self.search_failed.emit(error)
 
+    def _refused(self, error: DesksideError) -> None:
+        """What was asked for is not a job: it can be asked for again."""
+        self._session.messages.error(error)
+        self.jobs_changed.emit()
+
     def _began_build(self, job: JobReply) -> None:
         self._ours.add(job.id)
         self._take_job(job)
@@ -191,7 +212,13 @@ class LibraryController(QObject):
 
     def _load_built(self, job: str, engine: str) -> None:
         """The last stage; the job is not worth a line once its engine answers."""
-        self.load(engine, lambda: self._dismiss(job))
+        self._loading.add(job)
+        self.jobs_changed.emit()
+        self.load(engine, lambda: self._dismiss(job), lambda: self._not_loaded(job))
+
+    def _not_loaded(self, job: str) -> None:
+        self._loading.discard(job)
+        self.jobs_changed.emit()
 
     def _take_jobs(self, reply: JobsReply, before: set[str]) -> None:
         self._jobs.replace(reply.jobs, before)

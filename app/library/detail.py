@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl, Signal, Slot
+from PySide6.QtCore import QUrl, Slot
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QVBoxLayout, QWidget
 
 from app import formats
 from app.library.controller import LibraryController
@@ -14,7 +15,7 @@ from app.library.engine_card import EngineCard
 from app.library.fit_card import FitCard
 from app.library.remove import RemoveBar
 from app.library.rows import Row
-from app.library.words import found_text
+from app.library.words import found_text, wants_token
 from app.parts import Card, beside, button, label
 from app.sentences import said, said_of
 from app.theme import M
@@ -24,18 +25,31 @@ if TYPE_CHECKING:
     from core.schemas import HubModelReply, InstalledStatus
 
 DEMO = "demo"
+HUB = "https://huggingface.co/"  # before the service has said where the model's page is
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the user did to a detail, so that another of the same model can go on from there. `focus`: the name of the control with
+    the keyboard, and its place among the controls."""
+
+    gpu: int
+    precision: str
+    answer: object
+    reports: frozenset[str]
+    focus: tuple[str, int] | None
 
 
 class ModelDetail(QWidget):
-    """Made anew for every model; asks for what it shows."""
+    """Made anew for every model, and whenever its facts change; asks for what it shows."""
 
-    reselect = Signal()
-
-    def __init__(self, row: Row, controller: LibraryController) -> None:
+    def __init__(self, row: Row, controller: LibraryController, kept: Kept | None = None) -> None:
         super().__init__()
         self.row = row
         self._controller = controller
         self._page = ""
+        self._answer: object = None  # FitReply or DesksideError
+        self.engines: list[EngineCard] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(M)
@@ -56,9 +70,54 @@ class ModelDetail(QWidget):
         controller.fit_changed.connect(self._fit_changed)
         controller.look_changed.connect(self._look_changed)
         controller.jobs_changed.connect(self._jobs_changed)
-        self._ask_fit(None)
-        if row.found is not None:
-            controller.look(row.name)
+        controller.token_kept.connect(self._look_again)
+        if kept is not None:
+            self._take_up(kept)
+        self._look_again()
+
+    @property
+    def kept(self) -> Kept:
+        focus = self.window().focusWidget()
+        controls = self._controls()
+        return Kept(
+            self.fit.gpu.currentIndex(),
+            self.fit.chosen,
+            self._answer,
+            frozenset(card.name for card in self.engines if card.report_button.isChecked()),
+            (focus.accessibleName(), controls.index(focus)) if focus in controls else None,
+        )
+
+    def _take_up(self, kept: Kept) -> None:
+        self.fit.gpu.setCurrentIndex(kept.gpu)
+        self.fit.chosen = kept.precision
+        if kept.answer is not None:
+            self._fit_changed(self.row.name, kept.answer)
+        for card in self.engines:
+            card.report_button.setChecked(card.name in kept.reports)
+
+    def focus_again(self, kept: Kept) -> bool:
+        """Give the keyboard to the control that had it, or the one in its place. False if there is none."""
+        if kept.focus is None:
+            return False
+        controls = [control for control in self._controls() if control.isEnabled()]
+        name, place = kept.focus
+        same = next((control for control in controls if control.accessibleName() == name), None)
+        if same is None and self._controls()[place : place + 1] and self._controls()[place].isEnabled():
+            same = self._controls()[place]  # "Load" that is "Unload" now
+        if same is not None:
+            same.setFocus()
+        return same is not None
+
+    def _controls(self) -> list[QWidget]:
+        """Those that are shown, in reading order."""
+        kinds = (QAbstractButton, QComboBox, QLineEdit)
+        return [each for each in self.findChildren(QWidget) if isinstance(each, kinds) and each.isVisibleTo(self)]
+
+    @Slot()
+    def _look_again(self) -> None:
+        self._ask_fit(self.fit.gpu.currentData())
+        if self.row.found is not None:
+            self._controller.look(self.row.name)
 
     def _installed(self, model: InstalledStatus) -> None:
         facts = [model.architecture, formats.size(model.size)]
@@ -80,21 +139,21 @@ class ModelDetail(QWidget):
         self.resume = button(self.tr("Continue the download"), "primary")
         self.resume.setVisible(not model.complete)
         self.resume.clicked.connect(self._pull)
-        self.remove = RemoveBar(model.name, formats.size(_size(model)), linked=model.linked)
+        in_use = model.loaded or any(engine.loaded for engine in model.engines)
+        self.remove = RemoveBar(model.name, formats.size(_size(model)), linked=model.linked, loaded=in_use)
         self.remove.ask.setVisible(model.name != DEMO)
         self.remove.confirmed.connect(self._remove)
         bar = Card()
         bar.row(self.load, self.resume, self.remove.ask)
         bar.column.addWidget(self.remove)
         self._column.addWidget(bar)
-        self.engines: list[EngineCard] = []
         if model.engines:
             self._column.addWidget(label(self.tr("Engines"), "heading"))
         for engine in model.engines:
             card = EngineCard(engine)
             card.load_asked.connect(self._controller.load)
             card.unload_asked.connect(self._controller.unload)
-            card.remove_asked.connect(self._controller.remove)
+            card.remove_asked.connect(self._remove_engine)
             self._column.addWidget(card)
             self.engines.append(card)
         if model.complete and not model.problem:
@@ -129,7 +188,6 @@ class ModelDetail(QWidget):
         self.only_pull = button(self.tr("Only download"))
         self.only_pull.clicked.connect(self._pull)
         self.open_page = button(self.tr("Open its page in the browser"))
-        self.open_page.setEnabled(False)
         self.open_page.clicked.connect(self._open_page)
         bar = Card()
         bar.row(self.only_pull, self.open_page)
@@ -143,6 +201,7 @@ class ModelDetail(QWidget):
     def _fit_changed(self, model: str, answer: object) -> None:
         if model != self.row.name:
             return
+        self._answer = answer
         if isinstance(answer, DesksideError):
             self.fit.show_problem(answer)
         else:
@@ -153,13 +212,14 @@ class ModelDetail(QWidget):
     def _look_changed(self, model: str, answer: HubModelReply | DesksideError) -> None:
         if model != self.row.name or self.row.found is None:
             return
+        denied = isinstance(answer, DesksideError) and answer.code == "access_denied"
+        self.problem.setText(said_of(answer) if isinstance(answer, DesksideError) else "")
+        # what the card below says is not said twice
+        self.problem.setVisible(isinstance(answer, DesksideError) and not wants_token(answer))
         if isinstance(answer, DesksideError):
-            self.problem.setText(said_of(answer))
-            self.problem.show()
-            self.gate.setVisible(answer.code == "access_denied")
+            self.gate.setVisible(denied)
             return
         self._page = answer.page
-        self.open_page.setEnabled(answer.page.startswith("https://"))
         self.gate.setVisible(answer.gated and not answer.token)
         facts = [
             formats.parameters(answer.parameters),
@@ -172,10 +232,9 @@ class ModelDetail(QWidget):
 
     @Slot()
     def _jobs_changed(self) -> None:
-        if self._controller.job_of(self.row.name) is not None:
-            self.fit.hold(True)
-        elif self.fit.precision is not None:
-            self.fit.hold(False)
+        under_way = self._controller.job_of(self.row.name) is not None
+        self.fit.hold(under_way)
+        (self.resume if self.row.found is None else self.only_pull).setEnabled(not under_way)
 
     @Slot(str, object)
     def _build(self, precision: str, gpu: str | None) -> None:
@@ -196,7 +255,14 @@ class ModelDetail(QWidget):
 
     @Slot()
     def _remove(self) -> None:
-        self._controller.remove(self.row.name)
+        model = self.row.installed
+        assert model is not None
+        loaded = [engine.name for engine in model.engines if engine.loaded]
+        self._controller.remove(model.name, [*loaded, model.name] if model.loaded else loaded)
+
+    @Slot(str, bool)
+    def _remove_engine(self, name: str, loaded: bool) -> None:
+        self._controller.remove(name, [name] if loaded else [])
 
     @Slot()
     def _keep_token(self) -> None:
@@ -206,7 +272,9 @@ class ModelDetail(QWidget):
 
     @Slot()
     def _open_page(self) -> None:
-        QDesktopServices.openUrl(QUrl(self._page))
+        page = QUrl(self._page) if self._page else QUrl(HUB + self.row.name)
+        if page.scheme() == "https":
+            QDesktopServices.openUrl(page)
 
 
 def _size(model: InstalledStatus) -> int:

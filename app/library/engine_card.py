@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 class EngineCard(Card):
     load_asked = Signal(str)
     unload_asked = Signal(str)
-    remove_asked = Signal(str)
+    remove_asked = Signal(str, bool)  # name, whether it is loaded
 
     def __init__(self, engine: EngineStatus) -> None:
         super().__init__(precision_text(engine.precision))
         self._engine = engine
+        self.name = engine.name
         self.setAccessibleName(engine.name)
         facts = [engine.backend, engine.gpu, formats.size(engine.size), engine.created[:10]]
         if engine.loaded:
@@ -45,7 +46,7 @@ class EngineCard(Card):
         self.report_button.setVisible(engine.report is not None)
         self.report = self._make_report(engine)
         self.report_button.toggled.connect(self.report.setVisible)
-        self.remove = RemoveBar(engine.name, formats.size(engine.size))
+        self.remove = RemoveBar(engine.name, formats.size(engine.size), loaded=engine.loaded)
         self.remove.confirmed.connect(self._remove)
         self.row(self.load, self.report_button, self.remove.ask)
         self.column.addWidget(self.remove)
@@ -55,6 +56,9 @@ class EngineCard(Card):
     def _make_report(engine: EngineStatus) -> QWidget:
         widget = QWidget()
         rows: QFormLayout = form()
+        rows.setFieldGrowthPolicy(
+            QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
+        )  # else a value is cut at some width
         rows.setContentsMargins(0, 0, 0, 0)
         if engine.report is not None:
             for what, value in report_lines(engine.report):
@@ -71,4 +75,4 @@ class EngineCard(Card):
 
     @Slot()
     def _remove(self) -> None:
-        self.remove_asked.emit(self._engine.name)
+        self.remove_asked.emit(self._engine.name, self._engine.loaded)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QRadioButton, QVBoxLayout
 from app import formats
 from app.flow import FlowLayout
 from app.library.fit_bar import FitBar
-from app.library.words import advice_text, fit_text, precision_text
+from app.library.words import advice_text, fit_text, precision_text, wants_token
 from app.parts import Card, beside, button, label
 from app.sentences import said_of
 from app.swatch import Legend
@@ -51,6 +51,9 @@ class FitCard(Card):
         self.choices.setSpacing(S)
         self.column.addLayout(self.choices)
         self._group: QButtonGroup | None = None
+        self._held = self._useless = False
+        self._selecting = False
+        self.chosen = ""  # by the user
         self.buttons: dict[str, QRadioButton] = {}
         self._legend = QWidget()
         legend = FlowLayout(self._legend, spacing=L)
@@ -83,11 +86,14 @@ class FitCard(Card):
         self._select(reply.recommended or "")
         if reply.on_hub and reply.download_bytes:
             self.go.setText(self.tr("Download {size} and build").format(size=formats.size(reply.download_bytes)))
-        self.go.setEnabled(self.precision is not None and self._quantizable(reply))
+        self._useless = all(fit.precision == "as stored" for fit in reply.precisions)
+        self._enable()
 
     def show_problem(self, error: DesksideError) -> None:
         """Without an answer (no GPU here, no network) it can still be built, to be tried."""
-        self.advice.setText(said_of(error))
+        self.advice.setText(
+            self.tr("Whether it fits is known once its files may be read.") if wants_token(error) else said_of(error)
+        )
         self._clear()
         if error.code == "device_unusable":
             self.advice.setText(
@@ -100,15 +106,17 @@ class FitCard(Card):
             for name in ALWAYS:
                 self._add(name, False, None, 0)
             self._select(ALWAYS[0])
-        self.go.setEnabled(self.precision is not None)
+        self._useless = False
+        self._enable()
 
     def hold(self, held: bool) -> None:
-        """While it is under way already, or the model cannot be used."""
-        self.go.setEnabled(not held and self.precision is not None)
+        """While it is under way already."""
+        self._held = held
+        self._enable()
 
-    @staticmethod
-    def _quantizable(reply: FitReply) -> bool:
-        return any(fit.precision != "as stored" for fit in reply.precisions)
+    def _enable(self) -> None:
+        """`_useless`: its authors quantized it already, and there is nothing to build."""
+        self.go.setEnabled(not self._held and not self._useless and self.precision is not None)
 
     def _clear(self) -> None:
         while (item := self.choices.takeAt(0)) is not None:
@@ -143,15 +151,23 @@ class FitCard(Card):
         radio.toggled.connect(self._toggled)
         self.buttons[precision] = radio
         self.choices.addWidget(box)
+        box.show()
 
     def _select(self, precision: str) -> None:
-        chosen = self.buttons.get(precision) or next(iter(self.buttons.values()), None)
+        """`precision`, unless the user chose another."""
+        own = self.buttons.get(self.chosen)
+        chosen = own if own is not None and own.isEnabled() else self.buttons.get(precision)
+        chosen = chosen or next(iter(self.buttons.values()), None)
         if chosen is not None:
+            self._selecting = True
             chosen.setChecked(True)
+            self._selecting = False
 
     @Slot(bool)
     def _toggled(self, on: bool) -> None:
-        self.go.setEnabled(self.precision is not None)
+        if not self._selecting:
+            self.chosen = self.precision or ""
+        self._enable()
 
     @Slot(int)
     def _gpu_chosen(self, index: int) -> None:

@@ -65,7 +65,10 @@ class JobCard(Card):
             item = label("", "small", wrap=False)
             self._stage_labels.append(item)
             self._stages.addWidget(item)
+        for item in self._stage_labels[len(job.stages) :]:
+            item.hide()
         for item, (stage, state) in zip(self._stage_labels, job.stages, strict=False):
+            item.setHidden(False)
             item.setText(f"{_MARKS[state]} {stage_text(stage)}")
             set_kind(item, "success" if state == "done" else "" if state == "now" else "small")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -12,12 +12,25 @@ KINDS = ("pull", "build")
 Action = Literal["pause", "resume", "retry", "cancel", "dismiss"]
 StageState = Literal["done", "now", "next"]
 
-# In the order they come; a stage that is not named here is shown where it appears.
+# In the order they come; others are shown while they last, in their place of _ORDER, or last.
 STAGES = {
     "pull": ("look up", "check", "download", "install"),
     "build": ("download", "check", "quantize", "compile", "verify", "load"),
     "move": ("copy", "check", "delete"),
 }
+_ORDER = (
+    "look up",
+    "download",
+    "check",
+    "install",
+    "calibrate",
+    "quantize",
+    "compile",
+    "tune",
+    "verify",
+    "measure",
+    "load",
+)
 IN_BYTES = frozenset({"download", "check", "install", "quantize", "copy"})
 
 _ACTIONS: dict[str, tuple[Action, ...]] = {
@@ -79,10 +92,20 @@ def view_of(job: JobReply) -> JobView:
     )
 
 
+def loading_of(view: JobView) -> JobView:
+    """A finished build whose engine is being loaded, which is nothing that could be paused."""
+    stages: tuple[tuple[str, StageState], ...] = tuple(
+        (name, "now" if name == "load" else "done") for name, _ in view.stages
+    )
+    return replace(view, state="running", stage="load", stages=stages, share=None, done=0, total=0, actions=())
+
+
 def _stages(job: JobReply) -> tuple[tuple[str, StageState], ...]:
     names = STAGES.get(job.kind, ())
     if job.stage and job.stage not in names:
-        names = (*names, job.stage)
+        place = _ORDER.index(job.stage) if job.stage in _ORDER else len(_ORDER)
+        before = sum(1 for name in names if name in _ORDER and _ORDER.index(name) < place)
+        names = (*names[:before], job.stage, *names[before:])
     reached = names.index(job.stage) if job.stage else 0
     if job.state == "done":
         reached = len(names)

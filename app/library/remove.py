@@ -12,7 +12,7 @@ class RemoveBar(Card):
 
     confirmed = Signal()
 
-    def __init__(self, name: str, size: str, *, linked: bool = False) -> None:
+    def __init__(self, name: str, size: str, *, linked: bool = False, loaded: bool = False) -> None:
         super().__init__()
         self.ask = button(self.tr("Remove…"), name=self.tr("Remove {name}").format(name=name))
         self.ask.clicked.connect(self._open)
@@ -22,6 +22,8 @@ class RemoveBar(Card):
             text = self.tr("Remove {name}? {size} come free; it can be downloaded or built again.").format(
                 name=name, size=size
             )
+        if loaded:
+            text += " " + self.tr("It is loaded, and is unloaded first.")
         self.question = label(text)
         self.column.addWidget(self.question)
         self.yes = button(self.tr("Remove"), "danger", name=self.tr("Remove {name} now").format(name=name))

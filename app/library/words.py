@@ -12,6 +12,7 @@ from app.texts import QT_TRANSLATE_NOOP
 
 if TYPE_CHECKING:
     from app.library.jobs import JobView
+    from core.errors import DesksideError
     from core.schemas import FitPrecision, FitReply, HubModel, InstalledStatus, ReportCard
 
 CONTEXT = "Library"
@@ -109,6 +110,11 @@ def here_text(model: InstalledStatus) -> str:
     if model.loaded or any(engine.loaded for engine in model.engines):
         parts.append(QCoreApplication.translate("Library", "loaded"))
     return " · ".join(parts)
+
+
+def wants_token(error: DesksideError) -> bool:
+    """Whether it is a gated model, and nobody gave an access token yet (core.library.hub)."""
+    return error.code == "access_denied" and "--token" in error.message
 
 
 def found_text(model: HubModel) -> str:

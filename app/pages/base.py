@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from app.session import Session
 from app.theme import XL, L
 
 COLUMN_WIDTH = 920
+SIDE_BY_SIDE = 100  # letters that two columns need; one below the other where there are fewer
 
 
 class Page(QWidget):
@@ -79,6 +80,16 @@ class Page(QWidget):
         super().hideEvent(event)
         if not event.spontaneous():
             self.hidden()
+
+
+def turn_splitter(splitter: QSplitter, size: QSize) -> None:
+    """Columns beside each other, or one below the other where the `size` of the page is too narrow for both."""
+    wide = size.width() >= SIDE_BY_SIDE * splitter.fontMetrics().averageCharWidth()
+    wanted = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+    if splitter.orientation() != wanted:
+        splitter.setOrientation(wanted)
+        share = size.width() * 3 // 8 if wide else size.height() // 2
+        splitter.setSizes([share, (size.width() if wide else size.height()) - share])
 
 
 def scrolled_column(width: int = COLUMN_WIDTH) -> tuple[QScrollArea, QVBoxLayout]:

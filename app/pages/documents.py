@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.documents.controller import DocumentsController
@@ -14,7 +14,7 @@ from app.documents.form import DocumentForm
 from app.documents.list_model import WorksModel
 from app.documents.result import ResultView
 from app.documents.works import Work
-from app.pages.base import Page, scrolled_column
+from app.pages.base import Page, scrolled_column, turn_splitter
 from app.parts import label
 from app.session import Session
 from app.theme import L, M
@@ -60,7 +60,13 @@ class DocumentsPage(Page):
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 5)
         splitter.setSizes([400, 640])
+        self.splitter = splitter
+        turn_splitter(splitter, self.size())
         return splitter
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        turn_splitter(self.splitter, self.size())
 
     def build_rest(self) -> Iterator[None]:
         self.form = DocumentForm()

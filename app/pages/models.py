@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFileDialog,
+    QHBoxLayout,
     QLineEdit,
     QScrollArea,
     QSplitter,
@@ -21,7 +23,7 @@ from app.library.detail import ModelDetail
 from app.library.job_cards import JobCards
 from app.library.list_model import RowsModel
 from app.library.rows import Row
-from app.pages.base import Page, scrolled_column
+from app.pages.base import COLUMN_WIDTH, Page, scrolled_column, turn_splitter
 from app.parts import beside, button, label
 from app.sentences import said_of
 from app.session import Session
@@ -90,12 +92,13 @@ class ModelsPage(Page):
         self.splitter = QSplitter()
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.list)
-        self._area, self._detail_column = scrolled_column(760)
+        self._area, _ = scrolled_column()
         self._area.setWidget(self._detail_holder())
         self.splitter.addWidget(self._area)
         self.splitter.setStretchFactor(0, 2)
         self.splitter.setStretchFactor(1, 5)
         self.splitter.setSizes([300, 700])
+        turn_splitter(self.splitter, self.size())
         column.addWidget(self.splitter, 1)
         self.detail = None
         self._show_rows()
@@ -103,10 +106,26 @@ class ModelsPage(Page):
         return body
 
     def _detail_holder(self) -> QWidget:
-        holder = QWidget()
-        self._detail_column = QVBoxLayout(holder)
-        self._detail_column.setContentsMargins(L, 0, M, L)
+        """At most as wide as one likes to read, beside the list."""
+        holder, inner = QWidget(), QWidget()
+        inner.setMaximumWidth(round(COLUMN_WIDTH * max(1.0, self.fontMetrics().averageCharWidth() / 7)))
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(L, 0, M, L)
+        row.addWidget(inner, 100)
+        row.addStretch(1)
+        self._detail_column = QVBoxLayout(inner)
+        self._detail_column.setContentsMargins(0, 0, 0, 0)
         return holder
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _folders(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Folders of checkpoints; of a file, the folder it lies in."""
+        for folder in _folders(event):
+            self.controller.link(folder)
+        event.acceptProposedAction()
 
     def shown(self) -> None:
         self.controller.refresh()
@@ -146,8 +165,10 @@ class ModelsPage(Page):
     def _show_detail(self, row: Row | None) -> None:
         if row is not None and self.detail is not None and self.detail.row == row:
             return
-        position = self._area.verticalScrollBar().value() if self.detail is not None and row is not None else 0
-        same = self.detail is not None and row is not None and self.detail.row.key == row.key
+        kept = None
+        if row is not None and self.detail is not None and self.detail.row.key == row.key:
+            kept = self.detail.kept
+        position = self._area.verticalScrollBar().value()
         while (item := self._detail_column.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -159,9 +180,12 @@ class ModelsPage(Page):
                 label(self.tr("Waiting for the service…"), "muted"), 0, Qt.AlignmentFlag.AlignTop
             )
             return
-        self.detail = ModelDetail(row, self.controller)
+        self.detail = ModelDetail(row, self.controller, kept)
         self._detail_column.addWidget(self.detail)
-        self._area.verticalScrollBar().setValue(position if same else 0)
+        self.detail.show()  # at once: the keyboard may go there
+        self._area.verticalScrollBar().setValue(position if kept is not None else 0)
+        if kept is not None and kept.focus is not None and not self.detail.focus_again(kept):
+            self.list.setFocus()
 
     @Slot()
     def _show_jobs(self) -> None:
@@ -171,6 +195,7 @@ class ModelsPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        turn_splitter(self.splitter, self.size())
         self._fit_jobs()
 
     @Slot()
@@ -218,3 +243,8 @@ class ModelsPage(Page):
         folder = QFileDialog.getExistingDirectory(self, self.tr("The folder of a Hugging Face checkpoint"))
         if folder:
             self.controller.link(folder)
+
+
+def _folders(event: QDropEvent) -> list[str]:
+    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return list(dict.fromkeys(str(path if path.is_dir() else path.parent) for path in paths))

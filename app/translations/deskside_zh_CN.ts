@@ -719,6 +719,10 @@
         <translation>下载 {size} 并构建</translation>
     </message>
     <message>
+        <source>Whether it fits is known once its files may be read.</source>
+        <translation>获准读取其文件后才能知道是否放得下。</translation>
+    </message>
+    <message>
         <source>No NVIDIA GPU was found in this computer. Choose a card to see what would fit it, or build an engine for the processor: good for trying small models.</source>
         <translation>这台电脑中没有找到 NVIDIA GPU。选择一块显卡可查看它放得下什么，或者为处理器构建引擎：适合试用小模型。</translation>
     </message>
@@ -1701,6 +1705,10 @@
     <message>
         <source>Remove {name}? {size} come free; it can be downloaded or built again.</source>
         <translation>删除 {name}？将释放 {size}；以后可以重新下载或构建。</translation>
+    </message>
+    <message>
+        <source>It is loaded, and is unloaded first.</source>
+        <translation>它已加载，会先卸载。</translation>
     </message>
     <message>
         <source>Remove</source>

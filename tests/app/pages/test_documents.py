@@ -316,3 +316,12 @@ def test_a_list_from_before_does_not_drop_what_was_just_begun(
     qtbot.wait(150)
     assert len(client.asked("jobs")) == 2
     assert page.model.rowCount() == 1
+
+
+def test_a_narrow_window_puts_one_below_the_other(page: DocumentsPage, qtbot: QtBot) -> None:
+    page.resize(540, 760)
+    assert page.splitter.orientation() == Qt.Orientation.Vertical
+    form = page.form
+    for control in (form.go, form.ask, form.length, form.model):
+        right = control.mapTo(page, control.rect().topRight()).x()
+        assert right < page.width(), control.accessibleName()

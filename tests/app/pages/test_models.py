@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.library.detail import ModelDetail
@@ -281,6 +282,155 @@ def test_a_gated_model_asks_for_a_token(page: ModelsPage, client: Any, said: lis
     qtbot.waitUntil(lambda: client.asked("keep_hub_token") == [(("hf_secret",), {})])
     assert shown.token.text() == ""
     qtbot.waitUntil(lambda: any("keyring" in message.text for message in said))
+
+
+def test_a_build_that_is_refused_can_be_asked_for_again(
+    page: ModelsPage, client: Any, said: list[Message], qtbot: QtBot
+) -> None:
+    client.answers["build"] = Unavailable("huggingface.co cannot be reached.")
+    shown = detail(page, "here:org/a", qtbot)
+    press(qtbot, shown.fit.go)
+    assert not shown.fit.go.isEnabled()
+    qtbot.waitUntil(lambda: [message.text for message in said] == ["huggingface.co cannot be reached."])
+    assert shown.fit.go.isEnabled()
+
+
+def test_nothing_is_built_twice_nor_of_what_its_authors_quantized(
+    page: ModelsPage, scripted: Session, client: Any, qtbot: QtBot
+) -> None:
+    shown = detail(page, "here:org/a", qtbot)
+    params = {"model": "org/a", "precision": "int4"}
+    scripted._take_event(ServiceEvent(kind="job", job=job(params=params, updated=2.0)))
+    assert not shown.fit.go.isEnabled()
+    shown.fit.buttons["bf16"].click()
+    assert not shown.fit.go.isEnabled()  # it is still under way
+    scripted._take_event(ServiceEvent(kind="job", job=job(params=params, state="cancelled", updated=3.0)))
+    assert shown.fit.go.isEnabled()
+    stored = fit("org/a").model_copy(update={"precisions": [precision("as stored", True)], "recommended": "as stored"})
+    shown.fit.show_fit(stored)
+    shown.fit.hold(False)
+    assert not shown.fit.go.isEnabled()
+
+
+def test_what_the_user_chose_and_where_the_keyboard_was_outlast_other_facts(
+    page: ModelsPage, scripted: Session, client: Any, qtbot: QtBot
+) -> None:
+    shown = detail(page, "here:org/a", qtbot)
+    shown.fit.gpu.setCurrentIndex(2)
+    shown.fit.gpu.activated.emit(2)
+    qtbot.waitUntil(lambda: client.asked("fit")[-1] == (("org/a",), {"gpu": "RTX 4070"}))
+    shown.fit.buttons["bf16"].click()
+    shown.engines[0].report_button.click()
+    shown.load.setFocus()
+    loaded = MODELS.model_copy(
+        update={"installed": [MODELS.installed[0], MODELS.installed[1].model_copy(update={"loaded": True})]}
+    )
+    scripted._take_models(loaded)
+    after = page.detail
+    assert after is not None
+    assert after is not shown
+    assert after.fit.gpu.currentData() == "RTX 4070"
+    assert after.fit.precision == "bf16"
+    assert after.engines[0].report.isVisible()
+    assert page.focusWidget() is after.load
+    assert after.load.text() == "Unload"
+    qtbot.waitUntil(lambda: client.asked("fit")[-1] == (("org/a",), {"gpu": "RTX 4070"}))
+
+
+def test_a_report_card_is_not_cut_off(page: ModelsPage, qtbot: QtBot) -> None:
+    shown = detail(page, "here:org/a", qtbot)
+    shown.engines[0].report_button.click()
+    qtbot.wait(20)
+    for text in shown.engines[0].report.findChildren(QLabel):
+        assert text.height() >= text.heightForWidth(text.width()) - 1, text.text()
+
+
+def test_what_is_loaded_is_unloaded_and_then_removed(
+    page: ModelsPage, scripted: Session, client: Any, qtbot: QtBot
+) -> None:
+    client.answers |= {"remove": RemoveReply(name="org/a:int4", freed=5 * 10**9), "unload": None}
+    model = MODELS.installed[1]
+    engines = [model.engines[0].model_copy(update={"loaded": True})]
+    scripted._take_models(ModelsReply(installed=[model.model_copy(update={"engines": engines})], loaded=[]))
+    shown = detail(page, "here:org/a", qtbot)
+    press(qtbot, shown.engines[0].remove.ask)
+    assert "It is loaded, and is unloaded first." in shown.engines[0].remove.question.text()
+    press(qtbot, shown.engines[0].remove.yes)
+    qtbot.waitUntil(lambda: bool(client.asked("remove")))
+    assert client.asked("unload") == client.asked("remove") == [(("org/a:int4",), {})]
+
+
+def test_the_last_stage_is_shown_while_the_engine_is_loaded(
+    page: ModelsPage, scripted: Session, client: Any, qtbot: QtBot
+) -> None:
+    client.held.add("load")
+    page.controller._ours.add("build-1")
+    scripted._take_event(ServiceEvent(kind="job", job=job(state="done", stage="verify", updated=3.0)))
+    card = page.jobs.cards["build-1"]
+    assert "● Load" in texts(card)
+    assert "Under way" in texts(card)
+    assert card.bar.maximum() == 0  # nobody knows how long it takes
+    client.answers["load"] = Unavailable("The engine does not start.")
+    client.held.clear()
+    qtbot.waitUntil(lambda: "Done" in texts(card))
+    assert list(card.buttons) == ["dismiss"]
+
+
+def test_a_stage_that_is_over_leaves_nothing_behind(page: ModelsPage, scripted: Session) -> None:
+    scripted._take_event(ServiceEvent(kind="job", job=job(stage="look up", updated=2.0)))
+    card = page.jobs.cards["build-1"]
+    assert [line for line in texts(card).splitlines() if line[0] in "✓●○"][:2] == ["● Look up", "○ Download"]
+    scripted._take_event(ServiceEvent(kind="job", job=job(stage="download", updated=3.0)))
+    assert texts(card).count("●") == 1
+    assert "Look up" not in texts(card)
+
+
+def test_a_folder_that_is_dropped_is_linked(page: ModelsPage, client: Any, qtbot: QtBot, tmp_path: Path) -> None:
+    client.answers["link"] = LinkReply(name="mine", folder=str(tmp_path))
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "config.json")), QUrl.fromLocalFile(str(tmp_path))])
+    at, buttons, keys = QPointF(5, 5), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(at.toPoint(), Qt.DropAction.CopyAction, data, buttons, keys)
+    QApplication.sendEvent(page, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(page, QDropEvent(at, Qt.DropAction.CopyAction, data, buttons, keys))
+    qtbot.waitUntil(lambda: client.asked("link") == [((str(tmp_path),), {})])
+
+
+def test_a_narrow_window_puts_one_below_the_other(page: ModelsPage, qtbot: QtBot) -> None:
+    page.resize(540, 700)
+    assert page.splitter.orientation() == Qt.Orientation.Vertical
+    page.resize(1000, 700)
+    assert page.splitter.orientation() == Qt.Orientation.Horizontal
+    page.resize(2560, 1400)
+    qtbot.waitUntil(lambda: page._area.width() > 1400)
+    assert page.detail is not None
+    assert page.detail.width() <= 1100  # at most as wide as one likes to read
+
+
+def test_a_gated_model_says_once_what_to_do_and_is_looked_at_again_with_a_token(
+    page: ModelsPage, client: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
+    denied = AccessDenied(
+        "org/new is gated: accept it, then give an access token (deskside core pull org/new --token -)."
+    )
+    client.answers |= {"hub_model": denied, "fit": denied, "keep_hub_token": HubTokenReply(kept="in a file")}
+    page.controller.search("new")
+    qtbot.waitUntil(lambda: page.detail is not None and page.detail.row.name == "org/new")
+    shown = page.detail
+    assert shown is not None
+    qtbot.waitUntil(shown.gate.isVisible)
+    qtbot.waitUntil(lambda: "Whether it fits is known" in texts(shown))
+    assert "--token" not in texts(shown)
+    press(qtbot, shown.open_page)  # where the licence is accepted
+    assert opened == ["https://huggingface.co/org/new"]
+    client.answers |= {"hub_model": HUB, "fit": fit}
+    shown.token.setText("hf_secret")
+    qtbot.keyClick(shown.token, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: shown.fit.go.isEnabled() and not shown.gate.isVisible())
 
 
 def test_a_search_without_a_network_says_why(page: ModelsPage, client: Any, qtbot: QtBot) -> None:
