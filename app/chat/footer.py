@@ -3,16 +3,23 @@ well, with its button."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app.chat.rows import Entry
-from app.icons import SMALL, icon_button
+from app.icons import SMALL, icon, icon_button, scaled
 from app.sentences import said
 from app.store.records import UNFINISHED, State
-from app.theme import M, S
+from app.theme import M, S, Theme
+
+
+def first_pictures() -> Iterator[object]:
+    """Draws what the buttons show, one picture at a time: the first footer would take as long as ten later ones."""
+    for name in ("edit", "copy", "branch", "delete", "retry"):
+        yield icon(name, Theme.current().colors.muted, scaled(SMALL))
 
 
 class Footer(QWidget):
@@ -31,8 +38,8 @@ class Footer(QWidget):
         row.setSpacing(2)
         if entry.is_user:
             row.addStretch(1)
-        for action, icon, text in self._actions(entry):
-            button = icon_button(icon, text, self, "muted", SMALL)
+        for action, picture, text in self._actions(entry):
+            button = icon_button(picture, text, self, "muted", SMALL)
             button.setObjectName(action)
             button.clicked.connect(partial(self.acted.emit, action))
             row.addWidget(button)

@@ -90,8 +90,7 @@ class Panel(QWidget):
         self.preset.activated.connect(self._use_preset)
         self.save_button.clicked.connect(self._save_preset)
         self.remove_button.clicked.connect(self._remove_preset)
-        controller.opened.connect(self.refresh)
-        controller.settings_changed.connect(self.refresh)
+        controller.settings_changed.connect(self.refresh)  # also when another chat is open
         self.refresh()
 
     @Slot()
@@ -108,9 +107,11 @@ class Panel(QWidget):
                 field.setValue(int(value))
             else:
                 field.setValue(float(value))
-        self.preset.clear()
-        for preset in self._presets():
-            self.preset.addItem(QCoreApplication.translate("Panel", preset.name), preset.name)
+        names = [preset.name for preset in self._presets()]
+        if names != [self.preset.itemData(at) for at in range(self.preset.count())]:  # each change is measured again
+            self.preset.clear()
+            for name in names:
+                self.preset.addItem(QCoreApplication.translate("Panel", name), name)
         at = self.preset.findData(settings.preset)
         if at < 0 and not settings.system_prompt and not settings.sampling:
             at = 0

@@ -3,12 +3,14 @@ below messages are kept when their row goes far from the screen, and serve the n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from time import thread_time
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from app.chat.footer import Footer, Note
+from app.chat.footer import Footer, Note, first_pictures
 from app.chat.pieces import Files, Reasoning, Waiting
 from app.chat.rows import Row
 from app.chat.views import CodeView, TextView
@@ -30,6 +32,14 @@ class RowWidgets(QObject):
         super().__init__(place)
         self._place, self._colours = place, colours
         self._kept: dict[object, list[QWidget]] = {}
+        self._first: Iterator[object] | None = first_pictures()
+
+    def ready(self, until: float) -> bool:
+        """Whether what the first rows would wait for is there; works on it until the thread has worked so long."""
+        while self._first is not None and thread_time() < until:
+            if next(self._first, self) is self:
+                self._first = None
+        return self._first is None
 
     def make(self, row: Row) -> QWidget:
         """A widget for the row, without its text."""
@@ -38,6 +48,8 @@ class RowWidgets(QObject):
             widget = kept.pop()
             if isinstance(widget, Footer):
                 widget.show_entry(row.entry)
+            elif isinstance(widget, TextView):
+                widget.forget()  # only now: many are let go at once
         else:
             widget = self._new(row)
             widget.ensurePolished()  # styled before it has a text, which a style that comes late writes again
@@ -69,8 +81,8 @@ class RowWidgets(QObject):
         kind = widget.made_for if isinstance(widget, Footer) else _kind(row)
         kept = self._kept.setdefault(kind, [])
         if isinstance(widget, (TextView, CodeView, Footer)) and len(kept) < MOST_KEPT:
-            if not isinstance(widget, Footer):
-                widget.forget()
+            if isinstance(widget, CodeView):
+                widget.forget()  # and with it the colours that it waits for
             kept.append(widget)
         else:
             widget.deleteLater()

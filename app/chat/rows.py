@@ -42,6 +42,7 @@ class Row:
     width: int = 0  # of the column when it was measured; 0: never
     guessed: int = 0  # of the column when it was estimated
     widget: QWidget | None = None
+    filled: bool = False  # the widget has its text
     place: tuple[int, int, int, int] | None = None  # of the widget on the screen, once it is there
 
     @property

@@ -31,6 +31,7 @@ from app.threads import Operation
 
 WIDTH = 264  # at the ordinary font size
 WIDEST = 1.4  # times that
+SOON_MS = 20
 SEARCH = 16  # Qt draws a line's icons no larger
 
 
@@ -151,6 +152,7 @@ class Sidebar(QWidget):
         self.list.customContextMenuRequested.connect(self._menu_at)
         self._soon = QTimer(self)  # what the user did often changes the list twice, and is to be seen first
         self._soon.setSingleShot(True)
+        self._soon.setInterval(SOON_MS)
         self._soon.timeout.connect(self.refresh)
         for changed in (controller.summaries_changed, controller.opened, controller.answers.changed):
             changed.connect(self._soon.start)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
+from math import inf
 from time import thread_time
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal, Slot
@@ -22,9 +23,9 @@ from app.theme import READING_WIDTH, XL, L, Theme
 from app.threads import SerialThread
 
 NEAR = 400  # pixels above and below the screen in which widgets are kept
-BUDGET = (
-    0.006  # seconds of processor time for making widgets at once; the rest follows in the next turn of the event loop
-)
+# Seconds of processor time for making widgets at once; the rest follows in the next turn of the event loop. It is looked at after
+# each step, and the last may take some milliseconds more.
+BUDGET = 0.003
 EDGE = 6  # from a button's edge to its picture
 USER_SHARE = 0.82  # of the column that the user's messages may take
 
@@ -82,11 +83,11 @@ class Transcript(QAbstractScrollArea):
             entry.last = index == len(self.entries) - 1
         value = self.verticalScrollBar().value()
         self._follow = not keep_position
+        self._opening = True
         self._collect()
         self._place()
         if keep_position:
-            self.verticalScrollBar().setValue(value)
-        self._opening = True
+            self._set_value(value)
         self.viewport().setUpdatesEnabled(False)  # until the screen is full
         self._later.start()
 
@@ -229,18 +230,25 @@ class Transcript(QAbstractScrollArea):
     def _realise(self, hurry: bool = False) -> None:
         """Make and place what is near the screen, and let go of what is far. Within BUDGET, unless there is a hurry; what the
         screen needs is made at once, but for a chat that is opened: what was painted stays until the screen is full."""
+        until = thread_time() + BUDGET
         if not self._rows:
             self._opening = False
             self.viewport().setUpdatesEnabled(True)
             self.viewport().update()
             return
-        started = thread_time()
+        if not hurry and not self._opening and not self.viewport().updatesEnabled():
+            self._show(late=True)  # the screen is full
+            return
+        if self._opening and not hurry and not self._makers.ready(until):
+            self._later.start()
+            return
         late = False
         for _ in range(60):
             bar = self.verticalScrollBar()
             anchor = self._anchor()
             low, high = bar.value() - NEAR, bar.value() + self.viewport().height() + NEAR
-            changed = self._realise_one(low, high)
+            waits = not hurry and (self._opening or self._screen_is_filled())
+            changed = self._realise_one(low, high, until if waits else inf)
             if changed < 0:
                 break
             self._place(changed)
@@ -248,13 +256,20 @@ class Transcript(QAbstractScrollArea):
                 row, offset = anchor
                 if row in self._rows:
                     self._set_value(row.top - offset)
-            if not hurry and thread_time() - started > BUDGET and (self._opening or self._screen_is_filled()):
+            if not hurry and thread_time() > until and (self._opening or self._screen_is_filled()):
                 late = True
                 break
+        if self._opening and not hurry:
+            self._opening = not self._screen_is_filled()
+            self._later.start()
+        else:
+            self._show(late)
+
+    def _show(self, late: bool) -> None:
+        """What was made, all of it together; `late`: there is more to make."""
         self._arrange()
-        if self._opening and (not late or self._screen_is_filled()):
-            self._opening = False
-            self.viewport().setUpdatesEnabled(True)
+        self._opening = False
+        self.viewport().setUpdatesEnabled(True)
         if late:
             self._later.start()
 
@@ -269,7 +284,8 @@ class Transcript(QAbstractScrollArea):
 
     def _screen_is_filled(self) -> bool:
         value = self.verticalScrollBar().value()
-        return all(self._rows[i].widget is not None for i in self._between(value, value + self.viewport().height()))
+        rows = (self._rows[number] for number in self._between(value, value + self.viewport().height()))
+        return all(row.widget is not None and row.width for row in rows)
 
     def _between(self, low: int, high: int) -> range:
         """Numbers of the rows that are, at least in part, between these heights."""
@@ -278,8 +294,9 @@ class Transcript(QAbstractScrollArea):
             first += 1
         return range(first, max(first, bisect_right(self._tops, high)))
 
-    def _realise_one(self, low: int, high: int) -> int:
-        """Make or measure rows between, until one turns out to have another height: its number, -1 if none does."""
+    def _realise_one(self, low: int, high: int, until: float) -> int:
+        """Make or measure rows between, until one turns out to have another height, or the thread has worked until then: its
+        number, -1 if all of them are there."""
         width = self.column_width
         numbers = self._between(low, high)
         for number in reversed(numbers) if self._follow else numbers:
@@ -288,12 +305,22 @@ class Transcript(QAbstractScrollArea):
                 self._open(row.entry)
                 return self._starts[row.entry.message.id]
             if row.widget is None:
-                self._make(row)
+                row.widget, row.place, row.width = self._makers.make(row), None, 0
+                row.filled = False
+                self._shown[row] = None
+                self._new.add(row)
+                if thread_time() > until:
+                    return number
+            if not row.filled:
+                row.filled = True
+                self._makers.fill(row)
+                if thread_time() > until:
+                    return number
             if row.width != width:
                 before = row.height
                 row.height = self._measure(row, width)
                 row.width = width
-                if row.height != before:
+                if row.height != before or thread_time() > until:
                     return number
         return -1
 
@@ -368,12 +395,6 @@ class Transcript(QAbstractScrollArea):
 
     # Widgets
 
-    def _make(self, row: Row) -> None:
-        row.widget, row.place, row.width = self._makers.make(row), None, 0
-        self._shown[row] = None
-        self._new.add(row)
-        self._makers.fill(row)
-
     def _order(self) -> None:
         """The tab order is the reading order: new rows follow the one above them."""
         rows = sorted(self._shown, key=lambda row: row.top)
@@ -415,7 +436,10 @@ class Transcript(QAbstractScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._place()
-        self._realise()
+        if self._opening:
+            self._later.start()
+        else:
+            self._realise()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.PaletteChange, QEvent.Type.StyleChange):

@@ -19,7 +19,7 @@ from app.chat.find_bar import FindBar
 from app.chat.meter import Meter
 from app.chat.panel import Panel
 from app.chat.picker import PickerPopup, describe
-from app.chat.prompt import messages_of
+from app.chat.prompt import about_tokens, messages_of
 from app.chat.rows import Entry
 from app.chat.sidebar import Sidebar
 from app.chat.transcript import Transcript
@@ -210,8 +210,8 @@ class ChatPage(QWidget):
             entry = Entry(message, siblings.index(message.id) + 1, len(siblings))
             entry.live = answer is not None and answer.message is message
             entries.append(entry)
+        self._stack.setCurrentWidget(self.transcript if entries else self.welcome)  # first: it may get another size
         self.transcript.show_entries(entries)
-        self._stack.setCurrentWidget(self.transcript if entries else self.welcome)
         self._answers_changed()
         self._counting.start()
 
@@ -314,12 +314,13 @@ class ChatPage(QWidget):
 
     @Slot()
     def _show_context_estimate(self) -> None:
-        """Before anybody counted: some four characters a token, one for Chinese and the like."""
+        """Before anybody counted."""
         path = self.controller.current.tree.path()
-        text = "".join(str(each["content"]) for each in messages_of(path, self.controller.current.chat.settings))
-        text += self.composer.text + "".join(each.text for each in self.composer.attachments)
-        wide = sum(character > "\u2e7f" for character in text) if not text.isascii() else 0
-        self._show_context(math.ceil((len(text) - wide) / 4 + wide), exact=False)
+        texts = [self.controller.current.chat.settings.system_prompt, self.composer.text]
+        texts += [message.content for message in path]
+        files = [*self.composer.attachments, *(file for message in path for file in message.attachments)]
+        texts += [file.text for file in files]
+        self._show_context(math.ceil(sum(map(about_tokens, texts))), exact=False)
 
     @Slot()
     def _count_tokens(self) -> None:

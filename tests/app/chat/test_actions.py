@@ -353,6 +353,7 @@ def test_chats_are_renamed_pinned_moved_and_deleted(
     user.say("one")
     chat = page.controller.current.id
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("New name", True))
+    qtbot.waitUntil(lambda: page.sidebar.model.find(chat).isValid())
     row = page.sidebar.model.row(page.sidebar.model.find(chat))
     assert row is not None
     menu = page.sidebar.menu_of(row)

@@ -166,6 +166,7 @@ def test_growing_word_by_word_shows_what_opening_shows(transcript: Transcript, q
     message = Message("assistant", "", state=State.STREAMING)
     entry = Entry(message, live=True)
     transcript.show_entries([entry])
+    qtbot.waitUntil(lambda: transcript.settled)
     for start in range(0, len(text), 7):
         message.content += text[start : start + 7]
         transcript.grow(message.id, text[start : start + 7], "")
