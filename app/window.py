@@ -89,6 +89,7 @@ class MainWindow(QMainWindow):
         Theme.current().set(preferences.get("theme"), preferences.get("font_size"))
         preferences.changed.connect(self._preference_changed)
         session.models_changed.connect(self._models_changed)
+        self._was_active = False
         self._missing = ""  # the folder that the user was told of
         self.setWindowTitle("Deskside")
         self.actions_by_id = Actions(preferences, self)
@@ -201,7 +202,9 @@ class MainWindow(QMainWindow):
         KeysDialog(self.actions_by_id, self).open()
 
     def _chat_action(self, method: str, _: bool = False) -> None:
-        """An action of the chats, from whatever page."""
+        """An action of the chats, from whatever page; but Escape on another page is not about them."""
+        if method == "stop" and self._stack.currentWidget() is not self._pages.get("chat"):
+            return
         getattr(self.show_page("chat"), method)()
 
     @Slot(object)
@@ -252,6 +255,9 @@ class MainWindow(QMainWindow):
             self._preparation.start()
 
     def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.ActivationChange and not self._was_active and self.isActiveWindow():
+            self._was_active = True
+            self._chat_action("write")  # for who begins to type at once; Qt would take the first button
         if event.type() == QEvent.Type.LanguageChange:
             self.actions_by_id.retranslate()
             for spec in PAGES:

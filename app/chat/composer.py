@@ -44,6 +44,7 @@ class Editor(QPlainTextEdit):
     recall = Signal()  # Up in an empty field
     files_dropped = Signal(list)
     long_paste = Signal(str)
+    image_pasted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,7 +72,7 @@ class Editor(QPlainTextEdit):
             super().keyPressEvent(event)
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        return source.hasUrls() or super().canInsertFromMimeData(source)
+        return source.hasUrls() or source.hasImage() or super().canInsertFromMimeData(source)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         files = [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
@@ -81,6 +82,8 @@ class Editor(QPlainTextEdit):
             self.long_paste.emit(source.text())
         elif source.hasText():
             self.insertPlainText(source.text())
+        elif source.hasImage():
+            self.image_pasted.emit()
 
     def sizeHint(self) -> QSize:
         line = QFontMetricsF(self.font()).lineSpacing()
@@ -147,6 +150,7 @@ class Composer(QFrame):
         self.editor.recall.connect(self.recall)
         self.editor.files_dropped.connect(self.attach)
         self.editor.long_paste.connect(self._paste_as_file)
+        self.editor.image_pasted.connect(self._refuse_image)
         self.editor.textChanged.connect(self._text_changed)
 
         self.attach_button = icon_button("attach", self.tr("Attach files"), role="muted")
@@ -261,6 +265,11 @@ class Composer(QFrame):
         self.attachments.append(Attachment(f"pasted-{count + 1}.txt", text))
         self._show_files()
         self._text_changed()
+
+    @Slot()
+    def _refuse_image(self) -> None:
+        """Rather than doing nothing, of which nobody knows why."""
+        self._messages.error(self.tr("The models here read text only, no pictures; paste or attach text."))
 
     def _show_files(self) -> None:
         while (item := self._files_row.takeAt(0)) is not None:

@@ -41,10 +41,11 @@ class Open:
 
 
 class ChatController(QObject):
-    """`opened`: another chat, or the same one with other messages on its path (`moved`). `listed`: the list of chats changed."""
+    """`opened`: another chat is; `moved(after, new)`: the open one has other messages after the message `after`, all of them
+    where it is ""; `new`: they were written just now. `summaries_changed`: the list of chats is another."""
 
     opened = Signal()
-    moved = Signal()
+    moved = Signal(str, bool)
     answer_began = Signal(object)  # Answer in the open chat
     summaries_changed = Signal()
     settings_changed = Signal()
@@ -217,7 +218,7 @@ class ChatController(QObject):
             self._say(text, attachments, old.parent)
             return
         self._add(Message("assistant", text, old.parent, model=old.model, info={"edited": True}))
-        self.moved.emit()
+        self.moved.emit(old.parent, False)
 
     def _say(self, text: str, attachments: list[Attachment], parent: str) -> None:
         self._store_chat(title_of(text) or (attachments[0].name if attachments else ""))
@@ -254,14 +255,14 @@ class ChatController(QObject):
         at = siblings.index(message) + step
         if 0 <= at < len(siblings):
             self._set_head(self.current.tree.choose(siblings[at]))
-            self.moved.emit()
+            self.moved.emit(self.current.tree[message].parent, False)
 
     def show_message(self, message: str) -> None:
         """Show the branch that a message is on."""
         tree = self.current.tree
         if message in tree and message not in [each.id for each in tree.path()]:
             self._set_head(tree.choose(message))
-            self.moved.emit()
+            self.moved.emit(tree[message].parent, False)
 
     def delete_message(self, message: str) -> None:
         """This version and what follows it; with a way back."""
@@ -273,7 +274,7 @@ class ChatController(QObject):
         gone = opened.tree.remove(message)
         names, head, chat = [each.id for each in gone], opened.tree.head, opened.id
         self.archive.do(lambda store: store.delete_messages(names, head, chat))
-        self.moved.emit()
+        self.moved.emit(gone[0].parent, False)
 
         def undo() -> None:
             for each in gone:
@@ -281,7 +282,7 @@ class ChatController(QObject):
             opened.tree.head = before
             self.archive.do(lambda store: store.restore_messages(names, before, chat))
             if opened is self.current:
-                self.moved.emit()
+                self.moved.emit(gone[0].parent, False)
             else:
                 self.open_chat(chat)
 
@@ -357,7 +358,7 @@ class ChatController(QObject):
     def _begin(self, message: Message, messages: list[dict[str, Any]], more: dict[str, Any]) -> None:
         body = {"model": self.model, **self.current.chat.settings.sampling, **more}
         answer = self.answers.begin(self.current.id, message, messages, body)
-        self.moved.emit()
+        self.moved.emit(message.parent, True)
         self.answer_began.emit(answer)
 
     def _set_head(self, head: str) -> None:

@@ -73,21 +73,25 @@ class Transcript(QAbstractScrollArea):
 
     # What is shown
 
-    def show_entries(self, entries: Sequence[Entry], keep_position: bool = False) -> None:
-        """Show these messages, from the end; `keep_position`: stay where the reader is."""
+    def show_entries(self, entries: Sequence[Entry], keep: str | None = None) -> None:
+        """Show these messages, from the end; or with the message `keep` where it is on the screen ("": what is before the
+        first). What follows a message that ends above the screen begins at its top."""
+        value = self.verticalScrollBar().value()
+        kept = self._by_id.get(keep or "")
+        end = max(0, kept.rows[-1].bottom - value) if kept is not None else 0
         for row in self._rows:
             self._drop(row)
         self.entries = list(entries)
         self._by_id = {entry.message.id: entry for entry in self.entries}
         for index, entry in enumerate(self.entries):
             entry.last = index == len(self.entries) - 1
-        value = self.verticalScrollBar().value()
-        self._follow = not keep_position
+        self._follow = keep is None
         self._opening = True
         self._collect()
         self._place()
-        if keep_position:
-            self._set_value(value)
+        if keep is not None:
+            found = self._by_id.get(keep)
+            self._set_value(found.rows[-1].bottom - end if found is not None else 0)
         self.viewport().setUpdatesEnabled(False)  # until the screen is full
         self._later.start()
 
@@ -388,10 +392,22 @@ class Transcript(QAbstractScrollArea):
             for files in (each.widget for each in entry.rows if isinstance(each.widget, Files)):
                 entry.bubble = max(entry.bubble, min(most, files.ideal_width()))
             return widget.content_height(entry.bubble)
+        if isinstance(widget, Files) and row.entry.is_user:
+            self._widen_for(widget, row.entry, int(width * USER_SHARE) - 2 * BUBBLE)
         if isinstance(widget, (TextView, CodeView, Reasoning, Files, Waiting)):
             return widget.content_height(width)
         hint = widget.heightForWidth(width) if widget.hasHeightForWidth() else widget.sizeHint().height()
         return max(hint, widget.minimumSizeHint().height())
+
+    @staticmethod
+    def _widen_for(files: Files, entry: Entry, most: int) -> None:
+        """Rows are measured from the end where the end is followed: the text above which the names stand has its bubble."""
+        needed = min(most, files.ideal_width())
+        if 0 < entry.bubble < needed:
+            entry.bubble = needed
+            for text in (each.widget for each in entry.rows if each.kind == "plain"):
+                if isinstance(text, TextView):
+                    text.content_height(needed)  # no line breaks otherwise, but right-to-left ones begin elsewhere
 
     # Widgets
 

@@ -157,7 +157,7 @@ class ChatPage(QWidget):
     def _connect(self) -> None:
         controller, session = self.controller, self.session
         controller.opened.connect(self._show_chat)
-        controller.moved.connect(self._show_path)
+        controller.moved.connect(self._moved)
         controller.answer_began.connect(self._follow)
         controller.settings_changed.connect(self._show_model)
         controller.summaries_changed.connect(self._show_title)
@@ -199,19 +199,27 @@ class ChatPage(QWidget):
         self._show_title()
         self.composer.editor.setFocus()
 
-    @Slot()
-    def _show_path(self) -> None:
-        """The messages of the branch that is shown now."""
+    @Slot(str, bool)
+    def _moved(self, after: str, new: bool) -> None:
+        """What is new is read at its end; the reader of another version stays where it begins."""
+        self._show_path(None if new else after)
+
+    def _show_path(self, keep: str | None = None) -> None:
+        """The messages of the branch that is shown now. `keep`: see `Transcript.show_entries`."""
         opened = self.controller.current
         answer = self.controller.answers.of(opened.id)
         entries = []
         for message in opened.tree.path():
             siblings = opened.tree.siblings(message.id)
-            entry = Entry(message, siblings.index(message.id) + 1, len(siblings))
-            entry.live = answer is not None and answer.message is message
+            live = answer is not None and answer.message is message
+            entry = self.transcript.entry(message.id)
+            if entry is None or entry.message is not message or entry.live or live:
+                entry = Entry(message, live=live)
+            # One that was there is shown again: its rows are measured.
+            entry.version, entry.versions = siblings.index(message.id) + 1, len(siblings)
             entries.append(entry)
         self._stack.setCurrentWidget(self.transcript if entries else self.welcome)  # first: it may get another size
-        self.transcript.show_entries(entries)
+        self.transcript.show_entries(entries, keep)
         self._answers_changed()
         self._counting.start()
 
@@ -366,6 +374,10 @@ class ChatPage(QWidget):
         self.session.preferences.set(preference, shown)
         if not shown:
             self.composer.editor.setFocus()
+
+    def write(self) -> None:
+        """What is typed next is a message."""
+        self.composer.editor.setFocus()
 
     @Slot()
     def choose_model(self) -> None:

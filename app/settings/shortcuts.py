@@ -91,7 +91,9 @@ class ShortcutsCard(Card):
         other = clashes({**self._keys(), name: keys}).get(name)
         if not usable(keys):
             self._refuse(
-                self.tr("{keys} types text or sends a message; choose keys with Ctrl or Alt.").format(keys=shown)
+                self.tr("{keys} types or edits text, or sends a message; choose other keys, with Ctrl or Alt.").format(
+                    keys=shown
+                )
             )
         elif other is not None:
             self._refuse(

@@ -335,6 +335,10 @@
         <translation>“%1”：%3中有 %2 页没有文字（扫描件或图片），无法读取。</translation>
     </message>
     <message>
+        <source>The models here read text only, no pictures; paste or attach text.</source>
+        <translation>这里的模型只能读取文字，不能读取图片；请粘贴或附加文字。</translation>
+    </message>
+    <message>
         <source>Reading %1…</source>
         <translation>正在读取 %1…</translation>
     </message>
@@ -3010,12 +3014,12 @@
         <translation>恢复默认按键：{action}</translation>
     </message>
     <message>
-        <source>All back to the defaults</source>
-        <translation>全部恢复默认</translation>
+        <source>{keys} types or edits text, or sends a message; choose other keys, with Ctrl or Alt.</source>
+        <translation>{keys} 用于输入或编辑文字，或发送消息；请改用带 Ctrl 或 Alt 的其他按键。</translation>
     </message>
     <message>
-        <source>{keys} types text or sends a message; choose keys with Ctrl or Alt.</source>
-        <translation>{keys} 会输入文字或发送消息；请选择带 Ctrl 或 Alt 的按键。</translation>
+        <source>All back to the defaults</source>
+        <translation>全部恢复默认</translation>
     </message>
     <message>
         <source>{keys} is taken by “{action}”; change that one first.</source>

@@ -119,10 +119,20 @@ def test_a_walk_by_keyboard(window: MainWindow, qtbot: QtBot) -> None:
     ):
         press(qtbot, window, keys)
         assert window._stack.currentWidget() is window._pages[key], keys
+    press(qtbot, window, "Ctrl+2")
+    press(qtbot, window, "Esc")
+    assert window._stack.currentWidget() is window._pages["models"]  # Escape leaves no page
     before = page.controller.current.id
     press(qtbot, window, "Ctrl+N")
     assert page.controller.current.id != before
     assert page.composer.editor.hasFocus()
+
+
+def test_who_begins_to_type_at_once_writes_a_message(window: MainWindow, qtbot: QtBot) -> None:
+    focus = QApplication.focusWidget()
+    assert focus is not None
+    qtbot.keyClicks(focus, "hello")
+    assert chat_page(window).composer.text == "hello"
 
 
 def controls(root: QWidget) -> list[QWidget]:

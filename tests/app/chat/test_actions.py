@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication, QInputDialog
 from pytestqt.qtbot import QtBot
 
@@ -18,7 +18,7 @@ from app.chat.pieces import Reasoning as ReasoningView
 from app.messages import Message as Sentence
 from app.pages.chat import ChatPage
 from app.session import ServiceState
-from app.store.records import Attachment, ChatSettings, State
+from app.store.records import Attachment, Chat, ChatSettings, ChatSummary, Message, State
 from core.client import Finished, Reasoning
 from core.errors import EngineDied, InvalidRequest, NeverFits
 from core.schemas import ReadReply, UnreadPage
@@ -93,6 +93,44 @@ def test_regenerate_and_the_switcher(page: ChatPage, user: Any, service: Any, qt
     user.press("next")
     assert user.path()[-1] == ("assistant", "second")
     assert len(user.stored().messages) == 3
+
+
+def test_the_reader_of_another_version_stays_where_it_begins(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot
+) -> None:
+    texts = ["word " * 450, "another " * 350, *["more " * 200] * 6]
+    messages = [Message("user", "first")]
+    for number, text in enumerate(texts):
+        parent = messages[0].id if number < 2 else messages[-1].id
+        messages.append(Message("user" if number % 2 and number > 2 else "assistant", text, parent))
+    page.controller.add_chat(Chat(ChatSummary(title="T"), head=messages[-1].id, messages=messages))
+    qtbot.waitUntil(lambda: page.transcript.settled)
+    bar = page.transcript.verticalScrollBar()
+    bar.setValue(20)
+    qtbot.waitUntil(lambda: page.transcript.settled)
+
+    def top(message: Message) -> int:
+        entry = page.transcript.entry(message.id)
+        assert entry is not None
+        return entry.rows[0].top - bar.value()
+
+    question = top(messages[0])
+    user.press("previous", messages[2])
+    qtbot.waitUntil(lambda: page.transcript.settled)
+    assert user.last() is messages[1]
+    assert top(messages[0]) == question
+    user.press("next", messages[1])
+    qtbot.waitUntil(lambda: page.transcript.settled)
+    assert user.last() is messages[-1]
+    assert top(messages[0]) == question
+    page.controller.delete_message(messages[3].id)
+    qtbot.waitUntil(lambda: page.transcript.settled)
+    assert top(messages[0]) == question
+    bar.setValue(bar.maximum())  # the question is above the screen
+    qtbot.waitUntil(lambda: page.transcript.settled)
+    user.press("previous", messages[2])
+    qtbot.waitUntil(lambda: page.transcript.settled)
+    assert 0 <= top(messages[1]) < page.transcript.viewport().height()
 
 
 def test_an_edit_is_another_branch_and_deletes_nothing(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
@@ -310,6 +348,11 @@ def test_attachments_by_drop_paste_and_button(
     page.composer.editor.insertFromMimeData(long)
     assert page.composer.attachments[1] == Attachment("pasted-1.txt", "x" * 30_000)
     page.composer._remove(page.composer.attachments[1])
+    picture = QMimeData()
+    picture.setImageData(QImage(4, 4, QImage.Format.Format_RGB32))
+    QGuiApplication.clipboard().setMimeData(picture)
+    page.composer.editor.paste()
+    assert "no pictures" in sentences[-1].text
     user.say("see")
     assert service.requests[0][0][0]["content"] == "File: notes.txt\n\nsome notes\n\nsee"
     assert user.stored().messages[0].attachments == [Attachment("notes.txt", "some notes\n")]

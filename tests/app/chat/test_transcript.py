@@ -14,10 +14,11 @@ from PySide6.QtGui import QImage, QTextDocument, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.chat.pieces import Files
 from app.chat.rows import Entry
 from app.chat.transcript import Transcript
 from app.chat.views import TextView
-from app.store.records import Message, State
+from app.store.records import Attachment, Message, State
 from app.theme import Theme
 
 
@@ -98,6 +99,19 @@ def test_a_reader_who_scrolled_away_stays_where_they_are(transcript: Transcript,
     message.content += "end"
     transcript.grow(message.id, "end", "")
     assert bar.value() == bar.maximum()
+
+
+def test_the_names_of_files_widen_the_bubble_above_a_short_text(transcript: Transcript, qtbot: QtBot) -> None:
+    files = [Attachment("a-report-with-a-name.txt", "x"), Attachment("notes.md", "y")]
+    long = Message("user", "see", attachments=[Attachment("n" * 500, "z")])
+    entries = [Entry(long), Entry(Message("user", "see", attachments=files))]
+    transcript.show_entries(entries)  # at its end: the text is measured before the names
+    qtbot.waitUntil(lambda: transcript.settled)
+    named = next(row.widget for row in entries[1].rows if isinstance(row.widget, Files))
+    assert named.width() >= named.ideal_width()
+    most = transcript.column_width
+    assert entries[0].bubble < most
+    check_places(transcript)
 
 
 def test_another_width_keeps_the_place(transcript: Transcript, qtbot: QtBot) -> None:

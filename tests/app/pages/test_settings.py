@@ -228,7 +228,7 @@ def test_keys_that_are_taken_or_type_text_are_refused_by_name(
     press(qtbot, page.shortcuts.edits["new"], Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
     assert page.shortcuts.problem.text() == "Ctrl+L is taken by “Choose a model”; change that one first."
     press(qtbot, page.shortcuts.edits["new"], Qt.Key.Key_X, Qt.KeyboardModifier.NoModifier)
-    assert "types text" in page.shortcuts.problem.text()
+    assert "types or edits text" in page.shortcuts.problem.text()
     assert scripted.preferences.get("shortcuts") == {}
     assert page.shortcuts.edits["new"].keySequence() == QKeySequence("Ctrl+N")
 

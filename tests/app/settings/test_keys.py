@@ -32,6 +32,9 @@ def test_only_what_differs_from_the_default_is_kept() -> None:
     [
         ("Ctrl+N", True), ("Esc", True), ("F5", True), ("", True), ("Ctrl++", True), ("Alt+Shift+X", True),
         ("A", False), ("Shift+A", False), ("+", False), ("Return", False), ("Shift+Return", False), ("/", False),
+        ("Space", False), ("Tab", False), ("Enter", False), ("Backspace", False), ("Del", False), ("Up", False),
+        ("Shift+Left", False), ("Ctrl+C", False), ("Ctrl+V", False), ("Ctrl+Z", False), ("Ctrl+Left", False),
+        ("Ctrl+Return", False), ("Alt+Left", True), ("Ctrl+Shift+C", True), ("F12", True), ("Ctrl+Alt+Up", True),
     ],
 )  # fmt: skip
 def test_keys_that_type_text_are_no_shortcut(keys: str, good: bool) -> None:
