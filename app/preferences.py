@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QStandardPaths, Signal
 
 
 @dataclass(slots=True)
@@ -26,6 +26,7 @@ class Values:
     window_geometry: str = ""  # QWidget.saveGeometry, base64
     last_chat: str = ""
     model: str = ""
+    files_folder: str = ""  # of the file that was exported, imported or attached last
     onboarded: bool = False
     presets: list[dict[str, Any]] = field(default_factory=list)  # see app.chat.presets
     check_updates: bool = False
@@ -75,3 +76,11 @@ class Preferences(QObject):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(text, encoding="utf-8")
             os.replace(part, self._path)
+
+
+def folder_of(preferences: Preferences) -> str:
+    """Where a dialog for files opens: where the user was last, at first their documents."""
+    last = str(preferences.get("files_folder"))
+    if last and Path(last).is_dir():
+        return last
+    return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)

@@ -24,6 +24,7 @@ from app.chat.attachments import MOST_BYTES, MOST_FILES, is_document, read_attac
 from app.flow import FlowLayout
 from app.icons import icon_button, set_icon
 from app.messages import Messages
+from app.preferences import Preferences, folder_of
 from app.store.records import Attachment
 from app.theme import M, S
 from core.errors import DesksideError
@@ -117,11 +118,13 @@ class Composer(QFrame):
     changed = Signal()
     document_wanted = Signal(str)
 
-    def __init__(self, messages: Messages, attach: QAction, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, messages: Messages, preferences: Preferences, attach: QAction, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setProperty("kind", "composer")
         self.setAcceptDrops(True)
-        self._messages = messages
+        self._messages, self._preferences = messages, preferences
         self.attachments: list[Attachment] = []
         self.reading: list[str] = []  # documents that the service reads, by path
         self._running = False
@@ -256,8 +259,9 @@ class Composer(QFrame):
 
     @Slot()
     def choose_files(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self, self.tr("Attach files"))
+        names, _ = QFileDialog.getOpenFileNames(self, self.tr("Attach files"), folder_of(self._preferences))
         if names:
+            self._preferences.set("files_folder", str(Path(names[0]).parent))
             self.attach(names)
 
     def _paste_as_file(self, text: str) -> None:

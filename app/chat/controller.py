@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
@@ -25,7 +25,11 @@ from app.store.records import (
     State,
     new_id,
 )
+from app.store.store import Store
 from app.store.tree import Tree
+from app.threads import Failure, SerialThread, Success
+
+R = TypeVar("R")
 
 
 class Open:
@@ -58,6 +62,7 @@ class ChatController(QObject):
         self.folders: list[Folder] = []
         self.current = Open(Chat(ChatSummary()), stored=False)
         self._elsewhere: dict[str, Open] = {}  # chats with an answer under way that are not on the screen
+        self._files: SerialThread | None = None
         archive.do(lambda store: (store.chats(), store.folders(), store.notice), self._loaded, owner=self)
 
     # The list
@@ -310,13 +315,27 @@ class ChatController(QObject):
 
     def add_chat(self, chat: Chat) -> None:
         """One that was imported or copied, and show it."""
-        self.archive.do(lambda store: store.add_chat(chat))
-        self.summaries[chat.summary.id] = chat.summary
-        self._show(Open(chat, stored=True))
-        self.summaries_changed.emit()
+        self.add_chats([chat])
+
+    def add_chats(self, chats: Sequence[Chat]) -> None:
+        """And show the last."""
+        for chat in chats:
+            self.archive.do(partial(_add_chat, chat))
+            self.summaries[chat.summary.id] = chat.summary
+        if chats:
+            self._show(Open(chats[-1], stored=True))
+            self.summaries_changed.emit()
+
+    def with_files(self, work: Callable[[], R], success: Success[R], failure: Failure) -> None:
+        """Read or write files that the user chose: on a thread, which lives until the window is closed."""
+        if self._files is None:
+            self._files = SerialThread(self.session.courier, "deskside-files", lambda: None)
+        self._files.submit(lambda _: work(), success, failure, owner=self)
 
     def close(self) -> None:
         self.answers.close()
+        if self._files is not None:
+            self._files.close()
         self.archive.close()
 
     # Inside
@@ -369,3 +388,7 @@ class ChatController(QObject):
     def can_continue(self) -> bool:
         path = self.current.tree.path()
         return bool(path) and path[-1].role == "assistant" and path[-1].state in UNFINISHED
+
+
+def _add_chat(chat: Chat, store: Store) -> None:
+    store.add_chat(chat)

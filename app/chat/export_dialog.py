@@ -1,17 +1,21 @@
-"""Export to a file that the user chooses, and import. Writing is atomic: an export that fails leaves no half a file."""
+"""Export to a file that the user chooses, and import. Files are made and read on a thread of their own: a long chat takes seconds.
+Writing is atomic: an export that fails leaves no half a file."""
 
 from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QMarginsF
-from PySide6.QtGui import QPageLayout, QPageSize, QTextDocument
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.chat.as_html import to_html
 from app.chat.controller import ChatController
-from app.chat.exporting import MOST_JSON, from_json, to_html, to_json, to_markdown
+from app.chat.export_words import Words
+from app.chat.exporting import MOST_JSON, from_json, to_json, to_markdown
+from app.preferences import folder_of
 from app.sentences import said_of
 from app.store.records import Chat
 from app.store.tree import Tree
@@ -27,37 +31,54 @@ FILTERS = {
 
 def export_dialog(controller: ChatController, chat: Chat, parent: QWidget) -> None:
     """Ask where to, then write."""
-    words = QCoreApplication.translate("Export", "Export this chat")
+    title = QCoreApplication.translate("Export", "Export this chat")
     stem = re.sub(r'[\x00-\x1f<>:"/\\|?*]+', " ", chat.summary.title).strip(" .")[:80] or "chat"
-    name, chosen = QFileDialog.getSaveFileName(parent, words, f"{stem}.md", ";;".join(FILTERS.values()))
+    preferences, messages = controller.session.preferences, controller.session.messages
+    proposed = str(Path(folder_of(preferences)) / f"{stem}.md")
+    name, chosen = QFileDialog.getSaveFileName(parent, title, proposed, ";;".join(FILTERS.values()))
     if not name:
         return
     path = Path(name)
-    if path.suffix.lstrip(".").lower() not in FILTERS:
-        kind = next((key for key, text in FILTERS.items() if text == chosen), "md")
+    kind = next((key for key, text in FILTERS.items() if text == chosen), "md")
+    ending = path.suffix.lstrip(".").lower()
+    if path.name == f"{stem}.md":  # as proposed: then the kind that was chosen counts
+        path = path.with_suffix(f".{kind}")
+    elif ending not in FILTERS:
         path = path.with_name(f"{path.name}.{kind}")
-    messages = controller.session.messages
-    try:
-        export(chat, path)
-    except DesksideError as error:
-        messages.error(error)
-    else:
+    preferences.set("files_folder", str(path.parent))
+
+    def done(_: object) -> None:
         text = QCoreApplication.translate("Export", "Exported to %1.")
         messages.info(text.replace("%1", str(path)))
 
+    controller.with_files(partial(export, chat, path, _words()), done, messages.error)
 
-def export(chat: Chat, path: Path) -> None:
-    """The form is what the name ends with. Raises InvalidRequest."""
+
+def _words() -> Words:
+    return Words(
+        QCoreApplication.translate("Export", "You"),
+        QCoreApplication.translate("Export", "Assistant"),
+        QCoreApplication.translate("Markdown", "image"),
+        QCoreApplication.translate("Export", "File"),
+        QCoreApplication.translate("Export", "Chat"),
+    )
+
+
+def export(chat: Chat, path: Path, words: Words | None = None) -> None:
+    """The form is what the name ends with. On any thread. Raises InvalidRequest."""
+    words = words or Words()
     kind = path.suffix.lstrip(".").lower()
-    title = chat.summary.title or "Chat"
+    title = chat.summary.title or words.chat
     shown = Tree(chat.messages, chat.head).path()
     part = path.with_name(path.name + ".part")
     try:
         if kind == "pdf":
-            _write_pdf(to_html(title, shown, chat.settings), part)
+            from app.chat.printing import write_pdf
+
+            write_pdf(title, shown, chat.settings, words, part)
         else:
             make = {"md": to_markdown, "html": to_html}.get(kind)
-            text = make(title, shown, chat.settings) if make is not None else to_json([chat])
+            text = make(title, shown, chat.settings, words) if make is not None else to_json([chat])
             part.write_text(text, encoding="utf-8", errors="replace")
         os.replace(part, path)
     except OSError as error:
@@ -65,57 +86,37 @@ def export(chat: Chat, path: Path) -> None:
         raise InvalidRequest(f"{path} cannot be written ({error.strerror}); choose another place.") from error
 
 
-def _write_pdf(html: str, path: Path) -> None:
-    """Through Qt's printer, A4."""
-    from PySide6.QtPrintSupport import QPrinter
-
-    printer = QPrinter(QPrinter.PrinterMode.ScreenResolution)
-    printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
-    printer.setOutputFileName(str(path))
-    printer.setPageLayout(
-        QPageLayout(
-            QPageSize(QPageSize.PageSizeId.A4),
-            QPageLayout.Orientation.Portrait,
-            QMarginsF(18, 18, 18, 18),
-            QPageLayout.Unit.Millimeter,
-        )
-    )
-    document = _Inert()
-    document.setHtml(html)
-    document.setPageSize(printer.pageRect(QPrinter.Unit.DevicePixel).size())
-    document.print_(printer)
-    if not path.exists():
-        raise OSError(5, "the printer wrote nothing")
-
-
-class _Inert(QTextDocument):
-    def loadResource(self, kind: int, name: object) -> object:
-        return None
-
-
 def import_dialog(controller: ChatController, parent: QWidget) -> None:
-    words = QCoreApplication.translate("Export", "Import chats")
-    names, _ = QFileDialog.getOpenFileNames(parent, words, "", FILTERS["json"])
+    title = QCoreApplication.translate("Export", "Import chats")
+    preferences = controller.session.preferences
+    names, _ = QFileDialog.getOpenFileNames(parent, title, folder_of(preferences), FILTERS["json"])
     for name in names:
+        preferences.set("files_folder", str(Path(name).parent))
         import_file(controller, Path(name))
 
 
 def import_file(controller: ChatController, path: Path) -> None:
     """Add the chats of a file; what is wrong with it is said."""
     messages = controller.session.messages
-    try:
-        if path.stat().st_size > MOST_JSON:
-            raise InvalidRequest(f"{path.name} is too large to be chats.")
-        chats = from_json(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        messages.error(f"{path} cannot be read ({error.strerror}).")
-    except UnicodeDecodeError:
-        messages.error(f"{path.name} is not a text file.")
-    except DesksideError as error:
-        messages.error(f"{path.name}: {said_of(error)}")
-    else:
-        for chat in chats:
-            controller.add_chat(chat)
+
+    def done(chats: list[Chat]) -> None:
+        controller.add_chats(chats)
         one = QCoreApplication.translate("Export", "Imported a chat.")
         many = QCoreApplication.translate("Export", "Imported %1 chats.")
         messages.info(one if len(chats) == 1 else many.replace("%1", str(len(chats))))
+
+    def failed(error: DesksideError) -> None:
+        messages.error(f"{path.name}: {said_of(error)}")
+
+    controller.with_files(partial(_read, path), done, failed)
+
+
+def _read(path: Path) -> list[Chat]:
+    try:
+        if path.stat().st_size > MOST_JSON:
+            raise InvalidRequest(f"{path.name} is too large to be chats.")
+        return from_json(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"{path.name} is not a text file.") from error

@@ -1,9 +1,7 @@
-"""A chat as Markdown, HTML or JSON, and JSON back again. No Qt. HTML is made by markdown-it with HTML switched off: what a model
-wrote is text in there too; links keep http and https only, images are named, not loaded."""
+"""A chat as Markdown or JSON, and JSON back again. No Qt."""
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -12,11 +10,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from app.chat.export_words import Words
 from app.chat.presets import checked
 from app.chat.prompt import content_of
-from app.markdown.latex import readable
-from app.markdown.parser import parse
-from app.markdown.safe import plain, safe_link
 from app.store.records import Attachment, Chat, ChatSettings, ChatSummary, Message, State, new_id
 from app.store.tree import Tree
 from core.errors import InvalidRequest
@@ -26,74 +22,14 @@ VERSION = 1
 MOST_JSON = 500_000_000
 
 
-def to_markdown(title: str, path: Sequence[Message], settings: ChatSettings) -> str:
+def to_markdown(title: str, path: Sequence[Message], settings: ChatSettings, words: Words | None = None) -> str:
     """The branch that is shown."""
+    words = words or Words()
     parts = [f"# {title}\n"]
     if settings.system_prompt:
         parts.append(f"> {settings.system_prompt.strip()}\n".replace("\n", "\n> ").rstrip("> ") + "\n")
-    for message in path:
-        who = "You" if message.role == "user" else message.model or "Assistant"
-        parts.append(f"## {who}\n\n{content_of(message).strip()}\n")
+    parts += [f"## {words.who(message)}\n\n{content_of(message).strip()}\n" for message in path]
     return "\n".join(parts)
-
-
-_STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #1f2023; }
-h2 { font-size: 0.85rem; color: #5d5f66; margin: 2rem 0 0.3rem; }
-.user { background: #efefec; border-radius: 12px; padding: 0.6rem 1rem; }
-pre { background: #f6f6f4; border: 1px solid #e3e3de; border-radius: 8px; padding: 0.8rem; overflow-x: auto; }
-code { font-family: ui-monospace, monospace; font-size: 0.92em; } table { border-collapse: collapse; }
-td, th { border: 1px solid #e3e3de; padding: 0.3rem 0.6rem; }
-blockquote { border-left: 3px solid #8b8b84; margin-left: 0; padding-left: 1rem; }
-"""
-
-
-def to_html(title: str, path: Sequence[Message], settings: ChatSettings) -> str:
-    """One file, without scripts and without anything from elsewhere."""
-    body = []
-    if settings.system_prompt:
-        body.append(f"<blockquote>{_lines(settings.system_prompt)}</blockquote>")
-    for message in path:
-        who = "You" if message.role == "user" else message.model or "Assistant"
-        words = f'<div class="user">{_lines(content_of(message))}</div>'
-        inner = words if message.role == "user" else _rendered(message.content)
-        body.append(f"<h2>{html.escape(plain(who))}</h2>\n{inner}")
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return (
-        f'<!doctype html>\n<html><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{html.escape(plain(title))}</title><style>{_STYLE}</style></head>\n"
-        f"<body><h1>{html.escape(plain(title))}</h1>\n" + "\n".join(body) + "\n</body></html>\n"
-    )
-
-
-def _lines(text: str) -> str:
-    return html.escape(plain(text)).replace("\n", "<br>\n")
-
-
-def _rendered(source: str) -> str:
-    from markdown_it.renderer import RendererHTML
-
-    tokens = parse(plain(source))
-    for token in tokens:
-        for child in token.children or []:
-            if child.type == "link_open":
-                child.attrs["href"] = safe_link(str(child.attrGet("href") or "")) or "#"
-                child.attrs["rel"] = "noreferrer noopener"
-            elif child.type == "image":
-                child.type, child.content = "text", f"[image: {child.content}]"
-                child.children = None
-            elif child.type == "math":
-                child.type, child.content = "text", readable(child.content)
-        if token.type == "math_block":
-            token.type, token.content = "code_block", readable(token.content)
-    return str(RendererHTML().render(tokens, _options(), {}))
-
-
-def _options() -> Any:
-    from app.markdown.parser import _parser
-
-    return _parser().options
 
 
 def to_json(chats: Sequence[Chat]) -> str:
@@ -107,6 +43,7 @@ def _chat_out(chat: Chat) -> dict[str, Any]:
         "title": chat.summary.title,
         "model": chat.summary.model,
         "created": _time(chat.summary.created),
+        "updated": _time(chat.summary.updated),
         "settings": asdict(chat.settings),
         "head": chat.head,
         "messages": [asdict(message) | {"created": _time(message.created)} for message in chat.messages],
@@ -173,6 +110,8 @@ def _chat_in(data: dict[str, Any]) -> Chat:
         messages.append(message)
     title = _text(data.get("title"))
     summary = ChatSummary(new_id(), title, model=_text(data.get("model")))
+    summary.created = _seconds(data.get("created"), min((each.created for each in messages), default=summary.created))
+    summary.updated = _seconds(data.get("updated"), max((each.created for each in messages), default=summary.updated))
     head = names.get(_text(data.get("head")), "")
     tree = Tree(messages, head)
     return Chat(summary, ChatSettings(prompt, "", sampling), head=tree.head, messages=messages)

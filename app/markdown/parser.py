@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+_BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
 MOST_MARKS = 500  # of one kind in a text; what people read has far fewer
 
 
@@ -32,6 +34,20 @@ def parse(source: str) -> list[Token]:
         lines = [0, source.count("\n") + 1]
         return [Token("paragraph_open", "p", 1, map=lines), inline, Token("paragraph_close", "p", -1)]
     return _parser().parse(source)
+
+
+def parser_options() -> Any:
+    """What the parser was made with, for a renderer."""
+    return _parser().options
+
+
+def with_box(inline: Token) -> Token:
+    """The first line of a list's item: what is to be done, or done, has a box before it."""
+    first = inline.children[0] if inline.children else None
+    box = _BOXES.get(first.content[:4]) if first is not None and first.type == "text" else None
+    if first is not None and box is not None:
+        first.content = box + first.content[4:]
+    return inline
 
 
 def _math_inline(state: StateInline, silent: bool) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import ClassVar, Literal
 
 from markdown_it.token import Token
 from PySide6.QtCore import QCoreApplication, Qt
@@ -28,17 +29,15 @@ from PySide6.QtGui import (
 )
 
 from app.markdown.latex import readable
+from app.markdown.parser import with_box
 from app.markdown.safe import misleads, plain, safe_link, shown_host, visible
-from app.theme import Theme
+from app.theme import LIGHT, Colors, Theme
 
 QUOTE = int(QTextFormat.Property.UserProperty) + 1  # of a block: depth of quotation, painted as bars by the view
 INDENT = 26.0
 MOST_TABLE = 2000  # cells; the rest of a larger table is text
 _HEADING = {1: 1.5, 2: 1.3, 3: 1.15, 4: 1.05, 5: 1.0, 6: 1.0}
 _PLAIN_TEXT = {"text", "html_inline", "text_special", "entity"}
-
-
-_BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
 
 
 def _items(tokens: Sequence[Token], at: int) -> int:
@@ -51,15 +50,6 @@ def _items(tokens: Sequence[Token], at: int) -> int:
     return count
 
 
-def _with_box(inline: Token) -> Token:
-    """The first line of a list's item: what is to be done, or done, has a box before it."""
-    first = inline.children[0] if inline.children else None
-    box = _BOXES.get(first.content[:4]) if first is not None and first.type == "text" else None
-    if first is not None and box is not None:
-        first.content = box + first.content[4:]
-    return inline
-
-
 @dataclass(slots=True)
 class _ListLevel:
     format: QTextListFormat
@@ -67,11 +57,26 @@ class _ListLevel:
     tight: bool = True
 
 
+class Paper:
+    """What a Renderer asks of the theme, for what is printed: light, whatever the window is, and of an ordinary size."""
+
+    colors: ClassVar[Colors] = LIGHT
+    font_size = 10
+
+    def font(self, role: Literal["body", "small", "title", "heading", "mono"] = "body") -> QFont:
+        theme = Theme.current()
+        font = theme.font(role)
+        font.setPointSizeF(font.pointSizeF() * self.font_size / theme.font_size)
+        return font
+
+
 class Renderer:
     """Appends to the end of `document`. One renderer per document; `rewind(position)` forgets all behind."""
 
-    def __init__(self, document: QTextDocument) -> None:
+    def __init__(self, document: QTextDocument, paper: Paper | None = None) -> None:
+        """`paper`: print; else the looks are those of the theme at the time."""
         self._document = document
+        self._paper = paper
         self._cursor = QTextCursor(document)
         self._chars: list[QTextCharFormat] = []
         self._lists: list[_ListLevel] = []
@@ -81,7 +86,11 @@ class Renderer:
         self._fresh = True  # the document's first block is still to be used
         self._room = INDENT  # that the settled lists' numbers have
         document.setIndentWidth(INDENT)
-        self._theme = Theme.current()
+        self._theme: Theme | Paper = paper or Theme.current()
+
+    def follow(self) -> None:
+        """Write behind what is in the document already."""
+        self._fresh = False
 
     @property
     def position(self) -> int:
@@ -114,7 +123,7 @@ class Renderer:
         self._cursor.endEditBlock()
 
     def write(self, tokens: Sequence[Token]) -> None:
-        self._theme = Theme.current()
+        self._theme = self._paper or Theme.current()
         self._cursor.movePosition(QTextCursor.MoveOperation.End)
         self._cursor.beginEditBlock()
         self._chars = [self._base()]
@@ -138,7 +147,7 @@ class Renderer:
                 continue
             if kind == "inline":
                 if tokens[at - 2 : at - 1] and tokens[at - 2].type == "list_item_open":
-                    token = _with_box(token)
+                    token = with_box(token)
                 self._inline(token.children or [])
             elif kind == "paragraph_open":
                 self._new_block(8.0 if not token.hidden else 3.0)

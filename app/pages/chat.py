@@ -61,7 +61,7 @@ class ChatPage(QWidget):
         self.transcript = Transcript(self._colours)
         self.welcome = Welcome()
         self.find_bar = FindBar(lambda: self.controller.current.tree.path())
-        self.composer = Composer(session.messages, self._attach_action)
+        self.composer = Composer(session.messages, session.preferences, self._attach_action)
         self.meter = Meter()
         self._stack = QStackedWidget()
         self._stack.addWidget(self.welcome)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QInputDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog
 from pytestqt.qtbot import QtBot
 
+from app.chat import export_dialog
+from app.chat.export_dialog import export
 from app.chat.footer import Note
 from app.chat.picker import PickerPopup
 from app.chat.pieces import Reasoning as ReasoningView
@@ -439,6 +442,46 @@ def test_search_finds_and_opens(page: ChatPage, user: Any, service: Any, qtbot: 
     assert page.find_bar.isHidden()
     qtbot.keyClick(page.sidebar.field, Qt.Key.Key_Escape)
     assert page.sidebar._hits is None
+
+
+def test_export_and_import_do_not_hold_the_window_up(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def exported(*given: Any) -> None:
+        threads.append(threading.current_thread().name)
+        export(*given)
+
+    def save(*given: Any) -> tuple[str, str]:
+        places.append(str(given[2]))
+        return str(tmp_path / "chat.json"), "JSON (*.json)"
+
+    user.say("one")
+    places: list[str] = []
+    sentences: list[Sentence] = []
+    page.session.messages.posted.connect(sentences.append)
+    monkeypatch.setattr(export_dialog, "export", exported)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", save)
+    page.export()
+    qtbot.waitUntil(lambda: bool(sentences))
+    assert sentences[0].text == f"Exported to {tmp_path / 'chat.json'}."
+    assert threads == ["deskside-files"]
+    page.export()
+    assert places[1] == str(tmp_path / "one.md")  # where the user was last
+    (tmp_path / "bad.json").write_text("{", encoding="utf-8")
+    files = [str(tmp_path / "chat.json"), str(tmp_path / "bad.json"), str(tmp_path / "gone.json")]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (files, ""))
+    before = page.controller.current.id
+    page.import_chats()
+    qtbot.waitUntil(lambda: len(sentences) == 5)
+    assert sentences[2].text == "Imported a chat."
+    assert "bad.json: The file is not JSON" in sentences[3].text
+    assert "gone.json" in sentences[4].text
+    assert page.controller.current.id != before
+    assert [content for _, content in user.path()] == ["one", "Hello there"]
+    user.settle()
+    assert len(user.ask(lambda store: store.chats())) == 2
 
 
 def test_only_web_pages_are_opened_and_only_after_a_click(

@@ -6,13 +6,15 @@ import json
 import re
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtWidgets import QApplication
 
+from app.chat.as_html import to_html
 from app.chat.export_dialog import export
-from app.chat.exporting import from_json, to_html, to_json, to_markdown
+from app.chat.exporting import from_json, to_json, to_markdown
 from app.store.records import Attachment, Chat, ChatSettings, ChatSummary, Message, State
 from app.store.tree import Tree
 from core.errors import DesksideError, InvalidRequest
@@ -108,12 +110,66 @@ def test_html_holds_nothing_that_acts() -> None:
     assert "<script" not in text
     assert "<img" not in text
     assert "javascript:" not in text
-    assert re.findall(r'href="([^"]*)"', text) == ["https://e.org", "#"]
+    assert re.findall(r'href="([^"]*)"', text) == ["https://e.org"]  # of the other link the words stay
+    assert "</a> y [image: i]" in text
+    assert "<details><summary>n.txt</summary>\nfile text</details>" in text
     assert "&lt;script&gt;" in text
     assert "default-src 'none'" in text
     assert "<strong>b</strong>" in text
     assert "x²" in text
-    assert "Q &lt;b&gt;&amp; more<br>" in text
+    assert '<div class="user">Q &lt;b&gt;&amp; more\n\nline</div>' in text
+
+
+def test_html_of_a_long_answer_is_what_the_window_shows() -> None:
+    """It is taken in the same pieces; the parser has limits for one text."""
+    code = "a_b = c_d\n" * 900
+    text = to_html(
+        "T",
+        [
+            Message(
+                "assistant",
+                f"- [x] done\n\none\ntwo\n\n```\n{code}```\n\n" + ("*a* and some words, " * 10 + "\n\n") * 60,
+            )
+        ],
+        ChatSettings(),
+    )
+    assert "<li>\u2611 done</li>" in text
+    assert "<p>one<br />\ntwo</p>" in text
+    assert f"<pre><code>{code}</code></pre>" in text
+    assert text.count("<em>a</em>") == 600
+
+
+def test_a_link_says_where_it_leads_if_its_words_do_not() -> None:
+    text = to_html("T", [Message("assistant", "[google.com](https://evil.example/x)")], ChatSettings())
+    assert ">google.com</a> (evil.example)" in text
+
+
+def test_the_times_of_a_chat_come_back() -> None:
+    old = chat()
+    old.summary.created, old.summary.updated = 1e9, 1.1e9
+    (found,) = from_json(to_json([old]))
+    assert (found.summary.created, found.summary.updated) == (1e9, 1.1e9)
+
+
+def test_nothing_in_a_pdf_is_cut_at_its_edge(qapp: QApplication, tmp_path: Path) -> None:
+    words = [f"word{number}" for number in range(60)]
+    table = "|" + "|".join(f"column {number}" for number in range(4)) + "|\n" + "|---" * 4 + "|\n| a | b | c | d |\n"
+    answer = f"```\n{' '.join(words)} end\n```\n\n{table}\n- item"
+    made = Chat(
+        ChatSummary(title="T"), messages=[Message("user", " ".join(words) + "x" * 400), Message("assistant", answer)]
+    )
+    made.messages[1].parent = made.messages[0].id
+    export(made, tmp_path / "chat.pdf")
+    document = pypdfium2.PdfDocument(tmp_path / "chat.pdf")
+    page = document[0]
+    text = page.get_textpage()
+    found = text.get_text_range()
+    for part in ("word59 end", "column 3", "item", "You", "Assistant"):
+        assert part in found
+    boxes = [text.get_charbox(index) for index in range(text.count_chars())]
+    assert min(box[0] for box in boxes) > 40
+    assert max(box[2] for box in boxes) < page.get_width() - 40
+    document.close()
 
 
 @pytest.mark.parametrize("kind", ["md", "html", "json", "pdf"])
