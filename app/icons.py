@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QRectF, QSize, Qt
+from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QToolButton, QWidget
@@ -64,13 +64,9 @@ class _Tint(QObject):
     def __init__(self, button: QAbstractButton) -> None:
         super().__init__(button)
         self.name, self.role, self.size = "", "", SIZE
-        button.installEventFilter(self)
+        Theme.current().changed.connect(self.apply)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.PaletteChange:
-            self.apply()
-        return False
-
+    @Slot()
     def apply(self) -> None:
         button = self.parent()
         assert isinstance(button, QAbstractButton)

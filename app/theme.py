@@ -127,6 +127,7 @@ class Theme(QObject):
         self.colors = LIGHT
         self.font_size = font_size
         self._choice = choice
+        self._styled = False
         self._sans = _first_installed(_SANS, QFontDatabase.SystemFont.GeneralFont)
         self._mono = _first_installed(_MONO, QFontDatabase.SystemFont.FixedFont)
         self._chinese = _chinese_font(QLocale.system())
@@ -154,12 +155,18 @@ class Theme(QObject):
         hints = QApplication.styleHints()
         dark = self._choice == "dark" or (self._choice == "system" and hints.colorScheme() == Qt.ColorScheme.Dark)
         self.colors = DARK if dark else LIGHT
-        QApplication.setStyle("Fusion")
-        QApplication.setFont(self.font())
-        QApplication.setPalette(_palette(self.colors))
         application = QApplication.instance()
         assert isinstance(application, QApplication)
-        application.setStyleSheet(stylesheet(self.colors, self.font_size))
+        sheet = stylesheet(self.colors, self.font_size)
+        if application.styleSheet() != sheet:
+            # Without a sheet first: Qt gives every widget another sheet once for each of its ancestors, but a first one once.
+            application.setStyleSheet("")
+            if not self._styled:
+                self._styled = True
+                QApplication.setStyle("Fusion")
+            QApplication.setFont(self.font())
+            QApplication.setPalette(_palette(self.colors))
+            application.setStyleSheet(sheet)
         self.changed.emit()
 
     def font(self, role: Literal["body", "small", "title", "heading", "mono"] = "body") -> QFont:

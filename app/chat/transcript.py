@@ -86,14 +86,12 @@ class Transcript(QAbstractScrollArea):
         for index, entry in enumerate(self.entries):
             entry.last = index == len(self.entries) - 1
         self._follow = keep is None
-        self._opening = True
+        self._open_again()
         self._collect()
         self._place()
         if keep is not None:
             found = self._by_id.get(keep)
             self._set_value(found.rows[-1].bottom - end if found is not None else 0)
-        self.viewport().setUpdatesEnabled(False)  # until the screen is full
-        self._later.start()
 
     def entry(self, message: str) -> Entry | None:
         return self._by_id.get(message)
@@ -459,11 +457,17 @@ class Transcript(QAbstractScrollArea):
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
-            for row in getattr(self, "_rows", ()):
+            for row in getattr(self, "_shown", ()):
                 row.width = 0
             if hasattr(self, "_later"):
-                self._later.start()
+                self._open_again()
         super().changeEvent(event)
+
+    def _open_again(self) -> None:
+        """Everything is made or measured in short turns; until the screen is full, what was painted stays."""
+        self._opening = True
+        self.viewport().setUpdatesEnabled(False)
+        self._later.start()
 
     @Slot(QWidget, QWidget)
     def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:

@@ -100,6 +100,7 @@ class TextView(QTextBrowser):
         self._tail_position = 0  # and in the document
         self._stripped = False
         self._slack = 0  # what the distance of lines leaves below the last one of a plain text
+        self._stale = False  # it was written in another style
         self.anchorClicked.connect(self._clicked)
 
     @property
@@ -111,6 +112,7 @@ class TextView(QTextBrowser):
         """Show nothing, as when it was made."""
         self._markdown, self._source, self._slack, self._stripped = True, "", 0, False
         self._tail = self._tail_position = 0
+        self._stale = False
         self._renderer.rewind(0)
         self._renderer.quotes = False
         self.setTextCursor(QTextCursor(self.document()))
@@ -187,11 +189,13 @@ class TextView(QTextBrowser):
         self._stripped = self._source.endswith(" ") and not self.document().lastBlock().text().endswith(" ")
 
     def content_height(self, width: int) -> int:
+        self.show_style()
         self._wrap_at(width)
         return int(self.document().size().height() + 0.999) - self._slack
 
     def ideal_width(self, most: int) -> int:
         """The least width at which nothing wraps that does not at `most`."""
+        self.show_style()
         self._wrap_at(most)
         return min(most, int(self.document().idealWidth() + 1.999))
 
@@ -213,10 +217,19 @@ class TextView(QTextBrowser):
     minimumSizeHint = sizeHint
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and hasattr(self, "_source"):
-            source, self._source = self._source, ""
-            self.show_markdown(source) if self._markdown else self.show_plain(source)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
+            self._stale = True  # a theme changes several things, one after another
         super().changeEvent(event)
+
+    @Slot()
+    def show_style(self) -> None:
+        """What was written in another style is written again. Whoever lays views out asks for their height and so gets it."""
+        if not self._stale:
+            return
+        self._stale = False
+        source, self._source = self._source, ""
+        if source:
+            self.show_markdown(source) if self._markdown else self.show_plain(source)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         scroll_outside(self, event)
@@ -228,6 +241,8 @@ class TextView(QTextBrowser):
         return None  # whatever it is, it is not loaded
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        if self._stale:
+            QTimer.singleShot(0, self, self.show_style)  # nobody asked for its height
         if self.ground or self._renderer.quotes:
             painter = QPainter(self.viewport())
             if self.ground:
