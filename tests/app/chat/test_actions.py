@@ -351,9 +351,7 @@ def test_attachments_by_drop_paste_and_button(
     page.composer.editor.insertFromMimeData(long)
     assert page.composer.attachments[1] == Attachment("pasted-1.txt", "x" * 30_000)
     page.composer._remove(page.composer.attachments[1])
-    picture = QMimeData()
-    picture.setImageData(QImage(4, 4, QImage.Format.Format_RGB32))
-    QGuiApplication.clipboard().setMimeData(picture)
+    QGuiApplication.clipboard().setImage(QImage(4, 4, QImage.Format.Format_RGB32))
     page.composer.editor.paste()
     assert "no pictures" in sentences[-1].text
     user.say("see")
