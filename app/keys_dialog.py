@@ -24,7 +24,6 @@ class KeysDialog(QDialog):
             (self.tr("Send the message"), self.tr("Enter")),
             (self.tr("A new line"), self.tr("Shift+Enter")),
             (self.tr("Edit your last message"), self.tr("Up, in an empty field")),
-            (self.tr("Rename a chat"), "F2"),
             (self.tr("Delete a chat"), self.tr("Delete")),
         ]
         half = (len(texts) + 1) // 2

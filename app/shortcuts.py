@@ -33,6 +33,7 @@ ACTIONS = (
     ActionSpec("regenerate", QT_TRANSLATE_NOOP("Actions", "Regenerate the answer"), "Ctrl+R"),
     ActionSpec("copy_answer", QT_TRANSLATE_NOOP("Actions", "Copy the last answer"), "Ctrl+Shift+C"),
     ActionSpec("attach", QT_TRANSLATE_NOOP("Actions", "Attach files"), "Ctrl+O"),
+    ActionSpec("rename", QT_TRANSLATE_NOOP("Actions", "Rename this chat"), "F2"),
     ActionSpec("export", QT_TRANSLATE_NOOP("Actions", "Export this chat"), "Ctrl+E"),
     ActionSpec("sidebar", QT_TRANSLATE_NOOP("Actions", "Show or hide the chats"), "Ctrl+B"),
     ActionSpec("panel", QT_TRANSLATE_NOOP("Actions", "Show or hide this chat's settings"), "Ctrl+Shift+B"),

@@ -183,7 +183,7 @@ class MainWindow(QMainWindow):
         for name, method in (
             ("new", "new_chat"), ("model", "choose_model"), ("search", "search"), ("find", "find_in_chat"), ("stop", "stop"),
             ("regenerate", "regenerate"), ("copy_answer", "copy_answer"), ("attach", "attach"), ("export", "export"),
-            ("sidebar", "toggle_sidebar"), ("panel", "toggle_panel"),
+            ("sidebar", "toggle_sidebar"), ("panel", "toggle_panel"), ("rename", "rename"),
         ):  # fmt: skip
             actions[name].triggered.connect(partial(self._chat_action, method))
         actions["settings"].triggered.connect(partial(self.show_page, "settings"))

@@ -132,10 +132,13 @@ class ChatController(QObject):
 
     def add_folder(self, name: str) -> Folder:
         folder = Folder(new_id(), name)
+        self._put_folder(folder)
+        return folder
+
+    def _put_folder(self, folder: Folder) -> None:
         self.folders = sorted([*self.folders, folder], key=lambda each: each.name.casefold())
         self.archive.do(lambda store: store.add_folder(folder))
         self.summaries_changed.emit()
-        return folder
 
     def rename_folder(self, folder: str, name: str) -> None:
         self.folders = [replace(each, name=name) if each.id == folder else each for each in self.folders]
@@ -143,13 +146,25 @@ class ChatController(QObject):
         self.summaries_changed.emit()
 
     def delete_folder(self, folder: str) -> None:
-        """Its chats stay."""
+        """Its chats stay. With a way back."""
+        gone = next((each for each in self.folders if each.id == folder), None)
+        if gone is None:
+            return
+        chats = [summary for summary in self.summaries.values() if summary.folder == folder]
         self.folders = [each for each in self.folders if each.id != folder]
-        for summary in self.summaries.values():
-            if summary.folder == folder:
-                summary.folder = ""
+        for summary in chats:
+            summary.folder = ""
         self.archive.do(lambda store: store.delete_folder(folder))
         self.summaries_changed.emit()
+
+        def undo() -> None:
+            self._put_folder(gone)
+            for summary in chats:
+                if not summary.folder and summary.id in self.summaries:
+                    self.move(summary.id, folder)
+
+        text = self.tr("Removed the folder “%1”; its chats stay.").replace("%1", gone.name)
+        self.session.messages.info(text, (self.tr("Undo"), undo))
 
     def delete_chat(self, chat: str) -> None:
         """With a way back."""

@@ -47,13 +47,16 @@ class FindBar(QWidget):
             row.addWidget(widget)
         self.hide()
 
-    def open_bar(self, text: str = "") -> None:
+    def open_bar(self, text: str = "", message: str = "") -> None:
+        """`message`: begin with what is found there."""
         self.show()
         if text:
+            self.field.blockSignals(True)
             self.field.setText(text)
+            self.field.blockSignals(False)
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.field.selectAll()
-        self._search(self.field.text())
+        self._search(self.field.text(), message)
 
     @Slot()
     def close_bar(self) -> None:
@@ -65,7 +68,8 @@ class FindBar(QWidget):
             self._at = (self._at + by) % len(self._places)
             self._tell()
 
-    def _search(self, text: str) -> None:
+    @Slot(str)
+    def _search(self, text: str, first: str = "") -> None:
         needle = text.casefold()
         self._places = []
         for message in self._path() if needle else ():
@@ -74,7 +78,8 @@ class FindBar(QWidget):
             while at >= 0 and len(self._places) < MOST:
                 self._places.append((message.id, at))
                 at = hay.find(needle, at + max(1, len(needle)))
-        self._at = len(self._places) - 1  # the newest first
+        numbers = (number for number, (message, _) in enumerate(self._places) if message == first)
+        self._at = next(numbers, len(self._places) - 1)  # the newest first
         if self._places:
             self._tell()
         else:

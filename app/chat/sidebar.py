@@ -195,6 +195,15 @@ class Sidebar(QWidget):
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.field.selectAll()
 
+    def rename(self, chat: str) -> None:
+        """Ask for another name of what the list has the focus on, else of this chat."""
+        row = self.list.at(self.list.currentIndex()) if self.list.hasFocus() else self.model.row(self.model.find(chat))
+        summary = self._controller.summaries.get(chat)
+        if row is None and summary is not None:  # in a folder that is closed, or not among what was found
+            row = ListRow("chat", chat, summary.title)
+        if row is not None:
+            self._rename(row)
+
     # Search
 
     def _typed(self, text: str) -> None:

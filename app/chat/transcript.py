@@ -62,6 +62,7 @@ class Transcript(QAbstractScrollArea):
         self._busy = False
         self._opening = False  # until the screen of a chat is full for the first time
         self._painted_at = -1
+        self._marked: TextView | CodeView | None = None  # where found text is selected
         self._new: set[Row] = set()  # rows with a widget that is not in the tab order yet
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -142,10 +143,13 @@ class Transcript(QAbstractScrollArea):
         for _ in range(3):  # rows above may turn out higher than estimated
             self.verticalScrollBar().setValue(row.top - self.viewport().height() // 3)
             self._realise(hurry=True)
-        if select and isinstance(row.widget, TextView):
-            found = row.widget.document().find(select)
-            if not found.isNull():
-                row.widget.setTextCursor(found)
+        if self._marked is not None:
+            self._marked.unmark()
+            self._marked = None
+        if select and isinstance(row.widget, (TextView, CodeView)) and row.segment is not None:
+            before = entry.message.content[row.segment.start : offset].casefold().count(select.casefold())
+            row.widget.mark(select, before)
+            self._marked = row.widget
 
     def scroll_to_end(self) -> None:
         self._follow = True

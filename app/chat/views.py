@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QTextBlockFormat,
     QTextCursor,
+    QTextDocument,
     QTextOption,
     QWheelEvent,
 )
@@ -57,6 +58,15 @@ def scroll_outside(widget: QWidget, event: QWheelEvent) -> None:
         event.ignore()
     else:
         QApplication.sendEvent(outer.verticalScrollBar(), event)
+
+
+def occurrence(document: QTextDocument, text: str, number: int) -> QTextCursor:
+    """The place `number` (from 0) of `text`, whatever its case; the last if there are fewer, no selection if there is none."""
+    found = last = document.find(text)
+    while number > 0 and not found.isNull():
+        last, number = found, number - 1
+        found = document.find(text, last)
+    return last if found.isNull() else found
 
 
 class TextView(QTextBrowser):
@@ -108,6 +118,15 @@ class TextView(QTextBrowser):
         """What it shows, as it was given."""
         return self._source
 
+    def mark(self, text: str, number: int) -> None:
+        """Select this occurrence of `text`."""
+        found = occurrence(self.document(), text, number)
+        if not found.isNull():
+            self.setTextCursor(found)
+
+    def unmark(self) -> None:
+        self.setTextCursor(QTextCursor(self.document()))
+
     def forget(self) -> None:
         """Show nothing, as when it was made."""
         self._markdown, self._source, self._slack, self._stripped = True, "", 0, False
@@ -135,7 +154,8 @@ class TextView(QTextBrowser):
             more = source[len(self._source) :]
             if not more:
                 return
-            as_it_is = not _SIGNIFICANT.intersection(more) and self._plain_tail()
+            address = "://" in self._source[self._source.rfind(" ") + 1 :] + more  # bare ones become links
+            as_it_is = not _SIGNIFICANT.intersection(more) and not address and self._plain_tail()
             self._source = source
             if as_it_is:
                 self._append(" " * self._stripped + plain(more))
@@ -383,6 +403,15 @@ class CodeView(QFrame):
             self._copied.stop()
             self._reset_copy()
         self._text.clear()
+
+    def mark(self, text: str, number: int) -> None:
+        """Select this occurrence of `text`."""
+        found = occurrence(self._text.document(), text, number)
+        if not found.isNull():
+            self._text.setTextCursor(found)
+
+    def unmark(self) -> None:
+        self._text.setTextCursor(QTextCursor(self._text.document()))
 
     def wants(self, source: str, language: str) -> bool:
         """Whether it waits for the colours of this code."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,8 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 _BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
+# Not inside of HTML or a style sheet, which are text here.
+_ADDRESS = re.compile(r"(?<![a-z0-9_=/])(?<![a-z0-9_]\()https?://[^\s<>\"`\u3000-\u303f\uff00-\uffef]+", re.IGNORECASE)
 MOST_MARKS = 500  # of one kind in a text; what people read has far fewer
 
 
@@ -33,7 +36,44 @@ def parse(source: str) -> list[Token]:
         inline = Token("inline", "", 0, content=source, children=[text], level=1)
         lines = [0, source.count("\n") + 1]
         return [Token("paragraph_open", "p", 1, map=lines), inline, Token("paragraph_close", "p", -1)]
-    return _parser().parse(source)
+    tokens = _parser().parse(source)
+    if "://" in source:
+        for token in tokens:
+            if token.children:
+                token.children = _with_links(token.children)
+    return tokens
+
+
+def _with_links(children: list[Token]) -> list[Token]:
+    """Addresses of web pages that stand in the text are links, too."""
+    found: list[Token] = []
+    inside = 0
+    for child in children:
+        inside += (child.type == "link_open") - (child.type == "link_close")
+        if child.type != "text" or inside or "://" not in child.content:
+            found.append(child)
+            continue
+        end = 0
+        for match in _ADDRESS.finditer(child.content):
+            address = _trimmed(match[0])
+            found.append(Token("text", "", 0, content=child.content[end : match.start()]))
+            found.append(Token("link_open", "a", 1, attrs={"href": address}))
+            found.append(Token("text", "", 0, content=address))
+            found.append(Token("link_close", "a", -1))
+            end = match.start() + len(address)
+        found.append(Token("text", "", 0, content=child.content[end:]))
+    return found
+
+
+def _trimmed(address: str) -> str:
+    """Without what ends the sentence around it; a bracket at its end belongs to it if it was opened in it."""
+    while address:
+        last = address[-1]
+        if last in ".,;:!?'*_~" or (last in ")]" and address.count(last) > address.count("([)]"[")]".index(last)])):
+            address = address[:-1]
+        else:
+            break
+    return address
 
 
 def parser_options() -> Any:

@@ -9,13 +9,24 @@ from urllib.parse import urlsplit
 # Embeddings, overrides and isolates turn text around; the rest is invisible or breaks lines where none is seen.
 _BIDI = "\u202a-\u202e\u2066-\u2069"
 _TRICKS = re.compile(f"[{_BIDI}\u200e\u200f\u061c\ufeff\u2028\u2029\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# Nothing is seen of these either. Emoji, Persian, Thai and hyphenation need them; code does not, but for joiners in emoji.
+_HIDDEN = (
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u2060-\u2064\u206a-\u206f\u3164\uffa0\ufff9-\ufffb"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_IN_CODE = re.compile(f"{_TRICKS.pattern}|[{_HIDDEN}]|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
+# A whole message can be hidden in these. One that stands alone chooses the shape of a character; tags make flags of regions.
+_SMUGGLED = re.compile(
+    "(\U0001f3f4[\U000e0020-\U000e007e]{1,6}\U000e007f)|[\ufe00-\ufe0f]{2,}|[\U000e0100-\U000e01ef]{2,}|[\U000e0000-\U000e00ff]"
+)
 _DOMAIN = re.compile(r"(?:https?://)?((?:[\w-]+\.)+[a-z]{2,})", re.IGNORECASE)
 MOST_URL = 4096
 
 
 def plain(text: str) -> str:
-    """Without characters that turn text around or control anything. Right-to-left scripts need none of them."""
-    return _TRICKS.sub(_instead, text)
+    """Without characters that turn text around, control anything or hide text. Right-to-left scripts need none of them."""
+    text = _TRICKS.sub(_instead, text)
+    return text if text.isascii() else _SMUGGLED.sub(lambda found: found[1] or "", text)
 
 
 def _instead(found: re.Match[str]) -> str:
@@ -24,7 +35,7 @@ def _instead(found: re.Match[str]) -> str:
 
 def visible(text: str) -> str:
     """For code, where a hidden character changes meaning: such characters are written out."""
-    return _TRICKS.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
+    return _IN_CODE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def has_tricks(text: str) -> bool:

@@ -391,6 +391,10 @@ class ChatPage(QWidget):
             self.toggle_sidebar()
         self.sidebar.focus_search()
 
+    def rename(self) -> None:
+        """The chat that is open, or the one that the keys are on in the list."""
+        self.sidebar.rename(self.controller.current.id)
+
     def find_in_chat(self) -> None:
         self.find_bar.open_bar()
 
@@ -463,10 +467,13 @@ class ChatPage(QWidget):
         def show_hit() -> None:
             if message:
                 self.controller.show_message(message)
-                self.find_bar.open_bar(query)
-                content = self.controller.current.tree[message].content
-                at = content.casefold().find(query.split()[0].casefold()) if query.split() else 0
-                self.transcript.scroll_to(message, max(0, at), query)
+                content = self.controller.current.tree[message].content.casefold()
+                words = [query.strip(), *sorted(query.split(), key=len, reverse=True)]
+                found = next((each for each in words if each.casefold() in content), "")
+                if found:  # the bar brings it into view
+                    self.find_bar.open_bar(found, message)
+                else:
+                    self.transcript.scroll_to(message)
 
         self.controller.open_chat(chat, show_hit)
 

@@ -36,6 +36,10 @@
         <translation>添加文件</translation>
     </message>
     <message>
+        <source>Rename this chat</source>
+        <translation>重命名此对话</translation>
+    </message>
+    <message>
         <source>Export this chat</source>
         <translation>导出此对话</translation>
     </message>
@@ -154,6 +158,10 @@
     <message>
         <source>This chat is no longer there.</source>
         <translation>此对话已不存在。</translation>
+    </message>
+    <message>
+        <source>Removed the folder “%1”; its chats stay.</source>
+        <translation>已移除文件夹“%1”；其中的对话仍然保留。</translation>
     </message>
     <message>
         <source>Deleted “%1”.</source>
@@ -908,10 +916,6 @@
     <message>
         <source>Up, in an empty field</source>
         <translation>空输入框中按向上键</translation>
-    </message>
-    <message>
-        <source>Rename a chat</source>
-        <translation>重命名对话</translation>
     </message>
     <message>
         <source>Delete a chat</source>

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QInputDialog,
     QLineEdit,
     QPlainTextEdit,
     QSlider,
@@ -82,7 +83,7 @@ def test_every_action_has_keys_of_its_own_and_can_be_rebound(window: MainWindow)
     assert window.actions_by_id["new"].shortcut() == QKeySequence("Ctrl+Alt+N")
 
 
-def test_a_walk_by_keyboard(window: MainWindow, qtbot: QtBot) -> None:
+def test_a_walk_by_keyboard(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     page = chat_page(window)
     page.composer.editor.setFocus()
     press(qtbot, window, "Ctrl+K")
@@ -119,6 +120,14 @@ def test_a_walk_by_keyboard(window: MainWindow, qtbot: QtBot) -> None:
     ):
         press(qtbot, window, keys)
         assert window._stack.currentWidget() is window._pages[key], keys
+    names = iter(["Renamed", "Again"])
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (next(names), True))
+    press(qtbot, window, "F2")
+    assert page.controller.current.chat.summary.title == "Renamed"
+    page.search()
+    press(qtbot, window, "Down")
+    press(qtbot, window, "F2")
+    assert page.controller.current.chat.summary.title == "Again"
     press(qtbot, window, "Ctrl+2")
     press(qtbot, window, "Esc")
     assert window._stack.currentWidget() is window._pages["models"]  # Escape leaves no page

@@ -18,6 +18,7 @@ from app.chat.export_dialog import export
 from app.chat.footer import Note
 from app.chat.picker import PickerPopup
 from app.chat.pieces import Reasoning as ReasoningView
+from app.chat.views import CodeView, TextView
 from app.messages import Message as Sentence
 from app.pages.chat import ChatPage
 from app.session import ServiceState
@@ -440,6 +441,55 @@ def test_search_finds_and_opens(page: ChatPage, user: Any, service: Any, qtbot: 
     assert page.find_bar.isHidden()
     qtbot.keyClick(page.sidebar.field, Qt.Key.Key_Escape)
     assert page.sidebar._hits is None
+
+
+def test_found_text_is_selected_where_it_was_found(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    service.scripts = [["a wombat, a wombat\n\n```python\nwombat = 1\nwombat += 1\n```\n"]]
+    user.say("q")
+
+    def selected() -> list[tuple[str, int]]:
+        views = [*page.transcript.findChildren(TextView), *page.transcript.findChildren(CodeView)]
+        cursors = [(each if isinstance(each, TextView) else each._text).textCursor() for each in views]
+        return [(each.selectedText(), each.selectionStart()) for each in cursors if each.hasSelection()]
+
+    page.find_in_chat()
+    qtbot.keyClicks(page.find_bar.field, "wombat")
+    seen = []
+    for _ in range(4):
+        seen += selected()
+        qtbot.keyClick(page.find_bar.field, Qt.Key.Key_Return)
+    assert seen == [("wombat", 11), ("wombat", 2), ("wombat", 12), ("wombat", 0)]
+
+
+def test_a_search_for_words_that_are_apart_shows_one_of_them(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot
+) -> None:
+    service.scripts = [["wombats are large, and so are their burrows"], ["burrows again"]]
+    user.say("first")
+    chat, answer = page.controller.current.id, user.last().id
+    user.say("second")
+    page.new_chat()
+    page._open(chat, answer, "wombats burrows")
+    qtbot.waitUntil(lambda: page.controller.current.id == chat)
+    assert (page.find_bar.field.text(), page.find_bar.count.text()) == ("wombats", "1/1")
+    page._open(chat, answer, "burrows")
+    assert page.find_bar.count.text() == "1/2"
+
+
+def test_a_folder_comes_back(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    user.say("one")
+    chat = page.controller.current.id
+    folder = page.controller.add_folder("Trips")
+    page.controller.move(chat, folder.id)
+    sentences: list[Sentence] = []
+    page.session.messages.posted.connect(sentences.append)
+    page.controller.delete_folder(folder.id)
+    assert user.ask(lambda store: (store.folders(), store.chats()[0].folder)) == ([], "")
+    assert "Trips" in sentences[0].text
+    assert sentences[0].action is not None
+    sentences[0].action[1]()
+    assert user.ask(lambda store: (store.folders(), store.chats()[0].folder)) == ([folder], folder.id)
+    assert page.controller.folders == [folder]
 
 
 def test_export_and_import_do_not_hold_the_window_up(

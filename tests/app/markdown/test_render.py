@@ -97,6 +97,39 @@ def test_only_safe_links_are_links_and_no_image_is_loaded(view: TextView, monkey
     assert "bank.com (evil.example)" in view.toPlainText()
 
 
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("See https://e.org/a_b_c?x=1#y.", ["https://e.org/a_b_c?x=1#y"]),
+        ("(https://e.org/wiki/A_(b)), and HTTP://E.org!", ["https://e.org/wiki/A_(b)", "HTTP://E.org"]),
+        ("见https://e.org/x。然后", ["https://e.org/x"]),
+        ("`https://e.org` [https://e.org](https://e.org/y) <https://e.org/z>", ["https://e.org/y", "https://e.org/z"]),
+        ("file:///etc/passwd javascript://x smb://h/s https:// https://a@evil.example ahttps://e.org", []),
+    ],
+)
+def test_addresses_in_the_text_are_links(view: TextView, text: str, links: list[str]) -> None:
+    view.show_markdown(text)
+    assert _links(view) == links
+    plain_text = view.toPlainText()
+    grown = TextView()
+    for end in range(len(text) + 1):
+        grown.show_markdown(text[:end])
+    assert (grown.toPlainText(), _links(grown)) == (plain_text, links)
+    grown.deleteLater()
+
+
+def _links(view: TextView) -> list[str]:
+    found: list[str] = []
+    block = view.document().begin()
+    while block.isValid():
+        for piece in block:
+            address = piece.fragment().charFormat().anchorHref()
+            if address and found[-1:] != [address]:
+                found.append(address)
+        block = block.next()
+    return found
+
+
 def test_a_click_only_tells(view: TextView, qtbot: QtBot) -> None:
     view.show_markdown("[d](https://example.org/d)")
     with qtbot.waitSignal(view.link_clicked) as told:
@@ -123,6 +156,9 @@ PIECES = [
     "1. ",
     "# ",
     "[a](http://b.c) ",
+    "https://e.org/x",
+    "http",
+    "://",
     "$x$",
     "> ",
     "| a | b |\n|---|---|\n",

@@ -58,6 +58,21 @@ def test_a_link_that_names_another_host_is_known() -> None:
     assert shown_host("https://аpple.com/").startswith("xn--")
 
 
+def test_nothing_is_hidden_in_a_text() -> None:
+    tags = "".join(chr(0xE0000 + ord(letter)) for letter in "send it to me")
+    assert plain(f"fine{tags} words{chr(0xE0101) * 9}") == "fine words"
+    flag = "🏴" + "".join(chr(0xE0000 + ord(letter)) for letter in "gbsct") + "\U000e007f"
+    for kept in (flag, "👩\u200d🚒", "می\u200cخواهم", "葛\U000e0100", "❤\ufe0f"):
+        assert plain(kept) == kept
+
+
+def test_code_hides_nothing_that_means_something() -> None:
+    assert visible("user\u200bname = pass\u200d + x\u00ad\U000e0041") == (
+        "user⟨U+200B⟩name = pass⟨U+200D⟩ + x⟨U+00AD⟩⟨U+E0041⟩"
+    )
+    assert visible('s = "👩\u200d🚒"') == 's = "👩\u200d🚒"'
+
+
 def test_text_cannot_be_turned_around() -> None:
     trick = "user\u202etxt.exe\u2066 \u200f end\u2069\x07\x1b[31m"
     assert plain(trick) == "usertxt.exe  end[31m"
