@@ -56,7 +56,8 @@ QPushButton[kind="primary"] {{ background: {c.accent}; color: {c.on_accent}; bor
 QPushButton[kind="primary"]:hover {{ background: {c.accent_hover}; }}
 QPushButton[kind="primary"]:focus {{ border: 2px solid {c.text}; }}
 QPushButton[kind="primary"]:disabled {{ background: {c.raised}; color: {c.strong_border}; border-color: {c.border}; }}
-QPushButton[kind="send"] {{ background: {c.accent}; border: 2px solid {c.accent}; border-radius: {send // 2 + 2}px;
+QPushButton[kind="send"] {{ background: {c.accent}; color: {c.on_accent}; border: 2px solid {c.accent};
+    border-radius: {send // 2 + 2}px;
     padding: 0; min-width: {send}px; max-width: {send}px; min-height: {send}px; max-height: {send}px; }}
 QPushButton[kind="send"]:hover {{ background: {c.accent_hover}; }}
 QPushButton[kind="send"]:focus {{ border: 2px solid {c.text}; padding: 0; }}
@@ -86,7 +87,7 @@ QLineEdit:focus, QPlainTextEdit[kind="field"]:focus, QTextEdit[kind="field"]:foc
 QDoubleSpinBox:focus, QComboBox:focus {{ border: 2px solid {c.focus}; padding: 4px 7px; }}
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {{ color: {c.strong_border};
     background: {c.surface}; border-color: {c.border}; }}
-QLineEdit[kind="search"] {{ background: {c.raised}; border: 1px solid {c.border}; }}
+QLineEdit[kind="search"] {{ background: {c.raised}; }}
 QLineEdit[kind="search"]:focus {{ background: {c.window}; border: 2px solid {c.focus}; }}
 QWidget[kind="sidebar"] QLineEdit[kind="search"] {{ padding-left: 3px; }}
 QWidget[kind="sidebar"] QLineEdit[kind="search"]:focus {{ padding-left: 2px; }}

@@ -22,9 +22,10 @@ class Swatch(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(getattr(Theme.current().colors, self._role)))
-        painter.drawRoundedRect(QRectF(self.rect()), 3, 3)
+        colors = Theme.current().colors
+        painter.setPen(QColor(colors.strong_border) if self._role == "pressed" else Qt.PenStyle.NoPen)  # faint alone
+        painter.setBrush(QColor(getattr(colors, self._role)))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
         painter.end()
 
 

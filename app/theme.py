@@ -5,7 +5,8 @@
     theme.changed.connect(self._restyle)
 
 `Colors` are WCAG AA pairs (tests/app/test_theme.py computes them): `text` and `muted` on `window`, `surface` and `raised`;
-`on_accent` on `accent`; `danger`, `success`, `warning`, `link` on `window` and `surface`. Sizes are logical pixels.
+`on_accent` on `accent`; `danger`, `success`, `warning`, `link` on `window` and `surface`. `strong_border`, 3:1 against these
+grounds, is for what is to be seen but not read. Sizes are logical pixels.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ LIGHT = Colors(
     hover="#e9e9e5",
     pressed="#e0e0db",
     border="#e3e3de",
-    strong_border="#8b8b84",
+    strong_border="#82827b",
     text="#1f2023",
     muted="#5d5f66",
     accent="#2f6b4f",

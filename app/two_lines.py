@@ -47,6 +47,10 @@ class TwoLineDelegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors.pressed if selected else colors.hover))
             painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 7, 7)
+        if selected:  # the shade alone is too faint for some eyes
+            mark = QRect(rect.left() + 1, rect.top() + S, 3, rect.height() - 2 * S)
+            painter.setBrush(QColor(colors.accent))
+            painter.drawRoundedRect(QStyle.visualRect(option.direction, rect, mark), 1.5, 1.5)
         if option.state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(QColor(colors.focus))
             painter.setBrush(Qt.BrushStyle.NoBrush)

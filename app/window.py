@@ -19,10 +19,11 @@ from app.languages import install_language
 from app.onboarding.card import WelcomeCard
 from app.pages.base import Page
 from app.prepare import Preparation
+from app.service_bar import ServiceBar
 from app.session import Session
 from app.shortcuts import Actions
 from app.texts import QT_TRANSLATE_NOOP
-from app.theme import S, Theme
+from app.theme import M, S, Theme
 
 if TYPE_CHECKING:
     from core.schemas import ModelsReply
@@ -108,6 +109,11 @@ class MainWindow(QMainWindow):
             self._welcome.models_wanted.connect(partial(self.show_page, "models"))
             column.addWidget(self._welcome)
         column.addWidget(self._stack, 1)
+        self._service = ServiceBar(session)
+        footer = QVBoxLayout()
+        footer.setContentsMargins(M, 0, M, 0)
+        footer.addWidget(self._service)
+        column.addLayout(footer)
         column.addWidget(self._banners)
         body = QWidget()
         row = QHBoxLayout(body)
@@ -133,6 +139,7 @@ class MainWindow(QMainWindow):
             page.finish()
         self._stack.setCurrentWidget(self._pages[key])
         self._buttons[key].setChecked(True)
+        self._service.want(key != "chat")
         if self._welcome is not None:
             self._welcome.setVisible(key == "chat" and not self.session.preferences.get("onboarded"))
         return self._pages[key]

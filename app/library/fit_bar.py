@@ -52,9 +52,10 @@ class FitBar(QWidget):
             (fit.workspace_bytes + fit.runtime_bytes, colors.muted),
         )
         whole = max(self._gpu, sum(size for size, _ in parts))
-        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setPen(QColor(colors.strong_border))
         painter.setBrush(QColor(colors.pressed))
-        painter.drawRoundedRect(bar, 3, 3)
+        painter.drawRoundedRect(bar.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+        painter.setPen(Qt.PenStyle.NoPen)
         if self.layoutDirection() == Qt.LayoutDirection.RightToLeft:
             painter.translate(bar.width(), 0)
             painter.scale(-1, 1)
@@ -62,7 +63,7 @@ class FitBar(QWidget):
         for size, color in parts:
             width = bar.width() * size / whole
             painter.setBrush(QColor(color))
-            painter.drawRect(QRectF(x, 0, width, bar.height()))
+            painter.drawRect(QRectF(x, 0, width - 1 if width > 3 else width, bar.height()))  # told apart by a gap, too
             x += width
         if whole > self._gpu:  # where the card ends
             end = bar.width() * self._gpu / whole

@@ -132,6 +132,6 @@ class RuntimePage(Page):
             self._gpus.pop(index).deleteLater()
         for index, gpu in gpus.items():
             if index not in self._gpus:
-                self._gpus[index] = GpuCard(gpu.name)
+                self._gpus[index] = GpuCard(gpu.index, gpu.name)
                 self._gpus_column.addWidget(self._gpus[index])
             self._gpus[index].show_status(gpu)

@@ -12,6 +12,7 @@ from app.parts import Card, label, progress_bar, set_kind
 from app.runtime.chart import PagesBar
 from app.runtime.figures import ModelFigures, Pages
 from app.runtime.words import state_text
+from app.sentences import said
 from app.swatch import Legend
 from app.theme import L, S
 
@@ -50,6 +51,8 @@ class ModelCard(Card):
         self.column.addLayout(head)
         self._how = label("", "small")
         self.column.addWidget(self._how)
+        self._message = label("", "warning")
+        self.column.addWidget(self._message)
         self._running = Figure(self.tr("Sequences in flight"))
         self._waiting = Figure(self.tr("In the queue"))
         self._output = Figure(self.tr("Answers"))
@@ -71,6 +74,9 @@ class ModelCard(Card):
         set_kind(self._state, {"ready": "success", "failed": "error"}.get(figures.state, "muted"))
         self._how.setText(" · ".join(part for part in (figures.precision, figures.backend) if part))
         self._how.setVisible(bool(self._how.text()))
+        self._message.setText(said(figures.message))
+        set_kind(self._message, {"failed": "error", "ready": "muted"}.get(figures.state, "warning"))
+        self._message.setVisible(bool(figures.message))
         self._running.show_text(formats.number(figures.running))
         self._waiting.show_text(formats.number(figures.waiting))
         self._output.show_text(formats.rate(figures.output))
@@ -93,12 +99,16 @@ class ModelCard(Card):
 
 
 class GpuCard(Card):
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    """`index`: as the driver counts, which tells cards of one name apart."""
+
+    def __init__(self, index: int, name: str) -> None:
+        title = self.tr("GPU {index}: {name}").format(index=index, name=name)
+        super().__init__(title)
+        self.setAccessibleName(title)
         self._memory = label("")
-        self._memory_bar = progress_bar(self.tr("GPU memory in use"))
+        self._memory_bar = progress_bar(self.tr("{gpu}, memory in use").format(gpu=title))
         self._load = label("")
-        self._load_bar = progress_bar(self.tr("GPU load"))
+        self._load_bar = progress_bar(self.tr("{gpu}, load").format(gpu=title))
         for widget in (self._memory, self._memory_bar, self._load, self._load_bar):
             self.column.addWidget(widget)
         self.column.setSpacing(S)
@@ -109,6 +119,7 @@ class GpuCard(Card):
                 used=formats.memory(gpu.used), total=formats.memory(gpu.memory)
             )
         )
+        self._memory_bar.setAccessibleDescription(self._memory.text())
         self._memory_bar.setValue(round(1000 * gpu.used / max(1, gpu.memory)))
         known = gpu.load is not None
         self._load.setText(
@@ -116,5 +127,6 @@ class GpuCard(Card):
             if known
             else self.tr("Load: this driver does not tell")
         )
+        self._load_bar.setAccessibleDescription(self._load.text())
         self._load_bar.setVisible(known)
         self._load_bar.setValue(10 * (gpu.load or 0))

@@ -132,15 +132,16 @@ class PagesBar(QWidget):
         colors = Theme.current().colors
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
         bar = QRectF(self.rect())
+        painter.setPen(QColor(colors.strong_border))
         painter.setBrush(QColor(colors.pressed))
-        painter.drawRoundedRect(bar, 4, 4)
+        painter.drawRoundedRect(bar.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        painter.setPen(Qt.PenStyle.NoPen)
         x = 0.0
         widths = stack([self._pages.used, self._pages.cached, self._pages.free], self.width())
         for width, color in zip(widths[:2], (colors.accent, colors.link), strict=True):
             if width:
-                place = QRectF(x, 0, width, bar.height())
+                place = QRectF(x, 0, width - 1 if width > 3 else width, bar.height())  # told apart by a gap, too
                 if self.layoutDirection() == Qt.LayoutDirection.RightToLeft:
                     place.moveRight(bar.right() - x)
                 painter.setBrush(QColor(color))

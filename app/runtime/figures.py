@@ -73,7 +73,7 @@ class Pages:
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
     """One loaded model. `pages` None until its worker has reported. `from_cache`: share of prompt tokens that the prefix cache
-    held, None before the first prompt."""
+    held, None before the first prompt. `message`: why it is in its state, where the service says so."""
 
     name: str
     state: str
@@ -85,6 +85,7 @@ class ModelFigures:
     output: float
     prompt: float
     from_cache: float | None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ def _model(status: ModelStatus) -> ModelFigures:
         status.output_tokens_per_s,
         status.prompt_tokens_per_s,
         status.cached_tokens / status.prompt_tokens if status.prompt_tokens else None,
+        status.message,
     )
 
 

@@ -860,12 +860,16 @@
 <context>
     <name>GpuCard</name>
     <message>
-        <source>GPU memory in use</source>
-        <translation>已用 GPU 显存</translation>
+        <source>GPU {index}: {name}</source>
+        <translation>GPU {index}：{name}</translation>
     </message>
     <message>
-        <source>GPU load</source>
-        <translation>GPU 负载</translation>
+        <source>{gpu}, memory in use</source>
+        <translation>{gpu}，已用显存</translation>
+    </message>
+    <message>
+        <source>{gpu}, load</source>
+        <translation>{gpu}，负载</translation>
     </message>
     <message>
         <source>Memory: {used} of {total} in use</source>
@@ -2939,6 +2943,21 @@
     <message>
         <source>This version does not know such jobs.</source>
         <translation>此版本不认识此类任务。</translation>
+    </message>
+</context>
+<context>
+    <name>ServiceBar</name>
+    <message>
+        <source>The service is starting…</source>
+        <translation>服务正在启动…</translation>
+    </message>
+    <message>
+        <source>The service ended. It is started again; what you ask for meanwhile waits for it.</source>
+        <translation>服务已结束，正在重新启动；其间的操作会等待它恢复。</translation>
+    </message>
+    <message>
+        <source>The service does not start, and it is tried again every few seconds. {reason}</source>
+        <translation>服务无法启动，每隔几秒会再试一次。{reason}</translation>
     </message>
 </context>
 <context>

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,13 @@ from PySide6.QtCore import QEvent, QLocale
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.session import Session
 from core.config import load_config
+from tests.app.leaks import Before, watch_timers
 from tests.waiting import PATIENCE
+
+watch_timers()  # before modules of `app` are imported
+
+from app.session import Session  # noqa: E402
 
 PATIENCE_MS = int(1000 * PATIENCE)
 
@@ -44,14 +47,29 @@ def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
+    before = Before()
     yield
     gc.collect()
     if QApplication.instance() is not None:
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QApplication.processEvents()
-    left = [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith("deskside")]
-    assert not left, f"threads were left: {left}"
+    left = before.left()
+    assert not left, f"was left: {left}"
+
+
+@pytest.fixture
+def program(qapp: QApplication) -> Iterator[None]:
+    """For tests that run the whole program, which expects that its process ends with it."""
+    from app.window import MainWindow
+
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+    for window in QApplication.topLevelWidgets():
+        if isinstance(window, MainWindow):
+            window.close()
+            window.deleteLater()
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,7 @@ def test_without_a_screen_it_says_so_and_fails(
     assert capsys.readouterr() == ("", entry.NO_SCREEN + "\n")
 
 
+@pytest.mark.usefixtures("program")
 def test_the_window_opens_and_closing_it_ends_the_program(
     qtbot: QtBot, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

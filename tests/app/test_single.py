@@ -47,6 +47,7 @@ def test_a_socket_that_a_crash_left_is_taken_over(qtbot: QtBot, tmp_path: Path) 
     assert not path.exists()
 
 
+@pytest.mark.usefixtures("program")
 def test_a_second_start_shows_the_first_window_and_ends(
     qtbot: QtBot, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,3 +79,74 @@ def test_the_controls_are_drawn_in_the_colours_of_the_theme(colors: Colors) -> N
         text = (bundled_asset("controls") / f"{name}-{theme}.svg").read_text(encoding="utf-8")
         assert set(re.findall(r"#[0-9a-f]{6}", text)) == {color}
         assert f"{name}-{theme}.svg" in stylesheet(colors, 10)
+
+
+STATES = ("hover", "pressed", "checked", "focus", "selected")
+
+
+def rules(colors: Colors) -> dict[str, dict[str, str]]:
+    """The style sheet: selector -> property -> value, later rules over earlier ones."""
+    found: dict[str, dict[str, str]] = {}
+    for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", stylesheet(colors, 10)):
+        pairs = (part.split(":", 1) for part in body.split(";") if ":" in part)
+        values = {name.strip(): value.strip() for name, value in pairs}
+        for selector in selectors.split(","):
+            found.setdefault(" ".join(selector.split()), {}).update(values)
+    return found
+
+
+def described(sheet: dict[str, dict[str, str]], selector: str) -> dict[str, str]:
+    """What holds for `selector`: of its class, its kind, its state, the nearest last."""
+    last = selector.split(" ")[-1]
+    plain = last.partition(":")[0]
+    values: dict[str, str] = {}
+    for each in (re.sub(r"\[.*?\]", "", plain), plain, last, selector):
+        values |= sheet.get(each, {})
+    return values
+
+
+@pytest.mark.parametrize("colors", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_rule_of_the_style_sheet_is_readable(colors: Colors) -> None:
+    """Whatever it writes on, its own ground or the page's, in every state but disabled, which WCAG leaves out."""
+    sheet, pairs = rules(colors), set()
+    pages = (colors.window, colors.surface)
+    for selector in sheet:
+        if ":disabled" in selector or "::handle" in selector:
+            continue
+        values = described(sheet, selector)
+        ink = values.get("color", colors.text)
+        grounds = (values["background"],) if values.get("background", "").startswith("#") else pages
+        pairs |= {(selector, ink, ground) for ground in grounds if values.keys() & {"color", "background"}}
+        chosen = values.get("selection-background-color")
+        if chosen is not None:
+            pairs.add((selector, values["selection-color"], chosen))
+    assert {state for state in STATES for selector, _, _ in pairs if f":{state}" in selector} == set(STATES)
+    bare = ("QSlider", "QProgressBar", "QScrollBar", "QFrame", "::indicator", "-arrow", "QTabBar::tab:focus")  # no text
+    for selector, ink, ground in sorted(pairs):
+        if not any(part in selector for part in bare):
+            assert contrast(ink, ground) >= 4.5, (selector, ink, ground)
+
+
+@pytest.mark.parametrize("colors", [LIGHT, DARK], ids=["light", "dark"])
+def test_what_is_not_text_stands_out_three_to_one(colors: Colors) -> None:
+    """Frames of fields, the ring of focus, ticks, handles, bars, the mark of a selected row (WCAG 1.4.11)."""
+    for ground in ("window", "surface", "raised"):
+        for name in ("strong_border", "focus", "accent", "link", "muted", "text"):
+            assert contrast(getattr(colors, name), getattr(colors, ground)) >= 3, (name, ground)
+    for ground in ("hover", "pressed", "selection", "code"):
+        assert contrast(colors.focus, getattr(colors, ground)) >= 3, ground
+    for part in ("accent", "link", "muted", "danger"):  # of the bars of memory, pages and documents
+        assert contrast(getattr(colors, part), colors.pressed) >= 3, part
+    sheet = rules(colors)
+    for selector in ('QLineEdit[kind="search"]', "QLineEdit", "QComboBox", "QSpinBox", "QCheckBox::indicator"):
+        values = described(sheet, selector)
+        frame = values["border"].split()[-1]
+        for ground in (colors.window, colors.surface, values["background"]):
+            assert contrast(frame, ground) >= 3, (selector, frame, ground)
+    focused = [selector for selector in sheet if ":focus" in selector]
+    assert len(focused) >= 12
+    for selector in focused:
+        ring = described(sheet, selector).get("border", described(sheet, selector).get("border-bottom", ""))
+        assert min(contrast(ring.split()[-1], ground) for ground in (colors.window, colors.surface)) >= 3, selector
+    handle = described(sheet, "QScrollBar::handle")["background"]
+    assert min(contrast(handle, ground) for ground in (colors.window, colors.surface)) >= 3

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QProgressBar, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.pages.runtime import RuntimePage
@@ -116,7 +116,27 @@ def test_the_real_service_answers(real: Session, show: Show, qtbot: QtBot) -> No
 
 @pytest.mark.parametrize("load", [None, 0, 100])
 def test_a_gpu_whose_load_is_unknown(load: int | None, qtbot: QtBot) -> None:
-    card = GpuCard("RTX")
+    card = GpuCard(0, "RTX")
     qtbot.addWidget(card)
     card.show_status(GpuStatus(index=0, name="RTX", memory=8 << 30, used=0, load=load))
     assert ("Load: this driver does not tell" in texts(card)) == (load is None)
+
+
+def test_cards_of_one_name_are_told_apart_also_by_ear(scripted: Session, client: Any, show: Show, qtbot: QtBot) -> None:
+    gpus = [GpuStatus(index=index, name="NVIDIA H200", memory=8 << 30, used=index << 30, load=9) for index in range(3)]
+    client.answers["status"] = status(gpus=gpus)
+    page = RuntimePage(scripted)
+    show(page)
+    qtbot.waitUntil(lambda: len(page.findChildren(GpuCard)) == 3)
+    qtbot.waitUntil(lambda: {f"GPU {index}: NVIDIA H200" for index in range(3)} <= set(texts(page)))
+    bars = [bar for card in page.findChildren(GpuCard) for bar in card.findChildren(QProgressBar)]
+    assert len({bar.accessibleName() for bar in bars}) == 6
+    assert "Memory: 2.0 GiB of 8.0 GiB in use" in [bar.accessibleDescription() for bar in bars]
+
+
+def test_why_a_model_does_not_run_is_said(scripted: Session, client: Any, show: Show, qtbot: QtBot) -> None:
+    failed = ModelStatus(name="org/a", folder="/a", state="failed", message="It needs 9 GiB; choose a smaller one.")
+    client.answers["status"] = status(failed)
+    page = RuntimePage(scripted)
+    show(page)
+    qtbot.waitUntil(lambda: "It needs 9 GiB; choose a smaller one." in texts(page))
