@@ -1,6 +1,6 @@
 """What a test of the window may not leave behind: threads that run, timers that tick, windows that are shown.
 
-Timers are known because `watch_timers` puts a class of its own in QTimer's place; it has to run before modules of `app` are
+Timers are known because `watch_timers` puts something of its own in QTimer's place; it has to run before modules of `app` are
 imported, as those take the name from PySide6.QtCore.
 """
 
@@ -21,14 +21,24 @@ GRACE = 3.0
 _timers: weakref.WeakSet[QTimer] = weakref.WeakSet()
 
 
-class WatchedTimer(QTimer):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _timers.add(self)
+class Watch:
+    """In the place of the class QTimer: makes timers and knows them. No subclass: instances of one that are still there when
+    the interpreter ends take it down."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> QTimer:
+        timer = QTimer(*args, **kwargs)
+        _timers.add(timer)
+        return timer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(QTimer, name)
+
+
+watched_timer = Watch()
 
 
 def watch_timers() -> None:
-    PySide6.QtCore.QTimer = WatchedTimer  # type: ignore[misc]
+    PySide6.QtCore.QTimer = watched_timer  # type: ignore[assignment, misc]
 
 
 def ticking() -> set[QTimer]:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app.pages.documents import QTimer as TimerOfThePages
-from tests.app.leaks import Before, WatchedTimer
+from tests.app.leaks import Before, watched_timer
 
 
 def test_a_thread_that_runs_on_is_left_and_one_that_ended_is_not() -> None:
@@ -27,11 +27,11 @@ def test_a_thread_that_runs_on_is_left_and_one_that_ended_is_not() -> None:
 
 
 def test_a_timer_that_ticks_on_is_left_whoever_owns_it(qtbot: QtBot) -> None:
-    assert TimerOfThePages is WatchedTimer
+    assert TimerOfThePages is watched_timer
     before = Before()
     alone, owner = QTimer(), QObject()
     alone.start(1000)
-    owned = WatchedTimer(owner)
+    owned = watched_timer(owner)
     owned.start(2000)
     assert sorted(before.left()) == ["timer of QObject (2000 ms)", "timer of nobody (1000 ms)"]
     alone.stop()
@@ -51,7 +51,7 @@ def test_a_window_that_is_still_shown_is_left(qtbot: QtBot) -> None:
 def test_a_timer_goes_with_its_widget(qtbot: QtBot) -> None:
     before = Before()
     widget = QWidget()
-    WatchedTimer(widget).start(1000)
+    watched_timer(widget).start(1000)
     assert before.left() == ["timer of QWidget (1000 ms)"]
     del widget
     assert before.left() == []
