@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.chat.rows import Entry
-from app.chat.views import TextView
 from app.icons import set_icon
 from app.parts import ElidedLabel
 from app.theme import M, S
 
-MOST_REASONING = 30_000  # characters shown; the end of it
-
 
 class Reasoning(QWidget):
-    """A button that unfolds what the model thought. `resized`: its height changed."""
+    """A button that unfolds what the model thought, which rows of their own show. `toggled`: it is wanted."""
 
-    resized = Signal()
+    toggled = Signal()
 
     def __init__(self, entry: Entry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._entry = entry
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
         self.button = QToolButton()
         self.button.setProperty("kind", "fold")
         self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.button.setCheckable(True)
-        self.button.setChecked(not entry.folded)
-        self.button.clicked.connect(self._toggle)
+        self.button.clicked.connect(self.toggled)
         column.addWidget(self.button)
-        self._text: TextView | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -42,35 +36,11 @@ class Reasoning(QWidget):
         thinking = entry.live and not entry.message.content
         self.button.setText(self.tr("Thinking…") if thinking else self.tr("Thoughts"))
         self.button.setAccessibleName(self.tr("Show what the model thought"))
+        self.button.setChecked(not entry.folded)
         set_icon(self.button, "right" if entry.folded else "down", "muted")
-        if entry.folded:
-            if self._text is not None:
-                self._text.hide()
-            return
-        if self._text is None:
-            self._text = TextView(self)
-            self._text.setAccessibleName(self.tr("Thoughts"))
-            self._text.setProperty("kind", "muted")
-            self._text.document().setDocumentMargin(M)
-            layout = self.layout()
-            assert layout is not None
-            layout.addWidget(self._text)
-        self._text.show()
-        self._text.show_plain(entry.message.reasoning[-MOST_REASONING:].strip())
 
     def content_height(self, width: int) -> int:
-        height = max(self.button.sizeHint().height(), 28)
-        if self._text is not None and not self._entry.folded:
-            text = self._text.content_height(width)
-            self._text.setFixedHeight(text)
-            height += text + 2
-        return height
-
-    @Slot()
-    def _toggle(self) -> None:
-        self._entry.folded = not self._entry.folded
-        self.refresh()
-        self.resized.emit()
+        return max(self.button.sizeHint().height(), 28)
 
 
 class Files(QWidget):

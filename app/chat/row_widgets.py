@@ -21,11 +21,11 @@ MOST_KEPT = 12  # of each kind
 
 
 class RowWidgets(QObject):
-    """`acted(message id, action)`, `link_clicked(url)`; `resized(row)`: the height of a row's widget is another."""
+    """`acted(message id, action)`, `link_clicked(url)`; `fold_wanted(row)`: its reasoning is to be shown or hidden."""
 
     acted = Signal(str, str)
     link_clicked = Signal(str)
-    resized = Signal(object)
+    fold_wanted = Signal(object)
 
     def __init__(self, place: QWidget, colours: SerialThread | None) -> None:
         """They are children of `place`. `colours`: where code is taken apart; without it code stays in one colour."""
@@ -55,7 +55,8 @@ class RowWidgets(QObject):
             widget.ensurePolished()  # styled before it has a text, which a style that comes late writes again
         if isinstance(widget, TextView):
             widget.ground = "raised" if row.entry.is_user else "window"
-            widget.setAccessibleName(self.tr("You wrote") if row.entry.is_user else self.tr("Answer"))
+            words = self.tr("Thoughts") if row.kind == "thought" else self.tr("Answer")
+            widget.setAccessibleName(self.tr("You wrote") if row.entry.is_user else words)
         return widget
 
     def fill(self, row: Row) -> None:
@@ -65,7 +66,7 @@ class RowWidgets(QObject):
             live_end = row.entry.live and row.entry.rows and row is row.entry.rows[-1]
             widget.show_code(segment.source, segment.language, segment.closed or not live_end)
         elif isinstance(widget, TextView) and segment is not None:
-            if row.kind == "plain":
+            if row.kind in ("plain", "thought"):
                 widget.show_plain(segment.source)
             else:
                 widget.show_markdown(segment.source)
@@ -89,8 +90,10 @@ class RowWidgets(QObject):
 
     def _new(self, row: Row) -> QWidget:
         entry, place = row.entry, self._place
-        if row.kind in ("plain", "text"):
+        if row.kind in ("plain", "text", "thought"):
             text = TextView(place, "window")
+            if row.kind == "thought":
+                text.setProperty("kind", "muted")
             text.link_clicked.connect(self.link_clicked)
             return text
         if row.kind == "code":
@@ -99,7 +102,7 @@ class RowWidgets(QObject):
             return code
         if row.kind == "reasoning":
             reasoning = Reasoning(entry, place)
-            reasoning.resized.connect(partial(self.resized.emit, row))
+            reasoning.toggled.connect(partial(self.fold_wanted.emit, row))
             return reasoning
         if row.kind == "files":
             return Files(entry, place)

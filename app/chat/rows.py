@@ -12,12 +12,13 @@ from app.store.records import Message, State
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-Kind = Literal["closed", "files", "reasoning", "plain", "text", "code", "waiting", "note", "footer"]
+Kind = Literal["closed", "files", "reasoning", "thought", "plain", "text", "code", "waiting", "note", "footer"]
 LINE = 22  # estimated height of a line and width of a character, in pixels, until a row is measured
 CHARACTER = 7.4
 GAP = {
     "files": 6,
     "reasoning": 6,
+    "thought": 8,
     "plain": 0,
     "text": 2,
     "code": 10,
@@ -28,6 +29,7 @@ GAP = {
 }
 BUBBLE = 14  # padding of the user's messages
 PLAIN_SIZE = 4000
+THOUGHT_SIZE = 2000
 
 
 @dataclass(eq=False, slots=True)
@@ -96,7 +98,7 @@ class Entry:
             ]
         else:
             if message.reasoning:
-                rows.append(Row("reasoning", self))
+                rows += [Row("reasoning", self), *(Row("thought", self, each) for each in self._thoughts())]
             self.segmenter = Segmenter()
             if message.content:
                 self.segmenter.feed(message.content)
@@ -124,29 +126,54 @@ class Entry:
         if (reasoning and not had_reasoning) or (content and not had_text):
             gone = self.rows
             self.opened = False
-            kept = next((row for row in gone if row.kind == "reasoning"), None)
             self.open()
-            if kept is not None:
-                self.rows = [kept if row.kind == "reasoning" else row for row in self.rows]
-                gone = [row for row in gone if row is not kept]
-            return 0, gone
+            kept = iter([row for row in gone if row.kind in _THINKING])
+            for at, row in enumerate(self.rows):
+                old = next(kept, None) if row.kind in _THINKING else None
+                if old is not None:
+                    old.segment, self.rows[at] = row.segment, old
+            return 0, [row for row in gone if row not in self.rows]
+        thought = self._grow_thoughts() if reasoning else len(self.rows)
         if not content:
-            return 0, []
-        head = next((i for i, row in enumerate(self.rows) if row.segment is not None), len(self.rows))
+            return thought, []
+        head = next((i for i, row in enumerate(self.rows) if row.kind in _BODY), len(self.rows))
         first = self.segmenter.feed(content)
         segments = self.segmenter.segments
-        old = self.rows[head + first :]
+        before = self.rows[head + first :]
         new: list[Row] = []
         for index, segment in enumerate(segments[first:]):
-            kept_row = old[index] if index < len(old) and old[index].kind == segment.kind else None
+            kept_row = before[index] if index < len(before) and before[index].kind == segment.kind else None
             if kept_row is not None:
                 kept_row.segment = segment
                 new.append(kept_row)
             else:
                 new.append(Row(segment.kind, self, segment))
-        gone = [row for row in old if row not in new]
+        gone = [row for row in before if row not in new]
         self.rows[head + first :] = new
-        return head + first, gone
+        return min(thought, head + first), gone
+
+    def fold(self, folded: bool) -> list[Row]:
+        """Hide or show the reasoning: returns the rows that are gone."""
+        self.folded = folded
+        gone = [row for row in self.rows if row.kind == "thought"]
+        rows = [row for row in self.rows if row.kind != "thought"]
+        at = next((i + 1 for i, row in enumerate(rows) if row.kind == "reasoning"), 0)
+        rows[at:at] = [Row("thought", self, each) for each in self._thoughts()]
+        self.rows = rows
+        return gone
+
+    def _thoughts(self) -> list[Segment]:
+        return [] if self.folded else thoughts(self.message.reasoning)
+
+    def _grow_thoughts(self) -> int:
+        """The first row that changed."""
+        at = next(i + 1 for i, row in enumerate(self.rows) if row.kind == "reasoning")
+        old = [row for row in self.rows if row.kind == "thought"]
+        new = [Row("thought", self, each) for each in self._thoughts()]
+        for kept, row in zip(old, new, strict=False):
+            kept.segment = row.segment
+        self.rows[at : at + len(old)] = [*old, *new[len(old) :]]
+        return at + max(0, len(old) - 1)
 
     def settle(self) -> list[Row]:
         """The answer ended, or how it ended changed: new rows below the text; returns those that are gone."""
@@ -157,7 +184,25 @@ class Entry:
         return gone
 
 
+_THINKING = frozenset({"reasoning", "thought"})
+_BODY = frozenset({"text", "code"})
 _NOTED = frozenset({State.FAILED, State.INTERRUPTED, State.LENGTH})
+
+
+def thoughts(text: str) -> list[Segment]:
+    """Reasoning in pieces that are quick to show, cut between paragraphs, else lines, else words. More text changes only the last."""
+    found: list[Segment] = []
+    at = 0
+    while at < len(text):
+        end = at + THOUGHT_SIZE
+        if end < len(text):
+            cuts = (text.rfind(mark, at + 1, end) for mark in ("\n\n", "\n", " "))
+            end = next((cut for cut in cuts if cut > at), end)
+        piece = text[at:end].strip()
+        if piece:
+            found.append(Segment("text", piece, at))
+        at = end
+    return found
 
 
 def estimate(row: Row, width: int) -> int:

@@ -8,7 +8,7 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 from math import inf
-from time import thread_time
+from time import monotonic, thread_time
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
@@ -19,13 +19,14 @@ from app.chat.row_widgets import RowWidgets
 from app.chat.rows import BUBBLE, GAP, Entry, Row, estimate
 from app.chat.views import CodeView, TextView
 from app.store.records import Message
-from app.theme import READING_WIDTH, XL, L, Theme
+from app.theme import READING_WIDTH, XL, L, M, Theme
 from app.threads import SerialThread
 
 NEAR = 400  # pixels above and below the screen in which widgets are kept
 # Seconds of processor time for making widgets at once; the rest follows in the next turn of the event loop. It is looked at after
 # each step, and the last may take some milliseconds more.
 BUDGET = 0.003
+JUMP = 0.06  # seconds for which a screen that was jumped to may wait
 EDGE = 6  # from a button's edge to its picture
 USER_SHARE = 0.82  # of the column that the user's messages may take
 
@@ -50,7 +51,7 @@ class Transcript(QAbstractScrollArea):
         self._makers = RowWidgets(self.viewport(), colours)
         self._makers.acted.connect(self.acted)
         self._makers.link_clicked.connect(self.link_clicked)
-        self._makers.resized.connect(self._remeasure)
+        self._makers.fold_wanted.connect(self._fold)
         self.entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
         self._rows: list[Row] = []
@@ -60,6 +61,7 @@ class Transcript(QAbstractScrollArea):
         self._height = 0
         self._follow = True
         self._busy = False
+        self._opened_at = 0.0
         self._opening = False  # until the screen of a chat is full for the first time
         self._painted_at = -1
         self._marked: TextView | CodeView | None = None  # where found text is selected
@@ -136,7 +138,7 @@ class Transcript(QAbstractScrollArea):
         if entry is None:
             return
         self._open(entry)
-        segments = [row for row in entry.rows if row.segment is not None]
+        segments = [row for row in entry.rows if row.segment is not None and row.kind != "thought"]
         row = next((r for r in reversed(segments) if r.segment is not None and r.segment.start <= offset), None)
         row = row or entry.rows[0]
         self._follow = False
@@ -376,6 +378,8 @@ class Transcript(QAbstractScrollArea):
         """Left edge and width within the column, which is so wide."""
         if row.kind in ("footer", "reasoning"):  # the pictures of their buttons stand where text stands
             return (EDGE if row.entry.is_user else -EDGE), column
+        if row.kind == "thought":
+            return M, column - 2 * M
         if not row.entry.is_user:
             return 0, column
         inner = row.entry.bubble or int(column * USER_SHARE) - 2 * BUBBLE
@@ -396,6 +400,8 @@ class Transcript(QAbstractScrollArea):
             return widget.content_height(entry.bubble)
         if isinstance(widget, Files) and row.entry.is_user:
             self._widen_for(widget, row.entry, int(width * USER_SHARE) - 2 * BUBBLE)
+        if row.kind == "thought":
+            width -= 2 * M
         if isinstance(widget, (TextView, CodeView, Reasoning, Files, Waiting)):
             return widget.content_height(width)
         hint = widget.heightForWidth(width) if widget.hasHeightForWidth() else widget.sizeHint().height()
@@ -432,11 +438,13 @@ class Transcript(QAbstractScrollArea):
             self._new.discard(row)
 
     @Slot(object)
-    def _remeasure(self, row: Row) -> None:
-        row.width = 0
+    def _fold(self, row: Row) -> None:
+        """The reasoning above an answer appears below its button, or goes."""
+        for gone in row.entry.fold(not row.entry.folded):
+            self._drop(gone)
+        self._makers.fill(row)
         self._follow = False
-        self._place()
-        self._realise()
+        self._changed(row.entry)
 
     def _set_value(self, value: int) -> None:
         self._busy = True
@@ -450,7 +458,16 @@ class Transcript(QAbstractScrollArea):
             return
         bar = self.verticalScrollBar()
         self._follow = bar.value() >= bar.maximum() - 4
-        self._realise()
+        late = not self.viewport().updatesEnabled() and monotonic() - self._opened_at > JUMP
+        if self._jumped(bar.value()) and not late:
+            self._open_again()  # another screen is as another chat; but something is seen while the bar is dragged
+        else:
+            self._realise(hurry=late)
+
+    def _jumped(self, value: int) -> bool:
+        """Whether nothing of the screen is there."""
+        rows = self._between(value, value + self.viewport().height())
+        return all(self._rows[number].widget is None for number in rows)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._place()
@@ -469,6 +486,8 @@ class Transcript(QAbstractScrollArea):
 
     def _open_again(self) -> None:
         """Everything is made or measured in short turns; until the screen is full, what was painted stays."""
+        if self.viewport().updatesEnabled():
+            self._opened_at = monotonic()
         self._opening = True
         self.viewport().setUpdatesEnabled(False)
         self._later.start()

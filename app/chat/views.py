@@ -138,18 +138,24 @@ class TextView(QTextBrowser):
 
     def show_plain(self, text: str) -> None:
         """Text as somebody typed it."""
-        self._markdown, self._source = False, text
-        self.setPlainText(plain(text))
+        if text and text == self._source and not self._markdown:
+            return
+        self._markdown, self._source, self._stale = False, text, False
         spaced = QTextBlockFormat()
         spaced.setLineHeight(125, int(QTextBlockFormat.LineHeightTypes.ProportionalHeight.value))
+        self.setPlainText("")
         cursor = QTextCursor(self.document())
-        cursor.select(QTextCursor.SelectionType.Document)
-        cursor.mergeBlockFormat(spaced)
+        cursor.beginEditBlock()  # one edit is one layout
+        cursor.setBlockFormat(spaced)
+        cursor.insertText(plain(text))
+        cursor.endEditBlock()
         self._slack = int(0.2 * QFontMetricsF(self.font()).lineSpacing())
 
     def show_markdown(self, source: str) -> None:
         """If `source` begins with what is shown, only its last block is made again."""
         self._markdown = True
+        if self._stale:
+            self._source, self._stale = "", False
         if source.startswith(self._source) and self._source:
             more = source[len(self._source) :]
             if not more:

@@ -1,9 +1,9 @@
 """Cuts Markdown into segments: runs of text of about a screen, and code blocks. Each is shown by one widget, made only when it
 comes into view, so that an answer of 10,000 lines or a line of 5 MB costs what is visible of it.
 
-A text is cut only at blank lines outside of fences and formulas, not before an indented line (it belongs to a list); a line
-that is longer than MOST_LINE is cut inside. One pass over the lines; `Segmenter` looks only at the last segment again when
-the text grows.
+A text is cut only at blank lines outside of fences and formulas, not before an indented line (it belongs to a list), and a long
+list between its items; a line that is longer than MOST_LINE is cut inside. One pass over the lines; `Segmenter` looks only at the
+last segment again when the text grows.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-TEXT_SIZE = 1500  # characters after which a run of text ends at the next chance
+TEXT_SIZE = 1000  # characters after which a run of text ends at the next chance
+LIST_SIZE = 2_000  # ... of a list, before any of its items
 MOST_TEXT = 6_000  # characters after which it ends at any line
 MOST_LINE = 4_000
 CODE_LINES = 400  # a longer code block goes on in another segment
 CODE_SIZE = 40_000
 
+# An item of a list, which another list can begin with: its bullet or number stays.
+_ITEM = re.compile(r"[-*+] |(?:[2-9]|[1-9]\d+)[.)] ")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`\n]*)$")
 
 
@@ -99,6 +102,7 @@ def _cut(text: str, offset: int) -> list[Segment]:
         stripped = line.strip()
         size = position - begin
         may_end = blank and not formula and line[:1] not in (" ", "\t")
+        may_end = may_end or (not formula and size > LIST_SIZE and _ITEM.match(line) is not None)
         if size > MOST_TEXT or (size > TEXT_SIZE and stripped and may_end):
             flush(position)
         if len(line) > MOST_LINE:

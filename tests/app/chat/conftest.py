@@ -111,10 +111,11 @@ class User:
         self.page, self.qtbot = page, qtbot
 
     def settle(self) -> None:
-        """Until no answer is under way and the database has done everything."""
+        """Until no answer is under way, the database has done everything, and the list shows it."""
         self.qtbot.waitUntil(lambda: not self.page.controller.answers.running, timeout=20_000)
         self.ask(lambda store: 0)
         self.qtbot.waitUntil(lambda: not self.page.controller.answers._answers, timeout=20_000)
+        self.qtbot.waitUntil(lambda: not self.page.sidebar._soon.isActive())
 
     def ask(self, question: Callable[[Store], Any]) -> Any:
         """The database's answer."""

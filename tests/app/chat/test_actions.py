@@ -301,9 +301,14 @@ def test_reasoning_is_folded_and_kept(page: ChatPage, user: Any, service: Any, q
     user.say("q")
     assert (user.last().content, user.last().reasoning) == ("so", "let me think")
     folded = next(widget for widget in page.transcript.widgets if isinstance(widget, ReasoningView))
-    before = folded.height()
     qtbot.mouseClick(folded.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: folded.height() > before)
+    qtbot.waitUntil(lambda: "Thoughts" in [widget.accessibleName() for widget in page.transcript.widgets])
+    thought = next(widget for widget in page.transcript.widgets if widget.accessibleName() == "Thoughts")
+    assert isinstance(thought, TextView)
+    assert thought.toPlainText() == "let me think"
+    assert folded.geometry().bottom() < thought.y()
+    qtbot.mouseClick(folded.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Thoughts" not in [widget.accessibleName() for widget in page.transcript.widgets])
     assert user.stored().messages[1].reasoning == "let me think"
 
 

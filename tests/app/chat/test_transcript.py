@@ -14,9 +14,9 @@ from PySide6.QtGui import QImage, QTextDocument, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.chat.pieces import Files
-from app.chat.rows import Entry
-from app.chat.transcript import Transcript
+from app.chat.pieces import Files, Reasoning
+from app.chat.rows import Entry, thoughts
+from app.chat.transcript import JUMP, Transcript
 from app.chat.views import TextView
 from app.store.records import Attachment, Message, State
 from app.theme import Theme
@@ -70,13 +70,29 @@ def test_scrolling_up_and_down_shows_everything_once(transcript: Transcript, qtb
     seen: set[int] = set()
     bar.setValue(0)
     for _ in range(400):
-        QApplication.processEvents()
+        qtbot.waitUntil(lambda: transcript.settled)
         check_places(transcript)
         seen |= {i for i in range(60) if f"message {i} " in shown(transcript)}
         if bar.value() == bar.maximum():
             break
         bar.setValue(bar.value() + 300)
     assert seen == set(range(60))
+
+
+def test_while_the_bar_is_dragged_something_is_seen(transcript: Transcript, qtbot: QtBot) -> None:
+    """Each screen that was jumped to is made in short turns and shown when it is full; who goes on and on sees some of them."""
+    fill(transcript, qtbot, *[f"message {i} " + "some words " * 60 for i in range(200)])
+    bar = transcript.verticalScrollBar()
+    bar.setValue(0)
+    assert not transcript.viewport().updatesEnabled()
+    begun = time.monotonic()
+    while not transcript.viewport().updatesEnabled():  # no turn of the event loop comes between
+        bar.setValue((bar.value() + 3000) % bar.maximum())
+        assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun > JUMP / 2
+    qtbot.waitUntil(lambda: transcript.settled)
+    assert transcript.viewport().updatesEnabled()
+    check_places(transcript)
 
 
 def test_a_reader_who_scrolled_away_stays_where_they_are(transcript: Transcript, qtbot: QtBot) -> None:
@@ -88,7 +104,7 @@ def test_a_reader_who_scrolled_away_stays_where_they_are(transcript: Transcript,
     transcript.settle(message.id)
     bar = transcript.verticalScrollBar()
     bar.setValue(bar.maximum() // 2)
-    QApplication.processEvents()
+    qtbot.waitUntil(lambda: transcript.settled)
     before = bar.value()
     for _ in range(20):
         message.content += "more\n\n"
@@ -194,6 +210,31 @@ def test_growing_word_by_word_shows_what_opening_shows(transcript: Transcript, q
     transcript.show_entries([Entry(message)])
     qtbot.waitUntil(lambda: transcript.settled)
     assert grown == [(type(w).__name__, getattr(w, "markdown", getattr(w, "_source", ""))) for w in transcript.widgets]
+
+
+def test_reasoning_that_grows_while_it_is_shown(transcript: Transcript, qtbot: QtBot) -> None:
+    text = "".join(f"Step {number}: so it is, as far as I can see.\n\n" for number in range(200))
+    message = Message("assistant", "", reasoning="First. ", state=State.STREAMING)
+    entry = Entry(message, live=True)
+    transcript.show_entries([Entry(Message("user", "q")), entry])
+    qtbot.waitUntil(lambda: transcript.settled)
+    next(widget for widget in transcript.widgets if isinstance(widget, Reasoning)).button.click()
+    for start in range(0, len(text), 500):
+        message.reasoning += text[start : start + 500]
+        transcript.grow(message.id, "", text[start : start + 500])
+        check_places(transcript)
+    pieces = [row for row in entry.rows if row.kind == "thought"]
+    assert len(pieces) == len(thoughts(message.reasoning)) > 3
+    assert "".join(row.text for row in pieces).replace("\n", "") == message.reasoning.replace("\n", "")
+    message.content = "So."
+    transcript.grow(message.id, "So.", "")
+    assert [row for row in entry.rows if row.kind == "thought"] == pieces, "they stay where they are"
+    entry.live, message.state = False, State.DONE
+    transcript.settle(message.id)
+    qtbot.waitUntil(lambda: transcript.settled)
+    check_places(transcript)
+    assert [row.kind for row in entry.fold(True)] == ["thought"] * len(pieces)
+    assert [row.kind for row in entry.rows] == ["reasoning", "text", "footer"]
 
 
 def test_the_wheel_over_a_text_or_code_scrolls_the_transcript(transcript: Transcript, qtbot: QtBot) -> None:

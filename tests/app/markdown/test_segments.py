@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.markdown.segments import CODE_LINES, MOST_LINE, Segment, Segmenter, segments
+from app.markdown.segments import CODE_LINES, LIST_SIZE, MOST_LINE, Segment, Segmenter, segments
 
 PIECES = [
     "word ",
@@ -55,6 +55,17 @@ def test_no_cut_inside_a_list_or_a_formula() -> None:
         assert segment.source.startswith("- item")
     formula = "text\n\n$$\n" + "a + b\n\n" * 300 + "$$\n\nafter"
     assert sum("$$" in segment.source for segment in segments(formula)[:1]) == 1
+
+
+@pytest.mark.parametrize("mark", ["- ", "{}. ", "* "])
+def test_a_long_list_is_cut_between_its_items(mark: str) -> None:
+    listing = "".join(f"{mark.format(number)}item with some words\n  and more of it\n" for number in range(1, 400))
+    found = segments(listing)
+    assert "".join(segment.source for segment in found) == listing
+    assert len(found) > 5
+    for segment in found:
+        assert "item" in segment.source.splitlines()[0]
+        assert len(segment.source) < LIST_SIZE + 100
 
 
 def test_what_is_long_becomes_many_pieces_quickly() -> None:
