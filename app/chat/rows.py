@@ -190,7 +190,8 @@ _NOTED = frozenset({State.FAILED, State.INTERRUPTED, State.LENGTH})
 
 
 def thoughts(text: str) -> list[Segment]:
-    """Reasoning in pieces that are quick to show, cut between paragraphs, else lines, else words. More text changes only the last."""
+    """Reasoning in pieces that are quick to show, cut between paragraphs, else lines, else words. More of it changes only the
+    last one."""
     found: list[Segment] = []
     at = 0
     while at < len(text):

@@ -156,7 +156,10 @@ class Transcript(QAbstractScrollArea):
     def scroll_to_end(self) -> None:
         self._follow = True
         self._place()
-        self._realise()
+        if self._jumped(self.verticalScrollBar().value()):
+            self._open_again()
+        else:
+            self._realise()
 
     @property
     def at_end(self) -> bool:
