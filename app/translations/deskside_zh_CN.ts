@@ -1817,6 +1817,10 @@
 <context>
     <name>RowWidgets</name>
     <message>
+        <source>Thoughts</source>
+        <translation>思考过程</translation>
+    </message>
+    <message>
         <source>You wrote</source>
         <translation>您写道</translation>
     </message>
