@@ -45,6 +45,20 @@ def _icon(name: str, color: str, faint: str, size: int, scales: tuple[int, ...])
     return icon
 
 
+def window_icon() -> QIcon:
+    """Of the application, in the sizes that title bars and task bars ask for."""
+    renderer = QSvgRenderer(str(bundled_asset("deskside.svg")))
+    icon = QIcon()
+    for size in (16, 24, 32, 48, 128):
+        pixmap = QPixmap(size, size)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        renderer.render(painter, QRectF(0, 0, size, size))
+        painter.end()
+        icon.addPixmap(pixmap)
+    return icon
+
+
 def scaled(size: int) -> int:
     """`size` pixels at the ordinary font, more with a larger one; no less with a smaller, so that it can be hit."""
     return round(size * max(1.0, min(MOST, Theme.current().font_size / ORDINARY)))

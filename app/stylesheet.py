@@ -89,8 +89,6 @@ QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabl
     background: {c.surface}; border-color: {c.border}; }}
 QLineEdit[kind="search"] {{ background: {c.raised}; }}
 QLineEdit[kind="search"]:focus {{ background: {c.window}; border: 2px solid {c.focus}; }}
-QWidget[kind="sidebar"] QLineEdit[kind="search"] {{ padding-left: 3px; }}
-QWidget[kind="sidebar"] QLineEdit[kind="search"]:focus {{ padding-left: 2px; }}
 QComboBox::drop-down {{ border: 0; width: {box + 10}px; }}
 QComboBox::down-arrow {{ image: url({down}); width: {box}px; height: {box}px; }}
 QSpinBox, QDoubleSpinBox {{ padding-right: {box + 12}px; }}

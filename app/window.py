@@ -13,7 +13,7 @@ from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMainWindow, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.banner import Banners
-from app.icons import icon_button
+from app.icons import icon_button, window_icon
 from app.keys_dialog import KeysDialog
 from app.languages import install_language
 from app.onboarding.card import WelcomeCard
@@ -93,6 +93,7 @@ class MainWindow(QMainWindow):
         self._was_active = False
         self._missing = ""  # the folder that the user was told of
         self.setWindowTitle("Deskside")
+        self.setWindowIcon(window_icon())
         self.actions_by_id = Actions(preferences, self)
         self._pages: dict[str, QWidget] = {}
         self._buttons: dict[str, QToolButton] = {}

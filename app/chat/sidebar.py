@@ -25,6 +25,7 @@ from app.chat.controller import ChatController
 from app.chat.list_delegate import ChatListDelegate
 from app.chat.list_model import ChatListModel, ListRow, Role, Words, hit_rows, list_rows
 from app.icons import ORDINARY, icon, icon_button, set_icon
+from app.search_field import SearchField
 from app.store.records import Hit
 from app.theme import S, Theme
 from app.threads import Operation
@@ -32,7 +33,6 @@ from app.threads import Operation
 WIDTH = 264  # at the ordinary font size
 WIDEST = 1.4  # times that
 SOON_MS = 20
-SEARCH = 16  # Qt draws a line's icons no larger
 
 
 class ChatList(QListView):
@@ -112,14 +112,7 @@ class Sidebar(QWidget):
         self.new_button.clicked.connect(self.new_chat)
         more = icon_button("more", self.tr("More"), role="muted")
         more.clicked.connect(partial(self._more_menu, more))
-        self.field = QLineEdit()
-        self.field.setProperty("kind", "search")
-        self.field.setPlaceholderText(self.tr("Search"))
-        self.field.setAccessibleName(self.tr("Search all chats"))
-        self.field.setClearButtonEnabled(True)
-        self._search_action = self.field.addAction(
-            icon("search", size=SEARCH), QLineEdit.ActionPosition.LeadingPosition
-        )
+        self.field = SearchField(self.tr("Search"), self.tr("Search all chats"))
         self.list = ChatList()
         self.list.setAccessibleName(self.tr("Chats"))
         self.model = ChatListModel(self.list)
@@ -312,8 +305,6 @@ class Sidebar(QWidget):
         self.setFixedWidth(round(WIDTH * max(1.0, min(WIDEST, Theme.current().font_size / ORDINARY))))
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_search_action"):
-            self._search_action.setIcon(icon("search", Theme.current().colors.muted, SEARCH))
         if event.type() == QEvent.Type.FontChange:
             self._fit_font()
         super().changeEvent(event)

@@ -30,15 +30,20 @@ class Welcome(QWidget):
         column.addWidget(title)
         column.addWidget(self.about)
         column.addSpacing(XL)
+        beginnings = QWidget()
+        beginnings.setMinimumWidth(320)  # more in large letters: all as wide as the widest
+        rows = QVBoxLayout(beginnings)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(S)
         for text in (
             self.tr("What can Deskside do?"),
             self.tr("How do I count to nine in French?"),
             self.tr("What is paging?"),
         ):
             button = QPushButton(text)
-            button.setFixedWidth(320)
             button.setMinimumHeight(36)
             button.clicked.connect(partial(self.chosen.emit, text))
-            column.addWidget(button, alignment=Qt.AlignmentFlag.AlignHCenter)
+            rows.addWidget(button)
+        column.addWidget(beginnings, alignment=Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
         column.setContentsMargins(M, M, M, M)

@@ -6,7 +6,8 @@ import pytest
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.icons import icon_button, set_icon
+from app.icons import icon_button, set_icon, window_icon
+from app.search_field import SearchField
 from app.stylesheet import stylesheet
 from app.theme import DARK, LIGHT, Colors, Theme, contrast
 from core.paths import bundled_asset
@@ -32,6 +33,31 @@ def test_every_pair_of_colours_is_readable(colors: Colors) -> None:
     assert contrast(colors.text, colors.selection) >= 4.5
     assert contrast(colors.strong_border, colors.window) >= 3
     assert contrast(colors.focus, colors.window) >= 3
+
+
+def test_the_magnifier_grows_with_the_font(qtbot: QtBot) -> None:
+    field = SearchField("Search", "Search all chats")
+    qtbot.addWidget(field)
+    field.resize(200, 40)
+    small = field.magnifier()
+    try:
+        Theme.current().set("light", 20)
+        large = field.magnifier()
+        assert large.width() > 1.5 * small.width()
+        assert field.textMargins().left() > large.width()
+        picture = field.grab().toImage()
+        inks = {picture.pixel(x, large.center().y()) for x in range(large.left(), large.right())}
+        assert len(inks) > 1
+    finally:
+        Theme.current().set("system", 10)
+
+
+def test_the_window_has_an_icon(qtbot: QtBot) -> None:
+    sizes = window_icon().availableSizes()
+    assert {(16, 16), (48, 48)} <= {(size.width(), size.height()) for size in sizes}
+    image = window_icon().pixmap(48, 48).toImage()
+    assert image.pixelColor(24, 6).name() == "#2f6b4f"
+    assert image.pixelColor(0, 0).alpha() == 0
 
 
 def test_icons_follow_the_theme(qtbot: QtBot) -> None:

@@ -211,12 +211,14 @@ def test_at_200_percent_nothing_of_the_chat_is_cut(window: MainWindow, qtbot: Qt
     window.resize(1300, 900)
     Theme.current().set("light", 20)
     try:
-        fill(page, qtbot)
-        qtbot.wait(100)
-        for widget in controls(window):
-            if isinstance(widget, QAbstractButton) and widget.text() and widget.isVisible():
-                assert widget.width() >= widget.fontMetrics().horizontalAdvance(widget.text()), widget.text()
-                assert widget.height() >= widget.fontMetrics().height(), widget.text()
+        for empty in (True, False):
+            if not empty:
+                fill(page, qtbot)
+            qtbot.wait(100)
+            for widget in controls(window):
+                if isinstance(widget, QAbstractButton) and widget.text() and widget.isVisible():
+                    assert widget.width() >= widget.fontMetrics().horizontalAdvance(widget.text()), widget.text()
+                    assert widget.height() >= widget.fontMetrics().height(), widget.text()
     finally:
         Theme.current().set("light", 10)
 
