@@ -87,8 +87,9 @@ def rotates_whole(op: ops.Attention) -> bool:
 
 
 def hopper_shared(head_dim: int, kv_fp8: bool) -> int:
-    """Bytes of shared memory of that kernel: two tiles of keys and two of values, their codes if they come as such, barriers."""
-    return 4 * HOPPER_KEYS * head_dim * (3 if kv_fp8 else 2) + 1024 + 64
+    """Bytes of shared memory of that kernel: two tiles of keys and two of values, the codes of as many if they come as such, a tile
+    of queries, barriers."""
+    return HOPPER_KEYS * head_dim * (14 if kv_fp8 else 10) + 1024 + 128
 
 
 def check_attention(op: ops.Attention) -> None:

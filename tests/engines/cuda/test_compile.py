@@ -89,6 +89,7 @@ def test_compiles(name: str, arch: int, tmp_path: Path) -> None:
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+        assert "serialized" not in done.stderr, "products that wait for each other: attention is half as fast then"
 
 
 def test_no_kernel_differs_between_the_architectures_that_are_compiled_and_those_that_are_not() -> None:
