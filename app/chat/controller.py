@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.chat.answers import Answers
 from app.chat.archive import Archive
+from app.chat.choices import choices
 from app.chat.prompt import messages_of, title_of
 from app.session import Session
 from app.store.records import (
@@ -195,7 +196,7 @@ class ChatController(QObject):
     def model(self) -> str:
         """The open chat's model, else the one used last, else what is installed."""
         models = self.session.models
-        names = [each.name for each in models.installed if not each.problem] if models is not None else []
+        names = [each.name for each in choices(models) if not each.problem]
         for name in (self.current.chat.summary.model, self.session.preferences.get("model")):
             if name and (name in names or models is None):
                 return str(name)

@@ -21,10 +21,13 @@ from PySide6.QtWidgets import (
 
 from app.chat.controller import ChatController
 from app.chat.presets import BUILT_IN, PARAMETERS, Parameter, Preset, own, to_store
-from app.icons import set_icon
-from app.theme import M, S
+from app.icons import ORDINARY, set_icon
+from app.theme import M, S, Theme
 
-WIDTH = 290
+WIDTH = 290  # at the ordinary font size
+WIDEST = 1.6  # times that
+FIELD = 104
+PROMPT = 130
 TYPING_MS = 500
 
 
@@ -35,7 +38,6 @@ class Panel(QWidget):
         super().__init__(parent)
         self.setProperty("kind", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(WIDTH)
         self._controller = controller
         self._preferences = controller.session.preferences
         self._showing = False
@@ -45,7 +47,6 @@ class Panel(QWidget):
         self.prompt.setPlaceholderText(self.tr("How the model should behave in this chat"))
         self.prompt.setAccessibleName(self.tr("System prompt"))
         self.prompt.setTabChangesFocus(True)
-        self.prompt.setFixedHeight(130)
         self.preset = QComboBox()
         self.preset.setAccessibleName(self.tr("Preset"))
         self.preset.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -90,8 +91,19 @@ class Panel(QWidget):
         self.preset.activated.connect(self._use_preset)
         self.save_button.clicked.connect(self._save_preset)
         self.remove_button.clicked.connect(self._remove_preset)
+        Theme.current().changed.connect(self._fit_font)
+        self._fit_font()
         controller.settings_changed.connect(self.refresh)  # also when another chat is open
         self.refresh()
+
+    @Slot()
+    def _fit_font(self) -> None:
+        """Large letters need more room; the chat needs the most."""
+        larger = max(1.0, min(WIDEST, Theme.current().font_size / ORDINARY))
+        self.setFixedWidth(round(WIDTH * larger))
+        self.prompt.setFixedHeight(round(PROMPT * larger))
+        for field in self.fields.values():
+            field.setFixedWidth(round(FIELD * larger))
 
     @Slot()
     def refresh(self) -> None:
@@ -138,6 +150,7 @@ class Panel(QWidget):
         words = QCoreApplication.translate("Panel", parameter.label)
         label = QLabel(words)
         label.setProperty("kind", "muted")
+        label.setWordWrap(True)
         field: QDoubleSpinBox | QSpinBox
         if parameter.digits:
             real = QDoubleSpinBox()
@@ -157,7 +170,6 @@ class Panel(QWidget):
             field = whole
         field.lineEdit().setTextMargins(S, 0, 0, 0)  # which a style sheet cannot
         field.setAccessibleName(words)
-        field.setFixedWidth(104)
         field.setKeyboardTracking(False)
         label.setBuddy(field)
         row = QHBoxLayout()

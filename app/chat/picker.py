@@ -5,48 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QPushButton, QScrollArea, QStyle, QVBoxLayout, QWidget
 
-from app.icons import set_icon
-from app.sentences import said
+from app.chat.choices import choices, doubt
+from app.icons import scaled, set_icon
 from app.session import Session
 from app.theme import M, S
+from app.threads import silently
 
 if TYPE_CHECKING:
-    from core.schemas import InstalledStatus, ModelStatus
+    from core.schemas import Status
 
-
-def describe(session: Session, name: str) -> str:
-    """Size, precision, context and state of a model, in one line."""
-    models = session.models
-    if models is None:
-        return ""
-    loaded = next((each for each in models.loaded if each.name == name), None)
-    installed = next((each for each in models.installed if each.name == name), None)
-    parts = _of_installed(installed) + _of_loaded(session, loaded)
-    return " · ".join(parts)
-
-
-def _of_installed(model: InstalledStatus | None) -> list[str]:
-    if model is None:
-        return []
-    size = f"{model.size / 1e9:.1f} GB" if model.size >= 1e8 else f"{model.size / 1e6:.0f} MB"
-    context = f"{model.context:,} tokens" if model.context else ""
-    return [part for part in (size, context) if part]
-
-
-def _of_loaded(session: Session, model: ModelStatus | None) -> list[str]:
-    if model is None:
-        return []
-    state = {
-        "ready": QCoreApplication.translate("PickerPopup", "loaded"),
-        "loading": QCoreApplication.translate("PickerPopup", "loading…"),
-        "restarting": QCoreApplication.translate("PickerPopup", "restarting…"),
-        "safe_mode": QCoreApplication.translate("PickerPopup", "safe mode"),
-    }.get(model.state, model.state)
-    return [part for part in (model.precision or "", model.backend or "", state) if part]
+WIDTH, HEIGHT = 380, 460  # at the ordinary font size
 
 
 class ModelRow(QPushButton):
@@ -61,24 +33,38 @@ class ModelRow(QPushButton):
         self.setCheckable(True)
         self.setChecked(chosen)
         self.setEnabled(not problem)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(M, S - 2, M, S - 2)
-        column.setSpacing(1)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(M, S - 2, M, S - 2)
+        self._column.setSpacing(1)
         for text, kind in ((name, ""), (about, "small"), (problem, "warning")):
-            if text:
-                label = QLabel(text)
-                label.setProperty("kind", kind)
-                label.setTextFormat(Qt.TextFormat.PlainText)
-                label.setWordWrap(kind == "warning")
-                label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-                column.addWidget(label)
+            self._add(text, kind)
+
+    def warn(self, doubt: str) -> None:
+        """It can be chosen all the same."""
+        self.setAccessibleName(f"{self.accessibleName()}. {doubt}")
+        self.setAccessibleDescription(doubt)
+        self._add(doubt, "warning")
+
+    def _add(self, text: str, kind: str) -> None:
+        if text:
+            label = QLabel(text)
+            label.setProperty("kind", kind)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setWordWrap(True)
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            self._column.addWidget(label)
 
     def sizeHint(self) -> QSize:
-        layout = self.layout()
-        assert layout is not None
-        return layout.sizeHint()
+        return self._column.sizeHint()
 
-    minimumSizeHint = sizeHint
+    def minimumSizeHint(self) -> QSize:
+        return self._column.minimumSize()
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return self._column.heightForWidth(width)
 
 
 class PickerPopup(QFrame):
@@ -92,7 +78,8 @@ class PickerPopup(QFrame):
         self.setProperty("kind", "popup")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAccessibleName(self.tr("Choose a model"))
-        self.setFixedWidth(380)
+        self.setFixedWidth(scaled(WIDTH))
+        self._session = session
         self.field = QLineEdit()
         self.field.setProperty("kind", "search")
         self.field.setPlaceholderText(self.tr("Find a model"))
@@ -105,11 +92,10 @@ class PickerPopup(QFrame):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         models = session.models
-        for model in models.installed if models is not None else []:
-            row = ModelRow(
-                model.name, describe(session, model.name), said(model.problem, "model_unusable"), model.name == current
-            )
-            row.clicked.connect(partial(self._choose, model.name))
+        self._choices = list(choices(models))
+        for each in self._choices:
+            row = ModelRow(each.name, each.about, each.problem, each.name == current)
+            row.clicked.connect(partial(self._choose, each.name))
             column.addWidget(row)
             self.rows.append(row)
         if models is None:
@@ -133,8 +119,25 @@ class PickerPopup(QFrame):
         outer.addWidget(self.field)
         outer.addWidget(area, 1)
         outer.addWidget(more)
-        wanted = inside.sizeHint().height() + self.field.sizeHint().height() + more.sizeHint().height() + 60
-        self.setFixedHeight(min(460, wanted))
+        self._inside, self._others = inside, self.field.sizeHint().height() + more.sizeHint().height() + 60
+        self._fit_height()
+        if session.service.phase == "ready":
+            session.call(lambda client: client.status(), self._take_status, silently, self)
+
+    def _fit_height(self) -> None:
+        width = self.width() - 2 * M - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        layout = self._inside.layout()
+        assert layout is not None
+        rows = layout.heightForWidth(width) if layout.hasHeightForWidth() else self._inside.sizeHint().height()
+        self.setFixedHeight(min(scaled(HEIGHT), rows + self._others))
+
+    def _take_status(self, status: Status) -> None:
+        """What speaks against a model on this computer is said where it is chosen."""
+        for row, each in zip(self.rows, self._choices, strict=True):
+            text = "" if each.problem else doubt(each, status.gpus)
+            if text:
+                row.warn(text)
+        self._fit_height()
 
     def show_below(self, button: QWidget) -> None:
         self.move(button.mapToGlobal(QPoint(0, button.height() + 4)))

@@ -12,13 +12,14 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSt
 
 from app.chat.answers import Answer
 from app.chat.archive import Archive
+from app.chat.choices import choice
 from app.chat.composer import Composer
 from app.chat.controller import ChatController
 from app.chat.export_dialog import export_dialog, import_dialog
 from app.chat.find_bar import FindBar
 from app.chat.meter import Meter
 from app.chat.panel import Panel
-from app.chat.picker import PickerPopup, describe
+from app.chat.picker import PickerPopup
 from app.chat.prompt import about_tokens, messages_of
 from app.chat.rows import Entry
 from app.chat.sidebar import Sidebar
@@ -232,9 +233,10 @@ class ChatPage(QWidget):
     @Slot()
     def _show_model(self) -> None:
         name = self.controller.model
+        found = choice(self.session.models, name)
         self.model_button.setText(name if name else self.tr("Choose a model"))
         self.model_button.setAccessibleName(self.tr("Model: %1").replace("%1", name))
-        self.model_button.setToolTip(describe(self.session, name) or self.tr("Choose a model"))
+        self.model_button.setToolTip(found.about if found is not None else self.tr("Choose a model"))
         self._estimating.start()
 
     @Slot(object)
@@ -314,8 +316,8 @@ class ChatPage(QWidget):
         if models is None:
             return 0
         loaded = (each.context for each in models.loaded if each.name == name)
-        installed = (each.context for each in models.installed if each.name == name)
-        return next((context for context in (*loaded, *installed) if context), 0)
+        found = choice(models, name)
+        return next((context for context in loaded if context), found.context if found is not None else 0)
 
     def _show_context(self, used: int, exact: bool) -> None:
         self.meter.show_context(used, self._context_size(), exact)

@@ -1643,6 +1643,18 @@
 <context>
     <name>PickerPopup</name>
     <message>
+        <source>Its download is not finished; go on with it on the page Models.</source>
+        <translation>下载尚未完成；请在“模型”页面继续下载。</translation>
+    </message>
+    <message>
+        <source>Without an NVIDIA GPU it answers slowly.</source>
+        <translation>没有 NVIDIA 显卡时回答会很慢。</translation>
+    </message>
+    <message>
+        <source>Its weights ({size}) do not fit into the memory of the graphics card ({memory}); build an engine of it, on the page Models.</source>
+        <translation>其权重（{size}）超出显卡的显存（{memory}）；请在“模型”页面为它构建引擎。</translation>
+    </message>
+    <message>
         <source>loaded</source>
         <translation>已加载</translation>
     </message>
@@ -1657,6 +1669,10 @@
     <message>
         <source>safe mode</source>
         <translation>安全模式</translation>
+    </message>
+    <message>
+        <source>{count} tokens</source>
+        <translation>{count} 个词元</translation>
     </message>
     <message>
         <source>Choose a model</source>

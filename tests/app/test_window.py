@@ -214,11 +214,18 @@ def test_at_200_percent_nothing_of_the_chat_is_cut(window: MainWindow, qtbot: Qt
         for empty in (True, False):
             if not empty:
                 fill(page, qtbot)
+                page.toggle_panel()
             qtbot.wait(100)
             for widget in controls(window):
                 if isinstance(widget, QAbstractButton) and widget.text() and widget.isVisible():
                     assert widget.width() >= widget.fontMetrics().horizontalAdvance(widget.text()), widget.text()
                     assert widget.height() >= widget.fontMetrics().height(), widget.text()
+        inside = page.panel.prompt.parentWidget()
+        assert inside is not None
+        assert inside.width() <= page.panel.width()
+        for field in page.panel.fields.values():
+            assert field.geometry().right() <= inside.width()
+            assert field.lineEdit().width() >= field.fontMetrics().horizontalAdvance("999999")
     finally:
         Theme.current().set("light", 10)
 

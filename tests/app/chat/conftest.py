@@ -17,7 +17,7 @@ from app.store.records import Chat, Message
 from app.store.store import Store
 from core.client import Finished, Prefill, Text, Used
 from core.errors import DesksideError
-from core.schemas import CountReply, InstalledStatus, ModelsReply, ModelStatus, PromptDetails, ReadReply, Usage
+from core.schemas import CountReply, InstalledStatus, ModelsReply, ModelStatus, PromptDetails, ReadReply, Status, Usage
 
 
 class Scripted:
@@ -29,6 +29,9 @@ class Scripted:
         self.requests: list[tuple[list[dict[str, Any]], dict[str, Any]]] = []
         self.cancelled = 0
         self.context = 1000
+        self.state = Status(
+            version="0", pid=1, address="", uptime=1.0, open_requests=0, max_requests=1, stopping=False, models=[]
+        )
         self.documents: dict[str, ReadReply | DesksideError] = {}
 
     async def stream_chat(self, messages: Sequence[dict[str, Any]], **body: Any) -> AsyncIterator[Any]:
@@ -71,6 +74,9 @@ class Scripted:
 
     async def all_models(self) -> ModelsReply:
         return MODELS
+
+    async def status(self) -> Status:
+        return self.state
 
 
 MODELS = ModelsReply(

@@ -25,7 +25,7 @@ from app.session import ServiceState
 from app.store.records import Attachment, Chat, ChatSettings, ChatSummary, Message, State
 from core.client import Finished, Reasoning
 from core.errors import EngineDied, InvalidRequest, NeverFits
-from core.schemas import ReadReply, UnreadPage
+from core.schemas import EngineStatus, GpuStatus, InstalledStatus, ReadReply, UnreadPage
 
 
 def test_a_question_and_its_answer(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
@@ -561,6 +561,37 @@ def test_the_model_picker_by_keyboard(page: ChatPage, user: Any, qtbot: QtBot) -
     qtbot.keyClick(popup, Qt.Key.Key_Return)
     assert page.controller.model == "org/big"
     assert "org/big" in page.model_button.text()
+
+
+def test_engines_are_chosen_like_models_and_what_does_not_fit_is_said(
+    page: ChatPage, user: Any, service: Any, qtbot: QtBot
+) -> None:
+    engines = [
+        EngineStatus(name="demo:int4", model="demo", precision="int4", backend="cuda", size=5_000_000),
+        EngineStatus(name="demo:fp8", model="demo", precision="fp8", backend="cuda", problem="Its driver is another."),
+    ]
+    service.state.gpus = [GpuStatus(index=0, name="RTX", memory=8 << 30, used=0)]
+    models = page.session.models
+    assert models is not None
+    installed = [models.installed[0].model_copy(update={"engines": engines}), *models.installed[1:]]
+    installed.append(InstalledStatus(name="half", architecture="Llama", complete=False))
+    page.session._take_models(models.model_copy(update={"installed": installed}))
+    page.choose_model()
+    popup = next(each for each in page.findChildren(PickerPopup) if each.isVisible())
+    rows = {row.name: row for row in popup.rows}
+    assert list(rows) == ["demo", "demo:int4", "demo:fp8", "org/big", "org/broken", "half"]
+    assert [row.isEnabled() for row in popup.rows] == [True, True, False, True, False, False]
+    assert "int4" in rows["demo:int4"].accessibleName()
+    assert "cuda" in rows["demo:int4"].accessibleName()
+    assert "Its driver is another." in rows["demo:fp8"].accessibleDescription()
+    assert "download is not finished" in rows["half"].accessibleDescription()
+    qtbot.waitUntil(lambda: "8.0 GiB" in rows["org/big"].accessibleDescription())  # and it can be chosen all the same
+    assert not rows["demo"].accessibleDescription()
+    rows["demo:int4"].click()
+    assert "demo:int4" in page.model_button.text()
+    user.say("q")
+    assert service.requests[-1][1]["model"] == "demo:int4"
+    assert page.meter.total == 4096  # what the model has
 
 
 def test_presets(page: ChatPage, user: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
