@@ -16,6 +16,7 @@ MOST = 3
 class Banner(QFrame):
     def __init__(self, message: Message) -> None:
         super().__init__()
+        self.topic = message.topic
         self.setProperty("kind", "banner")
         self.setProperty("error", "true" if message.kind == "error" else "false")
         self.setAccessibleName(message.text)
@@ -61,7 +62,7 @@ class Banners(QWidget):
     @Slot(object)
     def _show(self, message: Message) -> None:
         for old in self.banners:
-            if old.label.text() == message.text:
+            if old.label.text() == message.text or (message.topic and old.topic == message.topic):
                 self._drop(old)
         while len(self.banners) >= MOST:
             self._drop(self.banners[0])

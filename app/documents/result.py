@@ -74,7 +74,8 @@ class ResultView(QWidget):
             (self.remove, self._remove),
         ):
             made.clicked.connect(action)
-        bar.row(self.pause, self.resume, self.cancel, self.copy, self.export, self.remove)
+        self._buttons = (self.pause, self.resume, self.cancel, self.copy, self.export, self.remove)
+        bar.row(*self._buttons)
         column.addWidget(bar)
         column.addStretch(1)
         self._flush = QTimer(self)
@@ -104,12 +105,16 @@ class ResultView(QWidget):
         self.notes.setText("\n".join(work.notes))
         self.notes.setVisible(bool(work.notes))
         state = work.job.state
+        had = next((made for made in self._buttons if made.hasFocus()), None)
         self.pause.setVisible(work.running)
         self.resume.setVisible(state in ("paused", "failed"))
         self.cancel.setVisible(work.running or state == "paused")
         self.copy.setVisible(bool(work.shown))
         self.export.setVisible(bool(work.shown))
         self.remove.setVisible(state in ("done", "failed"))
+        left = [made for made in self._buttons if not made.isHidden()]
+        if had is not None and had not in left and left:
+            left[0].setFocus()  # the keyboard stays here: from "Pause" to "Continue"
 
     def _show_progress(self) -> None:
         work = self.work
@@ -123,7 +128,7 @@ class ResultView(QWidget):
         self.strip.setVisible(chunks is not None)
         text = coverage_text(work)
         if chunks is not None:
-            self.strip.show_parts(chunks[0], self._flying, chunks[1])
+            self.strip.show_parts(chunks[0], self._flying if work.job.state == "running" else 0, chunks[1])
             if self.strip.flying:
                 text += " · " + self.tr("{number} at the same time").format(number=formats.number(self.strip.flying))
         self.coverage.setText(text)

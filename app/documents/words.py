@@ -21,6 +21,7 @@ _STAGES = {
 }
 _STATES = {
     "queued": QT_TRANSLATE_NOOP("Documents", "Waiting for its turn"),
+    "running": QT_TRANSLATE_NOOP("Documents", "Starting…"),
     "paused": QT_TRANSLATE_NOOP("Documents", "Paused"),
     "done": QT_TRANSLATE_NOOP("Documents", "Done"),
     "failed": QT_TRANSLATE_NOOP("Documents", "Failed"),
@@ -36,7 +37,7 @@ _UNITS = {
 def stage_text(work: Work) -> str:
     """What happens now."""
     job = work.job
-    if job.state == "running":
+    if job.state == "running" and job.stage:
         return QCoreApplication.translate(CONTEXT, _STAGES[job.stage]) if job.stage in _STAGES else job.stage
     return QCoreApplication.translate(CONTEXT, _STATES[job.state]) if job.state in _STATES else job.state
 

@@ -128,14 +128,14 @@ class LibraryController(QObject):
     ) -> None:
         def loaded(reply: object) -> None:
             then()
-            self._session.messages.info(self.tr("{model} is loaded and answers.").format(model=model))
+            self._session.messages.info(self.tr("{model} is loaded and answers.").format(model=model), topic=model)
             self._session.refresh_models()
 
         def failed(error: DesksideError) -> None:
-            self._session.messages.error(error)
+            self._session.messages.error(error, topic=model)
             fails()
 
-        self._session.messages.info(self.tr("Loading {model}…").format(model=model))
+        self._session.messages.info(self.tr("Loading {model}…").format(model=model), topic=model)
         self._session.call(lambda client: client.load(model), loaded, failed, self)
 
     def unload(self, model: str) -> None:

@@ -45,5 +45,6 @@ class RemoveBar(Card):
 
     @Slot()
     def _yes(self) -> None:
+        self.ask.setFocus()  # not on a button that goes away
         self.hide()
         self.confirmed.emit()

@@ -12,7 +12,7 @@ from app.session import Session
 from app.theme import XL, L
 
 COLUMN_WIDTH = 920
-SIDE_BY_SIDE = 100  # letters that two columns need; one below the other where there are fewer
+SECOND = 32  # letters that a column beside another needs at least
 
 
 class Page(QWidget):
@@ -82,10 +82,14 @@ class Page(QWidget):
             self.hidden()
 
 
-def turn_splitter(splitter: QSplitter, size: QSize) -> None:
-    """Columns beside each other, or one below the other where the `size` of the page is too narrow for both."""
-    wide = size.width() >= SIDE_BY_SIDE * splitter.fontMetrics().averageCharWidth()
+def turn_splitter(splitter: QSplitter, size: QSize, least: int) -> None:
+    """Columns beside each other, the first `least` pixels wide or wider; or one below the other where the `size` of the page
+    leaves too little for the second."""
+    wide = size.width() >= least + SECOND * splitter.fontMetrics().averageCharWidth()
     wanted = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+    first = splitter.widget(0)
+    assert first is not None
+    first.setMinimumWidth(least if wide else 0)
     if splitter.orientation() != wanted:
         splitter.setOrientation(wanted)
         share = size.width() * 3 // 8 if wide else size.height() // 2

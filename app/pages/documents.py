@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
-from PySide6.QtWidgets import QSplitter, QWidget
+from PySide6.QtWidgets import QSplitter, QStyle, QWidget
 
 from app.documents.controller import DocumentsController
 from app.documents.form import DocumentForm
@@ -17,7 +17,7 @@ from app.documents.works import Work
 from app.pages.base import Page, scrolled_column, turn_splitter
 from app.parts import label
 from app.session import Session
-from app.theme import L, M
+from app.theme import XL, L, M
 from app.two_lines import ROW, two_line_list
 
 if TYPE_CHECKING:
@@ -61,12 +61,19 @@ class DocumentsPage(Page):
         splitter.setStretchFactor(1, 5)
         splitter.setSizes([400, 640])
         self.splitter = splitter
-        turn_splitter(splitter, self.size())
         return splitter
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        turn_splitter(self.splitter, self.size())
+        self._turn()
+
+    def _turn(self) -> None:
+        """The form is never cut off: it says how wide it has to be."""
+        if self._ready:
+            margins = self._left.contentsMargins()
+            bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+            outer = self.form.minimumSizeHint().width() + margins.left() + margins.right() + 2 * XL + bar
+            turn_splitter(self.splitter, self.size(), outer)
 
     def build_rest(self) -> Iterator[None]:
         self.form = DocumentForm()
@@ -85,6 +92,7 @@ class DocumentsPage(Page):
         self._left.addStretch(0)  # while the list is hidden
         yield
         self._ready = True
+        self._turn()
         self._show_result(None)
         self._models_changed(self.session.models)
         self._show_works()

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from core.errors import DesksideError
     from core.schemas import Status
 
+LIST = 22  # letters that the list needs at least
+
 
 class ModelsPage(Page):
     def __init__(self, session: Session, whole: bool = True) -> None:
@@ -98,12 +100,15 @@ class ModelsPage(Page):
         self.splitter.setStretchFactor(0, 2)
         self.splitter.setStretchFactor(1, 5)
         self.splitter.setSizes([300, 700])
-        turn_splitter(self.splitter, self.size())
+        self._turn()
         column.addWidget(self.splitter, 1)
         self.detail = None
         self._show_rows()
         self._show_jobs()
         return body
+
+    def _turn(self) -> None:
+        turn_splitter(self.splitter, self.size(), LIST * self.fontMetrics().averageCharWidth())
 
     def _detail_holder(self) -> QWidget:
         """At most as wide as one likes to read, beside the list."""
@@ -195,7 +200,7 @@ class ModelsPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        turn_splitter(self.splitter, self.size())
+        self._turn()
         self._fit_jobs()
 
     @Slot()

@@ -17,6 +17,7 @@ from app.documents.works import Work
 from app.messages import Message
 from app.pages.documents import DocumentsPage
 from app.session import Session
+from app.theme import Theme
 from app.two_lines import FACTS, PROBLEM
 from core.errors import NotFound, Unavailable
 from core.jobs.kinds import KINDS
@@ -126,6 +127,9 @@ def test_parts_are_shown_as_they_are_read_at_the_same_time(page: DocumentsPage, 
     assert page.result.coverage.text().startswith("1 of 12 parts read · 3")
     assert "1 of 12 read, 3 at the same time" in page.result.strip.accessibleDescription()
     page.result.strip.grab()
+    page.result.work.job = job(state="paused", stage="map", done=1, total=12)
+    page.result.render_work()
+    assert page.result.coverage.text() == "1 of 12 parts read"  # and none at the same time
 
 
 def open_done(page: DocumentsPage, client: Any, qtbot: QtBot, summary: SummaryReport) -> None:
@@ -254,8 +258,10 @@ def test_pause_continue_cancel_and_remove(page: DocumentsPage, scripted: Session
     qtbot.waitUntil(result.pause.isVisible)
     press(qtbot, result.pause)
     qtbot.waitUntil(result.resume.isVisible)
-    press(qtbot, result.resume)
+    assert page.focusWidget() is result.resume  # the keyboard goes on from here
+    qtbot.keyClick(page.focusWidget(), Qt.Key.Key_Space)
     qtbot.waitUntil(result.pause.isVisible)
+    assert page.focusWidget() is result.pause
     press(qtbot, result.cancel)
     qtbot.waitUntil(lambda: page.model.rowCount() == 0)
     assert page.result is None
@@ -318,10 +324,16 @@ def test_a_list_from_before_does_not_drop_what_was_just_begun(
     assert page.model.rowCount() == 1
 
 
-def test_a_narrow_window_puts_one_below_the_other(page: DocumentsPage, qtbot: QtBot) -> None:
-    page.resize(540, 760)
-    assert page.splitter.orientation() == Qt.Orientation.Vertical
-    form = page.form
-    for control in (form.go, form.ask, form.length, form.model):
-        right = control.mapTo(page, control.rect().topRight()).x()
-        assert right < page.width(), control.accessibleName()
+@pytest.mark.parametrize(("width", "size"), [(400, 10), (544, 10), (608, 10), (1000, 10), (1060, 20), (600, 20)])
+def test_the_form_is_whole_however_narrow_the_window(width: int, size: int, page: DocumentsPage, qtbot: QtBot) -> None:
+    Theme.current().set("light", size)
+    page.form.add(["/d/A very long name of a document that somebody was sent.pdf"])
+    page.resize(width, 760)
+    qtbot.wait(20)
+    wide = page.splitter.orientation() == Qt.Orientation.Horizontal
+    assert wide == (width >= (540 if size == 10 else 1060))
+    edge = page._left.parentWidget().visibleRegion().boundingRect()
+    for control in (page.form.go, page.form.ask, page.form.length, page.form.model, page.form.question):
+        right = control.mapTo(page._left.parentWidget(), control.rect().topRight()).x()
+        assert right <= edge.right(), (control.accessibleName(), right, edge)
+    Theme.current().set("system", 10)

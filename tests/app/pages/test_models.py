@@ -399,10 +399,11 @@ def test_a_folder_that_is_dropped_is_linked(page: ModelsPage, client: Any, qtbot
 
 
 def test_a_narrow_window_puts_one_below_the_other(page: ModelsPage, qtbot: QtBot) -> None:
-    page.resize(540, 700)
+    page.resize(400, 700)
     assert page.splitter.orientation() == Qt.Orientation.Vertical
     page.resize(1000, 700)
     assert page.splitter.orientation() == Qt.Orientation.Horizontal
+    assert page.list.width() > 100
     page.resize(2560, 1400)
     qtbot.waitUntil(lambda: page._area.width() > 1400)
     assert page.detail is not None
