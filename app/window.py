@@ -136,9 +136,11 @@ class MainWindow(QMainWindow):
         if key not in self._pages:
             self._make_page(key)
         page = self._pages[key]
+        if self._stack.indexOf(page) < 0:
+            self._stack.addWidget(page)
         if isinstance(page, Page):
             page.finish()
-        self._stack.setCurrentWidget(self._pages[key])
+        self._stack.setCurrentWidget(page)
         self._buttons[key].setChecked(True)
         self._service.want(key != "chat")
         if self._welcome is not None:
@@ -151,7 +153,6 @@ class MainWindow(QMainWindow):
         wanted = getattr(page, "page_wanted", None)
         if wanted is not None:
             wanted.connect(self.show_page)
-        self._stack.addWidget(page)
         return page
 
     def _prepare_pages(self) -> Iterator[None]:
@@ -161,8 +162,12 @@ class MainWindow(QMainWindow):
                 continue
             page = self._make_page(spec.key, whole=False)
             yield
+            if self._stack.indexOf(page) < 0:
+                self._stack.addWidget(page)
+                yield
             while isinstance(page, Page) and page.step():
                 yield
+            yield
 
     def _make_rail(self) -> QWidget:
         rail = QWidget()

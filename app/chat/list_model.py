@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
@@ -62,9 +63,10 @@ class ChatListModel(QAbstractListModel):
                 return self.index(number)
         return QModelIndex()
 
-    def set_rows(self, rows: Iterable[ListRow]) -> None:
+    def set_rows(self, rows: Iterable[ListRow], seen: int = 0) -> None:
+        """`seen`: how many the view shows, down to the end of its screen; they and a page more are made."""
         self._more = iter(rows)
-        old, new = self._rows, list(islice(self._more, max(PAGE, len(self._rows))))
+        old, new = self._rows, list(islice(self._more, min(seen, len(self._rows)) + PAGE))
         following = list(islice(self._more, 1))
         if old == new:
             self._next = following
@@ -136,7 +138,7 @@ def list_rows(
     words: Words,
 ) -> Iterator[ListRow]:
     """The rows without a search, each made when it is asked for."""
-    ordered = sorted(chats, key=lambda chat: -chat.updated)
+    ordered = sorted(chats, key=attrgetter("updated"), reverse=True)
     known = {folder.id for folder in folders}
 
     def row(chat: ChatSummary, depth: int = 0) -> ListRow:

@@ -171,7 +171,8 @@ class Sidebar(QWidget):
             rows = list_rows(
                 controller.summaries.values(), controller.folders, self._open_folders, running, date.today(), words
             )
-        self.model.set_rows(rows)
+        last = self.list.indexAt(self.list.viewport().rect().bottomLeft())
+        self.model.set_rows(rows, last.row() + 1 if last.isValid() else 0)
         empty = not self.model.rowCount()
         self.list.setHidden(empty)
         self._empty.setVisible(empty)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
@@ -25,6 +25,9 @@ class Page(QWidget):
         self.session = session
         self._rest: Iterator[None] = iter(())
         self._whole = whole
+        self._below: list[QWidget] = []
+        self._revealing = QTimer(self)
+        self._revealing.timeout.connect(self._reveal)
         self.body: QWidget | None = None
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -47,6 +50,21 @@ class Page(QWidget):
         while self.step():
             pass
 
+    def below(self, widget: QWidget) -> QWidget:
+        """What is below the screen at first: laid out in a turn of its own once the page is shown, which is sooner for it."""
+        widget.hide()
+        self._below.append(widget)
+        if self.isVisible():
+            self._revealing.start(0)
+        return widget
+
+    @Slot()
+    def _reveal(self) -> None:
+        if self._below:
+            self._below.pop(0).show()
+        if not self._below:
+            self._revealing.stop()
+
     def shown(self) -> None:
         """The page has come to the front."""
 
@@ -55,6 +73,7 @@ class Page(QWidget):
 
     def rebuild(self) -> None:
         """Throw the widgets away and make them again."""
+        self._below.clear()
         if self.body is not None:
             self._layout.removeWidget(self.body)
             self.body.hide()
@@ -74,6 +93,8 @@ class Page(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not event.spontaneous():
+            if self._below:
+                self._revealing.start(0)
             self.shown()
 
     def hideEvent(self, event: QHideEvent) -> None:

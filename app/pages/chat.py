@@ -467,7 +467,7 @@ class ChatPage(QWidget):
         self.panel.flush()
 
         def show_hit() -> None:
-            if message:
+            if message and self.controller.current.id == chat:
                 self.controller.show_message(message)
                 content = self.controller.current.tree[message].content.casefold()
                 words = [query.strip(), *sorted(query.split(), key=len, reverse=True)]
@@ -477,7 +477,7 @@ class ChatPage(QWidget):
                 else:
                     self.transcript.scroll_to(message)
 
-        self.controller.open_chat(chat, show_hit)
+        self.controller.open_chat(chat, lambda: QTimer.singleShot(0, self, show_hit))  # a turn of its own
 
     def _reopen(self, chat: Chat | None) -> None:
         """The chat of last time, unless the user has begun another already."""

@@ -31,25 +31,26 @@ class SettingsPage(Page):
     def build(self) -> QWidget:
         area, column = scrolled_column(760)
         self._column = column
-        self.appearance = AppearanceCard(self.session.preferences)
         column.addWidget(label(self.tr("Settings"), "title"))
-        column.addWidget(self.appearance)
         if self.isVisible():
             self._ask()
         return area
 
     def build_rest(self) -> Iterator[None]:
+        self.appearance = AppearanceCard(self.session.preferences)
+        self._column.addWidget(self.appearance)
+        yield
         self.network = NetworkCard(self.session)
         self._column.addWidget(self.network)
         yield
         self.advanced = AdvancedCard(self.session)
-        self._column.addWidget(self.advanced)
+        self._column.addWidget(self.below(self.advanced))
         yield
         self.storage = StorageCard(self.session, self._place)
-        self._column.addWidget(self.storage)
+        self._column.addWidget(self.below(self.storage))
         yield
         self.shortcuts = ShortcutsCard(self.session.preferences)
-        self._column.addWidget(self.shortcuts)
+        self._column.addWidget(self.below(self.shortcuts))
         while self.shortcuts.more(4):
             yield
         self._column.addStretch(1)

@@ -175,6 +175,7 @@ def test_nothing_is_cut_off_at_twice_the_font(
     page.resize(1060, 760)
     page.show()
     qtbot.waitExposed(page)
+    qtbot.waitUntil(lambda: not getattr(page, "_below", []))
     qtbot.wait(30)
     for widget in page.findChildren(QWidget):
         if not widget.isVisibleTo(page) or (widget.visibleRegion().isEmpty() and not widget.height()):

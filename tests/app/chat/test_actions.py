@@ -475,10 +475,11 @@ def test_a_search_for_words_that_are_apart_shows_one_of_them(
     user.say("second")
     page.new_chat()
     page._open(chat, answer, "wombats burrows")
-    qtbot.waitUntil(lambda: page.controller.current.id == chat)
+    qtbot.waitUntil(lambda: page.find_bar.isVisible())
+    assert page.controller.current.id == chat
     assert (page.find_bar.field.text(), page.find_bar.count.text()) == ("wombats", "1/1")
     page._open(chat, answer, "burrows")
-    assert page.find_bar.count.text() == "1/2"
+    qtbot.waitUntil(lambda: page.find_bar.count.text() == "1/2")
 
 
 def test_a_folder_comes_back(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:

@@ -90,8 +90,8 @@ def test_of_many_chats_the_first_rows_are_made_and_more_when_asked_for(qtmodelte
     assert (model.rowCount(), len(made)) == (PAGE, PAGE + 1)  # one more tells whether there are more
     model.fetchMore()
     assert model.rowCount() == 2 * PAGE
-    model.set_rows(rows())
-    assert model.rowCount() == 2 * PAGE  # who has scrolled stays there
+    model.set_rows(rows(), seen=PAGE // 2)
+    assert model.rowCount() == PAGE * 3 // 2  # who has scrolled stays there, with a page to come
     while model.canFetchMore():
         model.fetchMore()
     titles = [model.data(model.index(number)) for number in range(model.rowCount())]
