@@ -57,9 +57,9 @@ class ChatListModel(QAbstractListModel):
         return self._rows[index.row()] if index.isValid() and index.row() < len(self._rows) else None
 
     def find(self, chat: str) -> QModelIndex:
-        """The first row of a chat, among those made so far."""
+        """The first row of a chat or folder, among those made so far."""
         for number, row in enumerate(self._rows):
-            if row.id == chat and row.kind in ("chat", "hit"):
+            if row.id == chat and row.kind != "heading":
                 return self.index(number)
         return QModelIndex()
 

@@ -171,6 +171,7 @@ class Sidebar(QWidget):
             rows = list_rows(
                 controller.summaries.values(), controller.folders, self._open_folders, running, date.today(), words
             )
+        at = self.list.at(self.list.currentIndex()) if self.list.hasFocus() else None
         last = self.list.indexAt(self.list.viewport().rect().bottomLeft())
         self.model.set_rows(rows, last.row() + 1 if last.isValid() else 0)
         empty = not self.model.rowCount()
@@ -179,7 +180,10 @@ class Sidebar(QWidget):
         self._empty.setText(
             self.tr("Nothing was found.") if self._hits is not None else self.tr("Your chats will be listed here.")
         )
-        index = self.model.find(self._controller.current.id)
+        # Who works in the list stays where they are; else the open chat is marked.
+        index = self.model.find(at.id) if at is not None else QModelIndex()
+        if not index.isValid():
+            index = self.model.find(self._controller.current.id)
         if index.isValid():
             self.list.setCurrentIndex(index)
         else:

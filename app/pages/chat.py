@@ -404,7 +404,7 @@ class ChatPage(QWidget):
         """Escape: what is nearest goes first."""
         if self.find_bar.isVisible() and self.find_bar.field.hasFocus():
             self.find_bar.close_bar()
-        elif self.sidebar.field.hasFocus() and self.sidebar.field.text():
+        elif self.sidebar.field.text() and (self.sidebar.field.hasFocus() or self.sidebar.list.hasFocus()):
             self.sidebar.field.clear()
         elif self._editing:
             self._end_edit()

@@ -448,6 +448,34 @@ def test_search_finds_and_opens(page: ChatPage, user: Any, service: Any, qtbot: 
     assert page.sidebar._hits is None
 
 
+def test_who_works_in_the_list_stays_where_they_are(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
+    chats = []
+    for text in ("one", "two", "three"):
+        page.new_chat()
+        user.say(text)
+        chats.append(page.controller.current.id)
+    sidebar = page.sidebar
+    sidebar.refresh()
+    sidebar.list.setFocus()
+    sidebar.list.setCurrentIndex(sidebar.model.find(chats[0]))
+    page.controller.pin(chats[0], True)
+    folder = page.controller.add_folder("Trips")
+    sidebar.refresh()
+    assert sidebar.list.at(sidebar.list.currentIndex()).id == chats[0]  # not the chat that is open
+    sidebar.list.setCurrentIndex(sidebar.model.find(folder.id))
+    qtbot.keyClick(sidebar.list, Qt.Key.Key_Return)
+    assert sidebar.list.at(sidebar.list.currentIndex()).id == folder.id
+    page.composer.editor.setFocus()
+    sidebar.refresh()
+    assert sidebar.list.at(sidebar.list.currentIndex()).id == chats[2]
+    sidebar.field.setText("on")
+    qtbot.waitUntil(lambda: sidebar._hits is not None)
+    sidebar.list.setFocus()
+    page.stop()  # Escape
+    assert sidebar.field.text() == ""
+    assert sidebar._hits is None
+
+
 def test_found_text_is_selected_where_it_was_found(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
     service.scripts = [["a wombat, a wombat\n\n```python\nwombat = 1\nwombat += 1\n```\n"]]
     user.say("q")
