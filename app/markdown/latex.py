@@ -24,6 +24,14 @@ _SYMBOLS = {
     "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "ell": "ℓ", "hbar": "ℏ", "Re": "ℜ", "Im": "ℑ", "aleph": "ℵ",
     "angle": "∠", "degree": "°", "prime": "′", "dagger": "†", "therefore": "∴", "because": "∵", "quad": "  ",
     "qquad": "    ", "lbrace": "{", "rbrace": "}", "vert": "|", "Vert": "‖", "backslash": "\\", "colon": ":",
+    "lvert": "|", "rvert": "|", "lVert": "‖", "rVert": "‖", "top": "⊤", "bot": "⊥", "succ": "≻", "prec": "≺",
+    "succeq": "⪰", "preceq": "⪯", "leqslant": "≤", "geqslant": "≥", "lesssim": "≲", "gtrsim": "≳", "subsetneq": "⊊",
+    "Longrightarrow": "⟹", "Longleftarrow": "⟸", "Longleftrightarrow": "⟺", "longleftarrow": "⟵", "longmapsto": "⟼",
+    "hookrightarrow": "↪", "leadsto": "⇝", "rightleftharpoons": "⇌", "Uparrow": "⇑", "Downarrow": "⇓", "nearrow": "↗",
+    "searrow": "↘", "models": "⊨", "vdash": "⊢", "square": "□", "Box": "□", "blacksquare": "■", "checkmark": "✓",
+    "triangle": "△", "iiint": "∭", "coprod": "∐", "bigcup": "⋃", "bigcap": "⋂", "bigoplus": "⨁", "bigotimes": "⨂",
+    "bigvee": "⋁", "bigwedge": "⋀", "sqcup": "⊔", "sqcap": "⊓", "complement": "∁", "varsigma": "ς", "varrho": "ϱ",
+    "ddagger": "‡", "imath": "ı", "jmath": "ȷ", "wp": "℘", "S": "§", "pounds": "£", "copyright": "©",
 }  # fmt: skip
 _NAMES = frozenset(
     re.findall(
@@ -33,9 +41,16 @@ _NAMES = frozenset(
     )
 )
 _SUPER = dict(
-    zip("0123456789+-=()nijabcdefghklmoprstuvwxyzT*′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱʲᵃᵇᶜᵈᵉᶠᵍʰᵏˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀ*′", strict=True)
+    zip("0123456789+-=()nijabcdefghklmoprstuvwxyzT⊤∘†*′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱʲᵃᵇᶜᵈᵉᶠᵍʰᵏˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀ°†*′", strict=True)
 )
 _SUB = dict(zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+_NOT = dict(zip("=∈∋<>≤≥⊂⊆⊃⊇≡∃∼≈∥|", "≠∉∌≮≯≰≱⊄⊈⊅⊉≢∄≁≉∦∤", strict=True))
+# Environment -> what stands around it at the left and the right: alone; at the top, between, and at the bottom of several rows.
+_MATRICES = {
+    "pmatrix": ("(⎛⎜⎝", ")⎞⎟⎠"), "bmatrix": ("[⎡⎢⎣", "]⎤⎥⎦"), "Bmatrix": ("{⎧⎪⎩", "}⎫⎪⎭"), "vmatrix": ("||||", "||||"),
+    "Vmatrix": ("‖‖‖‖", "‖‖‖‖"), "cases": ("{⎧⎨⎩", ""), "matrix": ("", ""), "smallmatrix": ("", ""), "array": ("", ""),
+}  # fmt: skip
+_BETWEEN = "\u2003"  # cells
 _BOARD = {"R": "ℝ", "N": "ℕ", "Z": "ℤ", "Q": "ℚ", "C": "ℂ", "P": "ℙ", "E": "𝔼", "H": "ℍ"}
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "overline": "\u0305", "tilde": "\u0303", "vec": "\u20d7", "dot": "\u0307",
             "ddot": "\u0308", "widehat": "\u0302", "widetilde": "\u0303", "underline": "\u0332"}  # fmt: skip
@@ -53,6 +68,8 @@ _DROPPED = frozenset(
     )
 )
 _TOKEN = re.compile(r"\\([A-Za-z]+)\*?\s*|\\(.)|([{}^_&~])|([^\\{}^_&~]+)", re.DOTALL)
+_SPACES = re.compile(r"[ \t\r\f\v]+")
+_DISTANCE = re.compile(r"\s*\[[^\]]{0,12}\]")  # behind the end of a row
 MOST = 4000  # a longer formula is left as it is
 DEEPEST = 40
 
@@ -65,7 +82,8 @@ def readable(formula: str) -> str:
         text = _Reader(formula).all()
     except RecursionError:
         return formula
-    return "\n".join(" ".join(line.split()) for line in text.strip().split("\n"))
+    lines = (_SPACES.sub(" ", line).strip(" ") for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 class _Reader:
@@ -96,6 +114,8 @@ class _Reader:
         name, escaped, mark, text = token.groups()
         if name is not None:
             return self._command(name, token[0])
+        if escaped == "\\":
+            self._cut(_DISTANCE)
         if escaped is not None:
             return {"\\": "\n", ",": " ", ";": " ", ":": " ", "!": "", " ": " ", "|": "‖"}.get(escaped, escaped)
         if mark == "{":
@@ -118,6 +138,50 @@ class _Reader:
         self._at += 1
         self._depth -= 1
         return "".join(parts)
+
+    def _cut(self, pattern: re.Pattern[str]) -> None:
+        """Take what matches away from the text that follows."""
+        text = self._tokens[self._at][4] if self._at < len(self._tokens) else None
+        found = pattern.match(text) if text else None
+        if not text or found is None:
+            return
+        rest = _TOKEN.match(text[found.end() :])
+        if rest is None:
+            self._at += 1
+        else:
+            self._tokens[self._at] = rest
+
+    def _matrix(self, kind: str) -> str:
+        """Its rows one below the other, within brackets that are as high."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise RecursionError
+        if kind == "array":
+            self._argument()  # how its columns are aligned
+        rows = [[""]]
+        while self._at < len(self._tokens) and self._tokens[self._at][1] != "end":
+            token = self._tokens[self._at]
+            piece = self._group() if token[3] not in ("}", "&") else self._skip()
+            if token[3] == "&":
+                rows[-1].append("")
+            elif token[2] == "\\":
+                rows.append([""])
+            else:
+                rows[-1][-1] += piece.replace("\n", " ")
+        self._skip()
+        self._argument()
+        self._depth -= 1
+        lines = [_BETWEEN.join(cell.strip() for cell in row) for row in rows if any(cell.strip() for cell in row)]
+        left, right = _MATRICES[kind]
+        if len(lines) < 2:
+            return f"{left[:1]}{''.join(lines)}{right[:1]}"
+        places = [1, *[2] * (len(lines) - 2), 3]
+        if kind == "cases" and len(lines) > 2:  # the middle of the brace
+            places = [1, *[4] * (len(lines) - 2), 3]
+            places[len(lines) // 2] = 2
+            left += "⎪"
+        bound = [f"{left[at : at + 1]}{line}{right[at : at + 1]}" for at, line in zip(places, lines, strict=True)]
+        return "\n" + "\n".join(bound) + "\n"
 
     def _argument(self) -> str:
         """What a command or a script applies to: a group, a command, or one character."""
@@ -146,9 +210,23 @@ class _Reader:
         if name == "mathbb":
             inner = self._argument()
             return "".join(_BOARD.get(c, c) for c in inner)
-        if name in ("begin", "end"):
+        if name == "begin":
+            kind = self._argument().rstrip("*")
+            return self._matrix(kind) if kind in _MATRICES else "\n"
+        if name == "end":
             self._argument()
-            return "\n" if name == "begin" else ""
+            return ""
+        if name == "not":
+            negated = self._argument()
+            return _NOT.get(negated, negated and negated + "\u0338") + " "
+        if name in ("underbrace", "overbrace"):
+            return f"({self._argument()})"  # what is written at the brace follows as a script
+        if name in ("overset", "stackrel", "underset"):
+            script, base = self._argument(), self._argument()
+            return base + (_script(script, _SUB, "_") if name == "underset" else _script(script, _SUPER, "^"))
+        if name in ("color", "textcolor"):
+            self._argument()
+            return ""
         if name in _DROPPED:
             return ""
         if name in _PLAIN:
