@@ -57,11 +57,16 @@ SHOTS = (
     Shot("search-light", "chat", steps="search"),
     Shot("keys-light", "chat", steps="keys"),
     Shot("menu-light", "chat", steps="menu"),
+    Shot("rename-light", "chat", steps="rename"),
+    Shot("delete-dark", "chat", theme="dark", steps="delete"),
+    Shot("export-light", "chat", steps="export"),
     Shot("models-light", "models"),
     Shot("models-dark-chinese", "models", theme="dark", language="zh_CN"),
     Shot("models-large", "models", font=20),
     Shot("models-empty-light", "models", steps="empty"),
     Shot("models-building-light", "models", steps="building"),
+    Shot("models-report-dark", "models", theme="dark", steps="report"),
+    Shot("models-remove-light", "models", steps="remove"),
     Shot("documents-light", "documents"),
     Shot("documents-dark", "documents", theme="dark"),
     Shot("documents-chinese", "documents", language="zh_CN"),
@@ -81,10 +86,10 @@ SHOTS = (
 
 def take(shot: Shot, target: Path) -> None:
     """In this process: start the application, do what the page is for, save the picture."""
-    from PySide6.QtCore import QPoint
+    from PySide6.QtCore import QPoint, QRect, QTimer
     from PySide6.QtGui import QPainter
     from PySide6.QtTest import QTest
-    from PySide6.QtWidgets import QApplication
+    from PySide6.QtWidgets import QApplication, QDialog
 
     from app.session import Session
     from app.window import MainWindow
@@ -112,16 +117,31 @@ def take(shot: Shot, target: Path) -> None:
     window.show()
     wait(lambda: session.service.phase == "ready" and session.models is not None, 60)
     page: Any = window.show_page(shot.page)
+    blocks: Callable[[], object] | None = None
     if not shot.first_run:
-        STEPS[shot.steps or shot.page](page, session, wait)
-    QTest.qWait(500)
-    picture = window.grab()
-    for popup in application.topLevelWidgets():  # dialogs and menus are windows of their own
-        if popup is not window and popup.isVisible():
-            painter = QPainter(picture)
-            painter.drawPixmap(popup.mapToGlobal(QPoint(0, 0)) - window.mapToGlobal(QPoint(0, 0)), popup.grab())
-            painter.end()
-    save(picture.toImage(), target)
+        blocks = STEPS[shot.steps or shot.page](page, session, wait)
+
+    def photograph() -> None:
+        picture = window.grab()
+        for popup in application.topLevelWidgets():  # dialogs and menus are windows of their own
+            if popup is not window and popup.isVisible():
+                painter = QPainter(picture)
+                place = popup.mapToGlobal(QPoint(0, 0)) - window.mapToGlobal(QPoint(0, 0))
+                painter.drawPixmap(place, popup.grab())
+                if isinstance(popup, QDialog):  # the frame that a desktop's window manager draws, and this screen has none
+                    painter.drawRect(QRect(place, popup.size()).adjusted(-1, -1, 0, 0))
+                painter.end()
+        save(picture.toImage(), target)
+        modal = application.activeModalWidget()
+        if modal is not None:
+            modal.close()
+
+    if blocks is None:
+        QTest.qWait(500)
+        photograph()
+    else:  # a dialog that answers before anything else goes on
+        QTimer.singleShot(1000, photograph)
+        blocks()
     window.close()
     lifecycle.stop(load_config(os.environ).places, grace=0.0)
     application.quit()
@@ -354,10 +374,48 @@ def _keys(page: Any, session: Any, wait: Callable[..., None]) -> None:
 def _menu(page: Any, session: Any, wait: Callable[..., None]) -> None:
     _chat(page, session, wait)
     sidebar = page.sidebar
-    row = next(each for each in (sidebar.list.at(sidebar.model.index(i, 0)) for i in range(8)) if each.kind == "chat")
-    page.menu = sidebar.menu_of(row)
+    page.menu = sidebar.menu_of(_chat_row(page))
     page.menu.popup(sidebar.list.mapToGlobal(sidebar.list.rect().center()))
     wait(lambda: False, 1)
+
+
+def _chat_row(page: Any) -> Any:
+    sidebar = page.sidebar
+    return next(each for each in (sidebar.list.at(sidebar.model.index(i, 0)) for i in range(8)) if each.kind == "chat")
+
+
+def _rename(page: Any, session: Any, wait: Callable[..., None]) -> Callable[[], object]:
+    _chat(page, session, wait)
+    return lambda: page.sidebar._rename(_chat_row(page))
+
+
+def _delete(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    _chat(page, session, wait)
+    page.controller.delete_chat(_chat_row(page).id)
+    wait(lambda: False, 1)
+
+
+def _export(page: Any, session: Any, wait: Callable[..., None]) -> Callable[[], object]:
+    _chat(page, session, wait)
+    folder = Path(os.environ["DESKSIDE_HOME"]) / "chats"
+    folder.mkdir()
+    os.chdir(folder)  # where the dialog begins
+    return lambda: page.export()
+
+
+def _report(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    """A real build of the demo model, until its engine answers."""
+    _building(page, session, wait)
+    wait(lambda: page.detail.engines and not page.controller.jobs, 120)
+    page.detail.engines[0].report_button.click()
+    wait(lambda: False, 0.3)
+    page._area.ensureWidgetVisible(page.detail.engines[0], 0, 0)
+
+
+def _remove(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    _building(page, session, wait)
+    wait(lambda: page.detail.engines and not page.controller.jobs, 120)
+    page.detail.engines[0].remove.ask.click()
 
 
 def _building(page: Any, session: Any, wait: Callable[..., None]) -> None:
@@ -377,7 +435,8 @@ def _scrolled(part: float) -> Callable[..., None]:
     return steps
 
 
-STEPS: dict[str, Callable[..., None]] = {
+# What comes back, if anything, opens a dialog and returns when that is closed.
+STEPS: dict[str, Callable[..., Callable[[], object] | None]] = {
     "chat": _chat,
     "models": _models,
     "documents": _documents,
@@ -393,6 +452,11 @@ STEPS: dict[str, Callable[..., None]] = {
     "keys": _keys,
     "menu": _menu,
     "building": _building,
+    "rename": _rename,
+    "delete": _delete,
+    "export": _export,
+    "report": _report,
+    "remove": _remove,
     "middle": _scrolled(0.5),
     "end": _scrolled(1.0),
 }

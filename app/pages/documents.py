@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSplitter, QStyle, QWidget
 from app.documents.controller import DocumentsController
 from app.documents.form import DocumentForm
 from app.documents.list_model import WorksModel
+from app.documents.marks import Mark
 from app.documents.result import ResultView
 from app.documents.works import Work
 from app.pages.base import Page, scrolled_column, turn_splitter
@@ -36,6 +37,7 @@ class DocumentsPage(Page):
         self._chosen = ""
         self._asking = False
         self._ready = False  # all widgets are there
+        self._place: int | None = None  # where one read before a passage was opened
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY_MS)
         self._timer.timeout.connect(self._ask_status)
@@ -176,12 +178,34 @@ class DocumentsPage(Page):
             empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
             self._holder.addWidget(empty, 1)
             return
+        self._place = None
         self.result = ResultView(work)
         self.result.acted.connect(self.controller.act)
         self.result.said.connect(self.session.messages.info)
         self.result.went_wrong.connect(self.session.messages.error)
+        self.result.reader.cited.connect(self._cited)
+        self.result.passage.closed.connect(self._back)
         self._holder.addWidget(self.result)
         self._area.verticalScrollBar().setValue(0)
+
+    @Slot(object)
+    def _cited(self, mark: Mark) -> None:
+        """The passage stands below a text that may be long: it is brought into sight, once it has its size."""
+        if self._place is None:
+            self._place = self._area.verticalScrollBar().value()
+        QTimer.singleShot(0, self._reveal)
+
+    @Slot()
+    def _reveal(self) -> None:
+        if self.result is not None and self.result.passage.isVisible():
+            self._area.ensureWidgetVisible(self.result.passage, 0, L)
+
+    @Slot()
+    def _back(self) -> None:
+        """To where the citation was."""
+        if self._place is not None:
+            self._area.verticalScrollBar().setValue(self._place)
+        self._place = None
 
     @Slot(str)
     def _work_changed(self, job: str) -> None:

@@ -162,6 +162,31 @@ def test_a_citation_opens_the_source_passage_and_the_document(
     assert not result.passage.isVisible()
 
 
+def test_a_citation_by_keyboard_is_brought_into_sight_and_back(page: DocumentsPage, client: Any, qtbot: QtBot) -> None:
+    long = "\n\n".join(f"Paragraph {number} of a long summary." for number in range(60))
+    open_done(
+        page, client, qtbot, report().model_copy(update={"summary": f"Sales rose [p. 3]. Costs [p. 5].\n\n{long}"})
+    )
+    result = page.result
+    assert result is not None
+    qtbot.waitUntil(lambda: page._area.verticalScrollBar().maximum() > 500)
+    page._area.verticalScrollBar().setValue(7)
+    page.activateWindow()
+    result.reader.setFocus()
+    qtbot.keyClick(result.reader, Qt.Key.Key_Tab)
+    assert result.reader.textCursor().selectedText() == "p. 3"
+    qtbot.keyClick(result.reader, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: not result.passage.visibleRegion().isEmpty())
+    qtbot.waitUntil(lambda: page._area.verticalScrollBar().value() > 500)
+    assert page.focusWidget() is result.passage.close_button
+    qtbot.keyClick(result.passage.close_button, Qt.Key.Key_Space)
+    assert page.focusWidget() is result.reader
+    assert page._area.verticalScrollBar().value() == 7
+    qtbot.keyClick(result.reader, Qt.Key.Key_Tab)  # the one where one was
+    qtbot.keyClick(result.reader, Qt.Key.Key_Tab)
+    assert result.reader.textCursor().selectedText() == "p. 5"
+
+
 @pytest.mark.parametrize("address", ["https://evil.example", "file:///etc/passwd", "javascript:alert(1)", "cite:x"])
 def test_no_other_link_does_anything(address: str, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: pytest.fail(f"opened {url}"))
