@@ -237,7 +237,7 @@ class LibraryController(QObject):
             text = self.tr("{name} is removed; {size} came free.").format(
                 name=reply.name, size=formats.size(reply.freed)
             )
-        self._session.messages.info(text)
+        self._session.messages.info(text, topic=reply.name)
         self._session.refresh_models()
         self._ask_status()
 
