@@ -41,9 +41,9 @@ _NAMES = frozenset(
     )
 )
 _SUPER = dict(
-    zip("0123456789+-=()nijabcdefghklmoprstuvwxyzT⊤∘†*′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱʲᵃᵇᶜᵈᵉᶠᵍʰᵏˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀ°†*′", strict=True)
+    zip("0123456789+−=()nijabcdefghklmoprstuvwxyzT⊤∘†*′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱʲᵃᵇᶜᵈᵉᶠᵍʰᵏˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀ°†*′", strict=True)
 )
-_SUB = dict(zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+_SUB = dict(zip("0123456789+−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 _NOT = dict(zip("=∈∋<>≤≥⊂⊆⊃⊇≡∃∼≈∥|", "≠∉∌≮≯≰≱⊄⊈⊅⊉≢∄≁≉∦∤", strict=True))
 # Environment -> what stands around it at the left and the right: alone; at the top, between, and at the bottom of several rows.
 _MATRICES = {
@@ -57,10 +57,10 @@ _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "overline": "\u0305", "tilde": "\u
 _PLAIN = frozenset(
     re.findall(
         r"\w+",
-        "text mathrm mathit mathsf mathtt mathcal mathscr mathfrak operatorname textbf textit boxed displaystyle "
-        "textstyle mathbf boldsymbol bm mbox textrm phantom",
+        "mathrm mathit mathsf mathtt mathcal mathscr mathfrak boxed displaystyle textstyle mathbf boldsymbol bm phantom",
     )
 )
+_WORDS = frozenset({"text", "textbf", "textit", "textrm", "mbox", "operatorname"})  # a hyphen in them is no minus
 _DROPPED = frozenset(
     re.findall(
         r"\w+",
@@ -126,7 +126,7 @@ class _Reader:
             return _script(self._argument(), _SUB, "_")
         if mark is not None:
             return "  " if mark == "&" else " "
-        return str(text)
+        return str(text).replace("-", "−")
 
     def _until_brace(self) -> str:
         self._depth += 1
@@ -199,7 +199,8 @@ class _Reader:
     def _command(self, name: str, whole: str) -> str:
         if name in ("frac", "dfrac", "tfrac", "cfrac"):
             above, below = self._argument(), self._argument()
-            return f"{_wrapped(above)}/{_wrapped(below)}"
+            below = f"({below.strip()})" if re.match(r"[\d.]+[^\W\d]", below.strip()) else _wrapped(below)
+            return f"{_wrapped(above)}/{below}"  # a/2b is read as a half of ab by many
         if name in ("binom", "dbinom"):
             return f"C({self._argument()}, {self._argument()})"
         if name == "sqrt":
@@ -229,6 +230,8 @@ class _Reader:
             return ""
         if name in _DROPPED:
             return ""
+        if name in _WORDS:
+            return self._argument().replace("−", "-")
         if name in _PLAIN:
             return self._argument()
         if name in _NAMES:

@@ -83,11 +83,15 @@ def parser_options() -> Any:
 
 def with_box(inline: Token) -> Token:
     """The first line of a list's item: what is to be done, or done, has a box before it."""
-    first = inline.children[0] if inline.children else None
-    box = _BOXES.get(first.content[:4]) if first is not None and first.type == "text" else None
-    if first is not None and box is not None:
-        first.content = box + first.content[4:]
+    if inline.children and has_box(inline):
+        first = inline.children[0]
+        first.content = _BOXES[first.content[:4]] + first.content[4:]
     return inline
+
+
+def has_box(inline: Token) -> bool:
+    first = inline.children[0] if inline.children else None
+    return first is not None and first.type == "text" and first.content[:4] in _BOXES
 
 
 def _math_inline(state: StateInline, silent: bool) -> bool:

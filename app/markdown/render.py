@@ -29,7 +29,7 @@ from PySide6.QtGui import (
 )
 
 from app.markdown.latex import readable
-from app.markdown.parser import with_box
+from app.markdown.parser import has_box, with_box
 from app.markdown.safe import misleads, plain, safe_link, shown_host, visible
 from app.theme import LIGHT, Colors, Theme
 
@@ -40,14 +40,16 @@ _HEADING = {1: 1.5, 2: 1.3, 3: 1.15, 4: 1.05, 5: 1.0, 6: 1.0}
 _PLAIN_TEXT = {"text", "html_inline", "text_special", "entity"}
 
 
-def _items(tokens: Sequence[Token], at: int) -> int:
-    """Of the list that opens at `at`, not of those in it."""
-    level, count = tokens[at].level, 0
-    for token in tokens[at + 1 :]:
+def _items(tokens: Sequence[Token], at: int) -> tuple[int, bool]:
+    """Of the list that opens at `at`, not of those in it: how many, and whether each is to be ticked off."""
+    level, count, boxes = tokens[at].level, 0, 0
+    for index, token in enumerate(tokens[at + 1 :], at + 1):
         if token.level == level:
             break
-        count += token.level == level + 1 and token.type == "list_item_open"
-    return count
+        if token.level == level + 1 and token.type == "list_item_open":
+            count += 1
+            boxes += index + 2 < len(tokens) and has_box(tokens[index + 2])
+    return count, boxes == count
 
 
 @dataclass(slots=True)
@@ -156,7 +158,7 @@ class Renderer:
             elif kind == "heading_close":
                 self._chars.pop()
             elif kind in ("bullet_list_open", "ordered_list_open"):
-                self._open_list(token, _items(tokens, at))
+                self._open_list(token, *_items(tokens, at))
             elif kind in ("bullet_list_close", "ordered_list_close"):
                 self._lists.pop()
                 self._item_pending = False
@@ -228,7 +230,7 @@ class Renderer:
         self._chars.append(char)
         self._insert(form)
 
-    def _open_list(self, token: Token, items: int) -> None:
+    def _open_list(self, token: Token, items: int, boxed: bool) -> None:
         form = QTextListFormat()
         depth = len(self._lists) + 1
         if token.type == "bullet_list_open":
@@ -237,7 +239,7 @@ class Renderer:
                 QTextListFormat.Style.ListCircle,
                 QTextListFormat.Style.ListSquare,
             )
-            form.setStyle(styles[(depth - 1) % 3])
+            form.setStyle(QTextListFormat.Style.ListStyleUndefined if boxed else styles[(depth - 1) % 3])
         else:
             form.setStyle(QTextListFormat.Style.ListDecimal)
             start = token.attrGet("start")

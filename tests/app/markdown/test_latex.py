@@ -12,7 +12,7 @@ from app.markdown.parser import parse
     ("formula", "text"),
     [
         (r"\frac{a}{b^2} \le \sum_i x_i", "a/b² ≤ ∑ᵢ xᵢ"),
-        (r"x = \frac{-b \pm \sqrt{b^2-4ac}}{2a}", "x = (-b ± √(b²-4ac))/2a"),
+        (r"x = \frac{-b \pm \sqrt{b^2-4ac}}{2a}", "x = (−b ± √(b²−4ac))/(2a)"),
         (r"\text{softmax}(QK^T/\sqrt{d_k})V", "softmax(QKᵀ/√(dₖ))V"),
         (r"e^{i\pi}+1=0", "e^(iπ)+1=0"),
         (r"\mathbb{R}^n \to \mathbb{R}", "ℝⁿ → ℝ"),
@@ -29,6 +29,7 @@ from app.markdown.parser import parse
         (r"\underbrace{a+b}_{\text{sum}}", "(a+b)ₛᵤₘ"),
         (r"\color{red}{x} + \textcolor{blue}{y}", "x + y"),
         (r"x \stackrel{d}{=} y, \underset{i}{m}", "x =ᵈ y, mᵢ"),
+        (r"\text{non-linear } x^{-1} - a_{n-1}, \frac{1}{2\pi}, \frac{1}{2}", "non-linear x⁻¹ − aₙ₋₁, 1/(2π), 1/2"),
         (r"90^\circ, \lVert x \rVert, Q K^\top", "90°, ‖ x ‖, Q Kᵀ"),
         (r"\left( x \right)", "( x )"),
         (r"\unknown{x}", r"\unknownx"),

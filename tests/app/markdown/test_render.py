@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QUrl
-from PySide6.QtGui import QFontMetricsF, QTextDocument
+from PySide6.QtGui import QFontMetricsF, QTextDocument, QTextListFormat
 from PySide6.QtWidgets import QPlainTextDocumentLayout
 from pytestqt.qtbot import QtBot
 
@@ -53,6 +53,27 @@ def test_the_numbers_of_a_long_list_have_room_and_are_forgotten_with_it(view: Te
 def test_what_is_to_be_done_has_a_box(view: TextView) -> None:
     view.show_markdown("- [ ] open\n- [x] done **now**\n- [y] no\n\n[x] outside")
     assert view.toPlainText() == "☐ open\n☑ done now\n[y] no\n[x] outside"
+
+
+def test_where_all_items_have_a_box_there_are_no_bullets(view: TextView) -> None:
+    source = "- [ ] open\n- [x] done\n  - with a bullet"
+    for end in range(len(source) + 1):  # as it is written
+        view.show_markdown(source[:end])
+    assert styles(view) == [QTextListFormat.Style.ListStyleUndefined] * 2 + [QTextListFormat.Style.ListCircle]
+    source += "\n- a bullet, after all"
+    for end in range(len(source) + 1):
+        view.show_markdown(source[:end])
+    disc, circle = QTextListFormat.Style.ListDisc, QTextListFormat.Style.ListCircle
+    assert styles(view) == [disc, disc, circle, disc]
+
+
+def styles(view: TextView) -> list[QTextListFormat.Style]:
+    found, block = [], view.document().begin()
+    while block.isValid():
+        if block.textList() is not None:
+            found.append(block.textList().format().style())
+        block = block.next()
+    return found
 
 
 def test_the_forms(view: TextView) -> None:
