@@ -128,7 +128,9 @@ def take(shot: Shot, target: Path) -> None:
                 painter = QPainter(picture)
                 place = popup.mapToGlobal(QPoint(0, 0)) - window.mapToGlobal(QPoint(0, 0))
                 painter.drawPixmap(place, popup.grab())
-                if isinstance(popup, QDialog):  # the frame that a desktop's window manager draws, and this screen has none
+                if isinstance(
+                    popup, QDialog
+                ):  # the frame that a desktop's window manager draws, and this screen has none
                     painter.drawRect(QRect(place, popup.size()).adjusted(-1, -1, 0, 0))
                 painter.end()
         save(picture.toImage(), target)
