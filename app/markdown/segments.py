@@ -9,7 +9,9 @@ last segment again when the text grows.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 TEXT_SIZE = 1000  # characters after which a run of text ends at the next chance
@@ -80,9 +82,11 @@ class Segmenter:
 def _cut(text: str, offset: int) -> list[Segment]:
     found: list[Segment] = []
     position = begin = 0
+    tried = -1
     blank = formula = False
     lines = text.splitlines(keepends=True) if "\r" in text else re.findall(r"[^\n]*\n|[^\n]+", text)
     index = 0
+    formulas = "$$" in text or r"\[" in text  # most texts have none, and lines are many
 
     def flush(end: int) -> None:
         nonlocal begin
@@ -91,9 +95,17 @@ def _cut(text: str, offset: int) -> list[Segment]:
             found.append(Segment("text", source, offset + begin))
         begin = end
 
+    starts = list(accumulate(map(len, lines), initial=0)) if not formulas else []
     while index < len(lines):
+        if tried != begin and not formulas:  # nothing can happen on the way to the size at which a run may end
+            tried = begin
+            to = bisect_right(starts, begin + TEXT_SIZE, hi=len(lines)) - 1
+            reach = starts[to]
+            if to > index and text.find("```", begin, reach) < 0 and text.find("~~~", begin, reach) < 0:
+                index, position, blank = to, reach, not lines[to - 1].strip()
         line = lines[index]
-        fence = _FENCE.match(line.rstrip("\r\n")) if not formula else None
+        fenced = ("```" in line or "~~~" in line) and not formula
+        fence = _FENCE.match(line.rstrip("\r\n")) if fenced else None
         if fence is not None:
             flush(position)
             index, position = _take_code(text, lines, index, position, offset, fence, found)
@@ -101,15 +113,20 @@ def _cut(text: str, offset: int) -> list[Segment]:
             continue
         stripped = line.strip()
         size = position - begin
-        may_end = blank and not formula and line[:1] not in (" ", "\t")
-        may_end = may_end or (not formula and size > LIST_SIZE and _ITEM.match(line) is not None)
-        if size > MOST_TEXT or (size > TEXT_SIZE and stripped and may_end):
+        if size > TEXT_SIZE and not formula and stripped:
+            may_end = blank and line[0] not in " \t"
+            if may_end or (size > LIST_SIZE and _ITEM.match(line) is not None):
+                flush(position)
+                size = 0
+        if size > MOST_TEXT:
             flush(position)
         if len(line) > MOST_LINE:
             flush(position)
             for at in range(0, len(line), MOST_LINE):
                 flush(position + min(len(line), at + MOST_LINE))
-        if stripped.count("$$") % 2 == 1 or (stripped == r"\[" and not formula) or (stripped == r"\]" and formula):
+        if formulas and (
+            stripped.count("$$") % 2 == 1 or (stripped == r"\[" and not formula) or (stripped == r"\]" and formula)
+        ):
             formula = not formula
         blank = not stripped
         if blank and size > TEXT_SIZE * 2:
@@ -134,7 +151,7 @@ def _take_code(
     closed = False
     while index < len(lines):
         line = lines[index]
-        if close.match(line.rstrip("\r\n")):
+        if mark[0] * 3 in line and close.match(line.rstrip("\r\n")):
             closed = True
             break
         if count >= CODE_LINES or position - begin > CODE_SIZE or (len(line) > CODE_SIZE and position > begin):

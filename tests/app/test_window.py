@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import monotonic, sleep, thread_time
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent, QEventLoop, Qt
+from PySide6.QtCore import QEvent, QEventLoop, QMimeData, Qt
 from PySide6.QtGui import QAccessible, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -24,7 +25,9 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from app.chat.answers import Answer
 from app.chat.picker import PickerPopup
+from app.chat.pieces import Reasoning
 from app.chat.views import TextView
 from app.keys_dialog import KeysDialog
 from app.pages.chat import ChatPage
@@ -33,6 +36,7 @@ from app.session import Session
 from app.shortcuts import ACTIONS
 from app.store.records import Chat, ChatSummary, Message, State
 from app.theme import Theme
+from app.threads import Operation
 from app.window import PAGES, MainWindow
 from core.config import load_config
 from core.schemas import InstalledStatus, ModelsReply
@@ -239,7 +243,7 @@ def test_pages_open(window: MainWindow, qtbot: QtBot, spec: Any) -> None:
 def test_pages_are_made_in_short_turns_while_nobody_waits_and_the_first_look_is_quick(
     window: MainWindow, qtbot: QtBot
 ) -> None:
-    """No turn takes twice 16 ms, as below (on a busy machine at most 19). The least of three windows counts."""
+    """No turn takes 16 ms, as below. The least of three windows counts."""
 
     def longest() -> dict[str, float]:
         made = MainWindow(Session(load_config(os.environ)))
@@ -272,7 +276,7 @@ def test_pages_are_made_in_short_turns_while_nobody_waits_and_the_first_look_is_
 
     runs = [longest() for _ in range(3)]
     least = {name: min(run[name] for run in runs) for name in runs[0]}
-    limit = 2 * 0.016 * slowness()
+    limit = 0.016 * slowness()
     assert {name: round(1000 * took, 1) for name, took in least.items() if took > limit} == {}, limit
 
 
@@ -297,51 +301,66 @@ def test_the_pages_are_made_by_themselves(window: MainWindow, qtbot: QtBot) -> N
     assert window._stack.currentWidget() is window._pages["chat"]
 
 
-def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot) -> None:
-    """Opening a chat of 500 messages, an answer of 1,000 tokens in it, scrolling, typing, searching, a new chat: no turn of the
-    event loop takes 16 ms of processor time. Everything is done three times, and the least of three counts, as what else the
-    machine does only ever adds. The limit grows on a machine that is slow at a fixed piece of work."""
-    page = chat_page(window)
-    text = "Some **bold** words about `paging`.\n\n- one\n- two\n\n```py\nx = 1\n```\n\nAnd a paragraph to end it.\n\n"
-    pieces = [(text * 60)[start : start + 30] for start in range(0, 4000, 40)]
+WORDS = "Some **bold** words about `paging`.\n\n- one\n- two\n\n```py\nx = 1\n```\n\nAnd a paragraph to end it.\n\n"
 
-    def long_chat() -> tuple[Chat, Message]:
-        messages: list[Message] = []
-        for turn in range(500):
-            role: Any = "assistant" if turn % 2 else "user"
-            messages.append(Message(role, text * 2, messages[-1].id if messages else ""))
-        answer = Message("assistant", "", messages[-1].id, state=State.STREAMING)
-        return Chat(ChatSummary(title="long"), head=answer.id, messages=[*messages, answer]), answer
 
-    def longest_turns() -> dict[str, float]:
-        """Of each thing that the user does or sees, the longest turn, in seconds."""
-        longest: dict[str, float] = {}
+class Turns:
+    """Of each thing that the user does or sees, the longest turn of the event loop: its processor time on the GUI thread, in
+    seconds. Everything is done three times, and the least of three counts, as what else the machine does only ever adds. The
+    limit of 16 ms grows on a machine that is slow at a fixed piece of work."""
 
-        def does(name: str, work: Callable[[], object], done: Callable[[], bool] = lambda: True) -> None:
-            deadline = monotonic() + 60
+    def __init__(self) -> None:
+        self.runs: list[dict[str, float]] = []
+
+    def does(self, name: str, work: Callable[[], object], done: Callable[[], bool] = lambda: True) -> None:
+        deadline = monotonic() + 60
+        begun = thread_time()
+        work()
+        turns = [thread_time() - begun]
+        while len(turns) < 3 or not done():
             begun = thread_time()
-            work()
-            turns = [thread_time() - begun]
-            while len(turns) == 1 or not done():
-                begun = thread_time()
-                QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)
-                turns.append(thread_time() - begun)
-                assert monotonic() < deadline, name
-                if not done():
-                    sleep(0.001)
-            longest[name] = max(turns)
+            QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)
+            turns.append(thread_time() - begun)
+            assert monotonic() < deadline, name
+            if not done():
+                sleep(0.001)
+        self.runs[-1][name] = max(turns)
 
-        transcript, field, editor = page.transcript, page.sidebar.field, page.composer.editor
-        chat, answer = long_chat()
-        does("open", lambda: page.controller.add_chat(chat), lambda: transcript.settled)
+    def check(self) -> None:
+        least = {name: min(run[name] for run in self.runs) for name in self.runs[0]}
+        limit = 0.016 * slowness()
+        assert {name: round(1000 * took, 1) for name, took in least.items() if took > limit} == {}, limit
+
+
+def long_chat(last: str = "") -> Chat:
+    """500 messages, and an answer under way or other text of the model at the end."""
+    messages: list[Message] = []
+    for turn in range(500):
+        role: Any = "assistant" if turn % 2 else "user"
+        messages.append(Message(role, WORDS * 2, messages[-1].id if messages else ""))
+    state = State.DONE if last else State.STREAMING
+    messages.append(Message("assistant", last, messages[-1].id, state=state))
+    return Chat(ChatSummary(title="long"), head=messages[-1].id, messages=messages)
+
+
+def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot) -> None:
+    """Opening a chat of 500 messages, an answer of 1,000 tokens in it, scrolling, typing, searching, a new chat."""
+    page, turns = chat_page(window), Turns()
+    does, transcript, field, editor = turns.does, page.transcript, page.sidebar.field, page.composer.editor
+    pieces = [(WORDS * 60)[start : start + 30] for start in range(0, 4000, 40)]
+    bar = transcript.verticalScrollBar()
+    for _ in range(3):
+        turns.runs.append({})
+        chat = long_chat()
+        answer = chat.messages[-1]
+        does("open", lambda chat=chat: page.controller.add_chat(chat), lambda: transcript.settled)  # type: ignore[misc]
         entry = transcript.entry(answer.id)
         assert entry is not None
         entry.live = True
-        does("begin", lambda: transcript.settle(answer.id))
+        does("begin", lambda answer=answer: transcript.settle(answer.id))  # type: ignore[misc]
         for number, piece in enumerate(pieces):
             answer.content += piece
-            does(f"stream {number}", lambda piece=piece: transcript.grow(answer.id, piece, ""))  # type: ignore[misc]
-        bar = transcript.verticalScrollBar()
+            does(f"stream {number}", lambda answer=answer, piece=piece: transcript.grow(answer.id, piece, ""))  # type: ignore[misc]
         for number in range(40):
             does(f"scroll {number}", lambda: bar.setValue(bar.value() - 60))
         for number in range(5):
@@ -349,13 +368,101 @@ def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot)
         does("search", lambda: field.setText("bold"), lambda: page.sidebar._hits is not None)
         does("all chats", field.clear)
         does("new chat", page.new_chat)
-        return longest
+    turns.check()
 
-    runs = [longest_turns() for _ in range(3)]
-    least = {name: min(run[name] for run in runs) for name in runs[0]}
-    limit = 0.016 * slowness()
-    over = {name: took for name, took in least.items() if took > limit}
-    assert {name: round(1000 * took, 1) for name, took in over.items()} == {}, limit
+
+def test_nor_in_a_long_chat(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Versions, edits, deletion, reasoning, jumps, another size, what is pasted and attached, with 500 messages on the page."""
+    monkeypatch.setattr(Answer, "begin", lambda *_: None)
+    page, turns = chat_page(window), Turns()
+    does, transcript, controller, composer = turns.does, page.transcript, page.controller, page.composer
+    bar, settled = transcript.verticalScrollBar(), lambda: transcript.settled
+    pasted = QMimeData()
+    (tmp_path / "file.txt").write_text("some words here and there\n" * 40_000)
+    for _ in range(3):
+        turns.runs.append({})
+        chat = long_chat(WORDS)
+        last, middle = chat.messages[-1], chat.messages[300]
+        last.reasoning = "So it seems to me.\n\n" * 1500
+        controller.add_chat(chat)
+        qtbot.waitUntil(settled)
+        thoughts = next(widget for widget in transcript.widgets if isinstance(widget, Reasoning)).button
+        does("thoughts", thoughts.click, settled)
+        does("no thoughts", thoughts.click, settled)
+        does("edit an answer", lambda last=last: controller.edit(last.id, "another", []), settled)  # type: ignore[misc]
+        does("version before", lambda: page._acted(controller.current.tree.head, "previous"), settled)
+        does("version after", lambda: page._acted(controller.current.tree.head, "next"), settled)
+        does("delete", lambda: page._acted(controller.current.tree.head, "delete"), settled)
+        does("undo", lambda: button_of(window._banners.banners[-1]).click(), settled)
+        does("delete many", lambda middle=middle: page._acted(middle.id, "delete"), settled)  # type: ignore[misc]
+        does("undo many", lambda: button_of(window._banners.banners[-1]).click(), settled)
+        does("begin an edit", lambda middle=middle: page._acted(middle.id, "edit"))  # type: ignore[misc]
+        does("end it", page._end_edit)
+        does("edit a question", lambda middle=middle: controller.edit(middle.id, "again", []), settled)  # type: ignore[misc]
+        answer = controller.answers.of(controller.current.id)
+        assert answer is not None
+        answer._operation = Operation()
+        does("stop", answer.stop, lambda: not controller.answers.running)
+        does("version before, many", lambda: page._acted(controller.current.tree.path()[300].id, "previous"), settled)
+        for name, value in (("home", 0), ("middle", bar.maximum() // 2), ("page", bar.maximum() // 2 + 500)):
+            does(name, lambda value=value: bar.setValue(value), settled)  # type: ignore[misc]
+        does("end", transcript.scroll_to_end, settled)
+        does("find", lambda: page.find_bar.open_bar("paragraph"), settled)
+        does("found before", lambda: page.find_bar.step(-40), settled)
+        page.find_bar.close_bar()
+        for width, height in ((900, 600), (1500, 950), (1180, 760)):
+            does(f"{width} pixels wide", lambda size=(width, height): window.resize(*size), settled)  # type: ignore[misc]
+        for text in ("some words here and there\n" * 40_000, "量化模型和分页缓存，" * 100_000, "a few words " * 1500):
+            pasted.setText(text)
+            does(f"paste {text[:4]}", lambda: composer.editor.insertFromMimeData(pasted))
+            does(f"estimate {text[:4]}", page._show_context_estimate)
+        does("attach", lambda: composer.attach([str(tmp_path / "file.txt")]))
+        does("draft", composer.flush_draft)
+        composer.set_content("", [])
+    turns.check()
+
+
+def test_nor_with_10_000_chats_or_answers_of_10_000_lines(window: MainWindow, qtbot: QtBot) -> None:
+    page, turns = chat_page(window), Turns()
+    does, transcript, controller, listed = turns.does, page.transcript, page.controller, page.sidebar.list
+    bar, rows, settled = transcript.verticalScrollBar(), listed.verticalScrollBar(), lambda: transcript.settled
+    chats = [ChatSummary(title=f"Chat {number}", updated=float(number)) for number in range(10_000)]
+    controller.summaries |= {chat.id: chat for chat in chats}
+    done = lambda: not page.sidebar._soon.isActive()  # noqa: E731
+    answers = {
+        "prose": "".join(f"Line {n} with some **words** in it.\n" + "\n" * (n % 5 == 0) for n in range(10_000)),
+        "list": "".join(f"- item {n} with some words\n" for n in range(10_000)),
+        "code": "```py\n" + "".join(f"x{n} = {n}  # so\n" for n in range(10_000)),
+    }
+    for run in range(3):
+        turns.runs.append({})
+        does("chats are listed", controller.summaries_changed.emit, done)
+        for number in range(5):
+            does(f"scroll {number}", lambda: rows.setValue(rows.value() + 2000))
+        does("back", lambda: rows.setValue(0))
+        does("rename", lambda run=run: controller.rename(chats[run].id, f"Name {run}"), done)  # type: ignore[misc]
+        does("pin", lambda run=run: controller.pin(chats[run].id, True), done)  # type: ignore[misc]
+        for name, text in answers.items():
+            question = Message("user", "go")
+            answer = Message("assistant", text[:-40], question.id, state=State.STREAMING)
+            chat = Chat(ChatSummary(title=name), head=answer.id, messages=[question, answer])
+            does(f"{name}: open", lambda chat=chat: controller.add_chat(chat), lambda: settled() and done())  # type: ignore[misc]
+            entry = transcript.entry(answer.id)
+            assert entry is not None
+            entry.live = True
+            transcript.settle(answer.id)
+            answer.content = text
+            does(f"{name}: grow", lambda answer=answer, text=text: transcript.grow(answer.id, text[-40:], ""), settled)  # type: ignore[misc]
+            entry.live, answer.state = False, State.DONE
+            does(f"{name}: end", lambda answer=answer: transcript.settle(answer.id), settled)  # type: ignore[misc]
+            does(f"{name}: home", lambda: bar.setValue(0), settled)
+            does(f"{name}: middle", lambda: bar.setValue(bar.maximum() // 2), settled)
+    turns.check()
+
+
+def button_of(banner: Any) -> QAbstractButton:
+    assert isinstance(banner.button, QAbstractButton)
+    return banner.button
 
 
 def slowness() -> float:
