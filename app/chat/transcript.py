@@ -239,8 +239,8 @@ class Transcript(QAbstractScrollArea):
 
     @Slot()
     def _realise(self, hurry: bool = False) -> None:
-        """Make and place what is near the screen, and let go of what is far. Within BUDGET, unless there is a hurry; what the
-        screen needs is made at once, but for a chat that is opened: what was painted stays until the screen is full."""
+        """Make and place what is near the screen, and let go of what is far. Within BUDGET; what the screen needs is made at
+        once, but for a chat that is opened: what was painted stays until the screen is full. In a hurry: what the screen needs."""
         until = thread_time() + BUDGET
         if not self._rows:
             self._opening = False
@@ -257,7 +257,8 @@ class Transcript(QAbstractScrollArea):
         for _ in range(60):
             bar = self.verticalScrollBar()
             anchor = self._anchor()
-            low, high = bar.value() - NEAR, bar.value() + self.viewport().height() + NEAR
+            near = 0 if hurry else NEAR
+            low, high = bar.value() - near, bar.value() + self.viewport().height() + near
             waits = not hurry and (self._opening or self._screen_is_filled())
             changed = self._realise_one(low, high, until if waits else inf)
             if changed < 0:
@@ -274,7 +275,7 @@ class Transcript(QAbstractScrollArea):
             self._opening = not self._screen_is_filled()
             self._later.start()
         else:
-            self._show(late)
+            self._show(late or hurry)
 
     def _show(self, late: bool) -> None:
         """What was made, all of it together; `late`: there is more to make."""
@@ -473,7 +474,10 @@ class Transcript(QAbstractScrollArea):
         return all(self._rows[number].widget is None for number in rows)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        anchor = self._anchor()
         self._place()
+        if anchor is not None and not self._follow:  # the reader stays where they are, and most of the widgets
+            self._set_value(anchor[0].top - anchor[1])
         if self._opening:
             self._later.start()
         else:

@@ -79,6 +79,22 @@ def test_scrolling_up_and_down_shows_everything_once(transcript: Transcript, qtb
     assert seen == set(range(60))
 
 
+def test_who_reads_in_the_middle_stays_there_when_the_window_gets_another_size(
+    transcript: Transcript, qtbot: QtBot
+) -> None:
+    fill(transcript, qtbot, *[f"message {i} " + "some words " * 60 for i in range(200)])
+    transcript.verticalScrollBar().setValue(transcript.verticalScrollBar().maximum() // 2)
+    qtbot.waitUntil(lambda: transcript.settled)
+    anchor = transcript._anchor()
+    assert anchor is not None
+    row, above = anchor
+    for width in (500, 900, 620):
+        transcript.resize(width, transcript.height() + 40)
+        qtbot.waitUntil(lambda: transcript.settled)
+        assert row.top - transcript.verticalScrollBar().value() == above
+        check_places(transcript)
+
+
 def test_while_the_bar_is_dragged_something_is_seen(transcript: Transcript, qtbot: QtBot) -> None:
     """Each screen that was jumped to is made in short turns and shown when it is full; who goes on and on sees some of them."""
     fill(transcript, qtbot, *[f"message {i} " + "some words " * 60 for i in range(200)])
