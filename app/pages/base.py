@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from app.session import Session
 from app.theme import XL, L
@@ -60,8 +61,8 @@ class Page(QWidget):
 
     @Slot()
     def _reveal(self) -> None:
-        if self._below:
-            self._below.pop(0).show()
+        if self._below and isValid(widget := self._below.pop(0)):
+            widget.show()
         if not self._below:
             self._revealing.stop()
 

@@ -121,7 +121,7 @@ class RuntimePage(Page):
         for name, model in models.items():
             if name not in self._models:
                 self._models[name] = ModelCard(name)
-                self._models_column.addWidget(self._models[name])
+                self._models_column.addWidget(self.below(self._models[name]))
             self._models[name].show_figures(model)
 
     def _render_gpus(self, figures: Figures | None) -> None:
@@ -133,5 +133,5 @@ class RuntimePage(Page):
         for index, gpu in gpus.items():
             if index not in self._gpus:
                 self._gpus[index] = GpuCard(gpu.index, gpu.name)
-                self._gpus_column.addWidget(self._gpus[index])
+                self._gpus_column.addWidget(self.below(self._gpus[index]))
             self._gpus[index].show_status(gpu)
