@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
+from shiboken6 import isValid
 
 from app.chat.answers import Answers
 from app.chat.archive import Archive
 from app.chat.choices import choices
 from app.chat.prompt import messages_of, title_of
+from app.chat.turns import Turns
 from app.session import Session
 from app.store.records import (
     UNFINISHED,
@@ -63,6 +65,7 @@ class ChatController(QObject):
         self.folders: list[Folder] = []
         self.current = Open(Chat(ChatSummary()), stored=False)
         self._elsewhere: dict[str, Open] = {}  # chats with an answer under way that are not on the screen
+        self._printing: list[Turns] = []
         self._files: SerialThread | None = None
         archive.do(lambda store: (store.chats(), store.folders(), store.notice), self._loaded, owner=self)
 
@@ -348,8 +351,15 @@ class ChatController(QObject):
             self._files = SerialThread(self.session.courier, "deskside-files", lambda: None)
         self._files.submit(lambda _: work(), success, failure, owner=self)
 
+    def in_turns(self, work: Generator[None, None, None], success: Success[None], failure: Failure) -> None:
+        """Do what only the GUI thread can, a piece at a time; given up where the window is closed."""
+        self._printing.append(Turns(work, success, failure, self))
+
     def close(self) -> None:
         self.answers.close()
+        for turns in self._printing:
+            if isValid(turns):
+                turns.close()
         if self._files is not None:
             self._files.close()
         self.archive.close()

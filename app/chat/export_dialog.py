@@ -1,10 +1,11 @@
-"""Export to a file that the user chooses, and import. Files are made and read on a thread of their own: a long chat takes seconds.
-Writing is atomic: an export that fails leaves no half a file."""
+"""Export to a file that the user chooses, and import. Files are made and read on a thread of their own, a PDF in short turns: a
+long chat takes seconds. Writing is atomic: an export that fails leaves no half a file."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +52,10 @@ def export_dialog(controller: ChatController, chat: Chat, parent: QWidget) -> No
         text = QCoreApplication.translate("Export", "Exported to %1.")
         messages.info(text.replace("%1", str(path)))
 
-    controller.with_files(partial(export, chat, path, _words()), done, messages.error)
+    if path.suffix.lower() == ".pdf":
+        controller.in_turns(export_pdf(chat, path, _words()), done, messages.error)
+    else:
+        controller.with_files(partial(export, chat, path, _words()), done, messages.error)
 
 
 def _words() -> Words:
@@ -65,25 +69,43 @@ def _words() -> Words:
 
 
 def export(chat: Chat, path: Path, words: Words | None = None) -> None:
-    """The form is what the name ends with. On any thread. Raises InvalidRequest."""
+    """The form is what the name ends with. On any thread, but for PDF. Raises InvalidRequest."""
     words = words or Words()
+    if path.suffix.lower() == ".pdf":
+        for _ in export_pdf(chat, path, words):
+            pass
+        return
     kind = path.suffix.lstrip(".").lower()
     title = chat.summary.title or words.chat
     shown = Tree(chat.messages, chat.head).path()
     part = path.with_name(path.name + ".part")
     try:
-        if kind == "pdf":
-            from app.chat.printing import write_pdf
-
-            write_pdf(title, shown, chat.settings, words, part)
-        else:
-            make = {"md": to_markdown, "html": to_html}.get(kind)
-            text = make(title, shown, chat.settings, words) if make is not None else to_json([chat])
-            part.write_text(text, encoding="utf-8", errors="replace")
+        make = {"md": to_markdown, "html": to_html}.get(kind)
+        text = make(title, shown, chat.settings, words) if make is not None else to_json([chat])
+        part.write_text(text, encoding="utf-8", errors="replace")
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise InvalidRequest(f"{path} cannot be written ({error.strerror}); choose another place.") from error
+        raise _unwritable(path, error) from error
+
+
+def export_pdf(chat: Chat, path: Path, words: Words) -> Generator[None, None, None]:
+    """A piece of the chat with each step. Raises InvalidRequest."""
+    from app.chat.printing import printed
+
+    part = path.with_name(path.name + ".part")
+    shown = Tree(chat.messages, chat.head).path()
+    try:
+        yield from printed(chat.summary.title or words.chat, shown, chat.settings, words, part)
+        os.replace(part, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> InvalidRequest:
+    return InvalidRequest(f"{path} cannot be written ({error.strerror}); choose another place.")
 
 
 def import_dialog(controller: ChatController, parent: QWidget) -> None:

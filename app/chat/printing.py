@@ -1,11 +1,16 @@
-"""A branch of a chat as PDF, through Qt's printer: A4, as the window shows it in light colours. Works on any thread."""
+"""A branch of a chat as PDF, through Qt's printer: A4, as the window shows it in light colours.
+
+Qt lays out and paints text with Python's lock held, on whatever thread: a long chat, let alone a line of 5 MB, would stop the
+window. So it is printed on the window's own thread, in the small pieces that the window shows it in, one after the other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from math import ceil
 from pathlib import Path
 
-from PySide6.QtCore import QMarginsF, QRectF, Qt
+from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
 from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QBrush,
@@ -19,115 +24,219 @@ from PySide6.QtGui import (
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
+    QTextFrame,
     QTextFrameFormat,
     QTextOption,
 )
 from PySide6.QtPrintSupport import QPrinter
 
-from app.chat.as_html import pieces
 from app.chat.export_words import Words
 from app.markdown.parser import parse
 from app.markdown.render import Paper, Renderer
 from app.markdown.safe import plain, visible
+from app.markdown.segments import segments
 from app.store.records import ChatSettings, Message
 
 FOOT = 28  # pixels at the bottom of a page, for its number
+PIECE = 2_000  # characters of code or of the user's words that are printed at once
+LINES = 40
 _COLORS = Paper.colors
+_FIXED = int(QTextBlockFormat.LineHeightTypes.FixedHeight.value)
+_PROPORTIONAL = int(QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
 
 
-def write_pdf(title: str, path: Sequence[Message], settings: ChatSettings, words: Words, target: Path) -> None:
-    """Raises OSError if nothing could be written."""
-    printer = QPrinter(QPrinter.PrinterMode.ScreenResolution)
-    printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
-    printer.setOutputFileName(str(target))
-    printer.setDocName(plain(title))
-    printer.setCreator("Deskside")
-    printer.setPageLayout(
-        QPageLayout(
-            QPageSize(QPageSize.PageSizeId.A4),
-            QPageLayout.Orientation.Portrait,
-            QMarginsF(18, 18, 18, 14),
-            QPageLayout.Unit.Millimeter,
-        )
-    )
-    document = laid_out(title, path, settings, words)
-    document.documentLayout().setPaintDevice(printer)
-    page = printer.pageRect(QPrinter.Unit.DevicePixel)
-    area = QRectF(0, 0, page.width(), page.height() - FOOT)
-    document.setPageSize(area.size())
-    painter = QPainter()
-    if not painter.begin(printer):
-        raise OSError(5, "the printer wrote nothing")
-    for number in range(document.pageCount()):
-        if number:
-            printer.newPage()
-        _paint(painter, document, area, number)
-    painter.end()
+def printed(
+    title: str, path: Sequence[Message], settings: ChatSettings, words: Words, target: Path
+) -> Generator[None, None, None]:
+    """Prints a piece with each step. Raises OSError if nothing can be written. Closed before its end, it leaves a file that is
+    not whole."""
+    paper = Paper()
+    sheet = _Sheet(title, target)
+    try:
+        sheet.put(_line(sheet.document(), plain(title), paper.font("title"), _COLORS.text, 0, 10))
+        for at, text in enumerate(_cut(plain(settings.system_prompt))):
+            sheet.put(_line(sheet.document(), text, paper.font(), _COLORS.muted, 0, 2 if at else 6))
+            yield
+        small = paper.font("small")
+        strong = QFont(small)
+        strong.setWeight(QFont.Weight.DemiBold)
+        for message in path:
+            sheet.keep(60)
+            sheet.put(_line(sheet.document(), plain(words.who(message)), strong, _COLORS.muted, 16, 4))
+            for file in message.attachments:
+                sheet.put(_line(sheet.document(), f"{words.file}: {plain(file.name)}", small, _COLORS.muted, 0, 4))
+            yield
+            if message.role == "user":
+                yield from sheet.put_framed(plain(message.content), paper.font(), _COLORS.raised)
+                continue
+            for segment in segments(message.content):
+                if segment.kind == "code":
+                    yield from sheet.put_framed(
+                        visible(segment.source.rstrip("\n")), paper.font("mono"), _COLORS.code, segment.part > 0
+                    )
+                    continue
+                document = sheet.document()
+                renderer = Renderer(document, paper)
+                renderer.follow()
+                renderer.write(parse(segment.source))
+                sheet.put(document)
+                yield
+    finally:
+        sheet.end()
     if not target.exists():
         raise OSError(5, "the printer wrote nothing")
 
 
-def laid_out(title: str, path: Sequence[Message], settings: ChatSettings, words: Words) -> QTextDocument:
-    """The whole text, still without a width."""
-    paper = Paper()
-    document = _Inert()
-    document.setUndoRedoEnabled(False)
-    document.setDocumentMargin(0)
-    document.setDefaultFont(paper.font())
-    option = QTextOption()
-    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-    option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
-    document.setDefaultTextOption(option)
-    _line(document, plain(title), paper.font("title"), _COLORS.text, 0, 10)
-    if settings.system_prompt:
-        _line(document, plain(settings.system_prompt), paper.font(), _COLORS.muted, 0, 6)
-    for message in path:
-        small = paper.font("small")
-        small.setWeight(QFont.Weight.DemiBold)
-        _line(document, plain(words.who(message)), small, _COLORS.muted, 16, 4)
-        for file in message.attachments:
-            _line(document, f"{words.file}: {plain(file.name)}", paper.font("small"), _COLORS.muted, 0, 4)
-        if message.role == "user":
-            _framed(document, plain(message.content), paper.font(), _COLORS.raised)
+class _Sheet:
+    """The page that is being filled, from `y` on."""
+
+    def __init__(self, title: str, target: Path) -> None:
+        printer = QPrinter(QPrinter.PrinterMode.ScreenResolution)
+        printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
+        printer.setOutputFileName(str(target))
+        printer.setDocName(plain(title))
+        printer.setCreator("Deskside")
+        printer.setPageLayout(
+            QPageLayout(
+                QPageSize(QPageSize.PageSizeId.A4),
+                QPageLayout.Orientation.Portrait,
+                QMarginsF(18, 18, 18, 14),
+                QPageLayout.Unit.Millimeter,
+            )
+        )
+        page = printer.pageRect(QPrinter.Unit.DevicePixel)
+        self._size = QSizeF(page.width(), page.height() - FOOT)
+        self._printer, self._painter = printer, QPainter()
+        self._y, self._number = 0.0, 1
+        if not self._painter.begin(printer):
+            raise OSError(5, "the printer wrote nothing")
+        self._write_number()
+
+    def keep(self, height: float) -> None:
+        """So much has to be left on the page."""
+        if self._y + height > self._size.height():
+            self._new_page()
+
+    def document(self) -> QTextDocument:
+        """An empty one, but for a block as high as what is on the page."""
+        document = _Inert()
+        document.setUndoRedoEnabled(False)
+        document.setDocumentMargin(0)
+        document.setDefaultFont(Paper().font())
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
+        document.setDefaultTextOption(option)
+        spacer = QTextBlockFormat()
+        spacer.setLineHeight(max(0.1, self._y), _FIXED)
+        cursor = QTextCursor(document)
+        cursor.setBlockFormat(spacer)
+        cursor.insertText("\u200b")  # an empty block before a table has no height
+        return document
+
+    def put(self, document: QTextDocument, frame: QTextFrame | None = None) -> None:
+        """The document where the page is filled to, and on as many more as it takes. `frame`: what it consists of."""
+        height = self._size.height()
+        layout = document.documentLayout()
+        layout.setPaintDevice(self._printer)
+        document.setPageSize(self._size)
+        if frame is not None:
+            bottom = layout.frameBoundingRect(frame).bottom()
         else:
-            _answer(document, message.content, paper)
-    return document
+            last = document.lastBlock()
+            bottom = layout.blockBoundingRect(last).bottom() + last.blockFormat().bottomMargin()
+        for number in range(max(1, ceil((bottom - 0.5) / height))):
+            if number:
+                self._new_page()
+            self._paint(document, number, self._y)
+            self._y = min(height, bottom - number * height)
+
+    def put_framed(self, text: str, font: QFont, ground: str, goes_on: bool = False) -> Iterator[None]:
+        """Text on a ground of its own; long lines go on in the next one. `goes_on`: with what was put last."""
+        parts = list(_cut(text))
+        for at, part in enumerate(parts):
+            first, last = at == 0 and not goes_on, at == len(parts) - 1
+            self.put(*_framed(self.document(), part, font, ground, first, last))
+            yield
+
+    def end(self) -> None:
+        if self._painter.isActive():
+            self._painter.end()
+
+    def _new_page(self) -> None:
+        self._printer.newPage()
+        self._y = 0.0
+        self._number += 1
+        self._write_number()
+
+    def _write_number(self) -> None:
+        self._painter.setFont(Paper().font("small"))
+        self._painter.setPen(QColor(_COLORS.muted))
+        foot = QRectF(0, self._size.height(), self._size.width(), FOOT)
+        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
+        self._painter.drawText(foot, flags, str(self._number))
+
+    def _paint(self, document: QTextDocument, number: int, top: float) -> None:
+        """A page of the document; above `top` there is something already."""
+        painter, offset = self._painter, number * self._size.height()
+        painter.save()
+        painter.translate(0, -offset)
+        context = QAbstractTextDocumentLayout.PaintContext()
+        # A pixel less: what touches the edge of a page would be on the next one, too, for who copies the text.
+        context.clip = QRectF(0, offset + top + 1, self._size.width(), max(1.0, self._size.height() - top - 2))
+        context.palette.setColor(QPalette.ColorRole.Text, QColor(_COLORS.text))
+        painter.setClipRect(context.clip)
+        document.documentLayout().draw(painter, context)
+        painter.restore()
 
 
-def _answer(document: QTextDocument, source: str, paper: Paper) -> None:
-    for piece in pieces(source):
-        if piece.kind == "code":
-            _framed(document, visible(piece.source.rstrip("\n")), paper.font("mono"), _COLORS.code)
-        else:
-            renderer = Renderer(document, paper)
-            renderer.follow()
-            renderer.write(parse(piece.source))
+def _cut(text: str) -> Iterator[str]:
+    """Pieces of some lines; what would be one line for pages is cut inside."""
+    lines: list[str] = []
+    size = 0
+    for line in text.split("\n"):
+        for at in range(0, max(1, len(line)), PIECE):
+            part = line[at : at + PIECE]
+            if lines and (len(lines) >= LINES or size + len(part) > PIECE):
+                yield "\n".join(lines)
+                lines, size = [], 0
+            lines.append(part)
+            size += len(part)
+    if lines and (size or text):
+        yield "\n".join(lines)
 
 
-def _framed(document: QTextDocument, text: str, font: QFont, ground: str) -> None:
-    """Text on a ground of its own; long lines go on in the next one."""
+def _framed(
+    document: QTextDocument, text: str, font: QFont, ground: str, first: bool, last: bool
+) -> tuple[QTextDocument, QTextFrame]:
     form = QTextFrameFormat()
     form.setBackground(QBrush(QColor(ground)))
-    form.setPadding(8)
-    form.setTopMargin(4)
-    form.setBottomMargin(8)
+    form.setTopMargin(4 if first else 0)
+    form.setBottomMargin(8 if last else 0)
     cursor = QTextCursor(document)
     cursor.movePosition(QTextCursor.MoveOperation.End)
-    cursor.insertFrame(form)
+    frame = cursor.insertFrame(form)
+    edge = QTextBlockFormat()
+    edge.setLineHeight(7, _FIXED)
     block = QTextBlockFormat()
-    block.setLineHeight(125, int(QTextBlockFormat.LineHeightTypes.ProportionalHeight.value))
-    cursor.setBlockFormat(block)
+    block.setLineHeight(125, _PROPORTIONAL)
+    block.setLeftMargin(8)
+    block.setRightMargin(8)
     char = QTextCharFormat()
     char.setFont(font)
     char.setForeground(QColor(_COLORS.text))
+    if first:
+        cursor.setBlockFormat(edge)
+        cursor.insertBlock(block, char)
+    else:
+        cursor.setBlockFormat(block)
     cursor.insertText(text, char)
-    cursor.movePosition(QTextCursor.MoveOperation.End)
-    tiny = QTextBlockFormat()  # the block that Qt puts behind a frame
-    tiny.setLineHeight(2, int(QTextBlockFormat.LineHeightTypes.FixedHeight.value))
-    cursor.setBlockFormat(tiny)
+    if last:
+        cursor.insertBlock(edge)
+    return document, frame
 
 
-def _line(document: QTextDocument, text: str, font: QFont, color: str, above: int, below: int) -> None:
+def _line(document: QTextDocument, text: str, font: QFont, color: str, above: int, below: int) -> QTextDocument:
     block = QTextBlockFormat()
     block.setTopMargin(above)
     block.setBottomMargin(below)
@@ -135,28 +244,9 @@ def _line(document: QTextDocument, text: str, font: QFont, color: str, above: in
     char.setFont(font)
     char.setForeground(QColor(color))
     cursor = QTextCursor(document)
-    cursor.movePosition(QTextCursor.MoveOperation.End)
-    if cursor.position():
-        cursor.insertBlock(block, char)
-    else:
-        cursor.setBlockFormat(block)
+    cursor.insertBlock(block, char)
     cursor.insertText(text.replace("\n", "\u2028"), char)
-
-
-def _paint(painter: QPainter, document: QTextDocument, area: QRectF, number: int) -> None:
-    painter.save()
-    top = number * area.height()
-    painter.translate(0, -top)
-    context = QAbstractTextDocumentLayout.PaintContext()
-    context.clip = area.translated(0, top)
-    context.palette.setColor(QPalette.ColorRole.Text, QColor(_COLORS.text))
-    painter.setClipRect(context.clip)
-    document.documentLayout().draw(painter, context)
-    painter.restore()
-    painter.setFont(Paper().font("small"))
-    painter.setPen(QColor(_COLORS.muted))
-    foot = QRectF(0, area.height(), area.width(), FOOT)
-    painter.drawText(foot, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, str(number + 1))
+    return document
 
 
 class _Inert(QTextDocument):

@@ -551,6 +551,13 @@ def test_export_and_import_do_not_hold_the_window_up(
     assert threads == ["deskside-files"]
     page.export()
     assert places[1] == str(tmp_path / "one.md")  # where the user was last
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "one.pdf"), "PDF (*.pdf)"))
+    qtbot.waitUntil(lambda: len(sentences) == 2)
+    page.export()
+    assert not (tmp_path / "one.pdf").exists()  # it is printed in turns
+    qtbot.waitUntil(lambda: len(sentences) == 3)
+    assert (tmp_path / "one.pdf").read_bytes().startswith(b"%PDF")
+    del sentences[2]
     (tmp_path / "bad.json").write_text("{", encoding="utf-8")
     files = [str(tmp_path / "chat.json"), str(tmp_path / "bad.json"), str(tmp_path / "gone.json")]
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (files, ""))

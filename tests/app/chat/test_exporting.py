@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from PySide6.QtWidgets import QApplication
 
 from app.chat.as_html import to_html
-from app.chat.export_dialog import export
+from app.chat.export_dialog import export, export_pdf
+from app.chat.export_words import Words
 from app.chat.exporting import from_json, to_json, to_markdown
+from app.chat.printing import printed
 from app.store.records import Attachment, Chat, ChatSettings, ChatSummary, Message, State
 from app.store.tree import Tree
 from core.errors import DesksideError, InvalidRequest
@@ -180,6 +182,38 @@ def test_files(qapp: QApplication, tmp_path: Path, kind: str) -> None:
     assert len(data) > 100
     assert data.startswith(b"%PDF") is (kind == "pdf")
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_pdf_of_whatever_length_is_printed_in_short_pieces(qapp: QApplication, tmp_path: Path) -> None:
+    """Nothing is lost at the ends of pages."""
+    lines = [f"line {number} of it" for number in range(150)]
+    code = "\n".join(lines)
+    answer = f"{chr(10).join(f'- item {number}' for number in range(90))}\n\n```\n{code}\n```\n\n|a|b|\n|-|-|\n|left|right|\n"
+    path = [Message("user", code), Message("assistant", answer), Message("user", "y" * 30_000)]
+    target = tmp_path / "chat.pdf"
+    pieces = sum(1 for _ in printed("T", path, ChatSettings("Be kind."), Words(), target))
+    assert pieces > 20
+    document = pypdfium2.PdfDocument(target)
+    texts = [page.get_textpage().get_text_range() for page in document]
+    assert len(texts) > 8
+    text = re.sub(r"\s", "", "".join(texts))  # PDFium finds spaces by distances
+    for number, line in enumerate(lines):
+        assert text.count(line.replace(" ", "")) == 2, line
+        assert number >= 90 or f"item{number}" in text
+    assert text.count("y") >= 30_000  # Qt writes a line that is cut by the edge of a page on both, clipped
+    for page in document:
+        found = page.get_textpage()
+        boxes = [found.get_charbox(at) for at in range(found.count_chars()) if found.get_text_range(at, 1).strip()]
+        tops = sorted({round(box[1]) for box in boxes})
+        assert min(tops) > 20  # above the edge of the paper
+    document.close()
+
+
+def test_a_pdf_that_is_given_up_leaves_nothing(qapp: QApplication, tmp_path: Path) -> None:
+    work = export_pdf(chat(), tmp_path / "chat.pdf", Words())
+    next(work)
+    work.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_a_sentence(qapp: QApplication, tmp_path: Path) -> None:
