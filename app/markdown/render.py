@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QBrush,
     QColor,
     QFont,
+    QFontMetrics,
     QFontMetricsF,
     QTextBlockFormat,
     QTextCharFormat,
@@ -35,6 +36,7 @@ from app.theme import LIGHT, Colors, Theme
 
 QUOTE = int(QTextFormat.Property.UserProperty) + 1  # of a block: depth of quotation, painted as bars by the view
 INDENT = 26.0
+LINE = 132.0  # per cent of a font's height
 MOST_TABLE = 2000  # cells; the rest of a larger table is text
 _HEADING = {1: 1.5, 2: 1.3, 3: 1.15, 4: 1.05, 5: 1.0, 6: 1.0}
 _PLAIN_TEXT = {"text", "html_inline", "text_special", "entity"}
@@ -50,6 +52,11 @@ def _items(tokens: Sequence[Token], at: int) -> tuple[int, bool]:
             count += 1
             boxes += index + 2 < len(tokens) and has_box(tokens[index + 2])
     return count, boxes == count
+
+
+def _line_percent(height: int) -> float:
+    """About LINE, so that lines are whole pixels high: else a list's number is rounded to another pixel than its line."""
+    return 100 * round(LINE / 100 * height) / max(1, height)
 
 
 @dataclass(slots=True)
@@ -89,6 +96,7 @@ class Renderer:
         self._room = INDENT  # that the settled lists' numbers have
         document.setIndentWidth(INDENT)
         self._theme: Theme | Paper = paper or Theme.current()
+        self._line = LINE
 
     def follow(self) -> None:
         """Write behind what is in the document already."""
@@ -128,6 +136,7 @@ class Renderer:
         self._theme = self._paper or Theme.current()
         self._cursor.movePosition(QTextCursor.MoveOperation.End)
         self._cursor.beginEditBlock()
+        self._line = _line_percent(QFontMetrics(self._theme.font()).height())
         self._chars = [self._base()]
         self._lists, self._quotes, self._item_pending = [], 0, False
         try:
@@ -190,7 +199,7 @@ class Renderer:
         item = self._item_pending and depth > 0
         form = QTextBlockFormat()
         form.setBottomMargin(below)
-        form.setLineHeight(132, int(QTextBlockFormat.LineHeightTypes.ProportionalHeight.value))
+        form.setLineHeight(self._line, int(QTextBlockFormat.LineHeightTypes.ProportionalHeight.value))
         if self._quotes:
             form.setLeftMargin(14.0 * self._quotes)
             form.setProperty(QUOTE, self._quotes)

@@ -272,3 +272,13 @@ def test_another_theme_repaints_what_is_shown(view: TextView) -> None:
     color = view.document().begin().begin().fragment().charFormat().foreground().color().name()
     assert color == DARK.text
     theme.set("light", 10)
+
+
+def test_lines_are_whole_pixels_high(view: TextView) -> None:
+    view.resize(600, 400)
+    view.show()
+    view.show_markdown("\n".join(f"{number}. line" for number in range(20)))
+    layout, block = view.document().documentLayout(), view.document().begin()
+    while block.isValid():
+        assert layout.blockBoundingRect(block).top() % 1 == 0
+        block = block.next()
