@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app import formats
 from app.library.jobs import JobList, JobView, loading_of
-from app.library.rows import Row, meant, rows_of
+from app.library.rows import Row, meant, rows_of, same_model
 from app.session import Session
 from app.threads import silently
 from core.errors import DesksideError
@@ -181,6 +181,8 @@ class LibraryController(QObject):
         here = {row.name: row for row in self.rows if row.installed is not None}
         if reply.models and reply.models[0].repo in here and len(reply.models) == 1:
             first = here[reply.models[0].repo]
+        exact = same_model(self.rows, f"hub:{reply.query}")  # an id that was pasted
+        first = next((row for row in self.rows if row.key == exact), first)
         if first is not None:
             self.chosen.emit(first.key)
 

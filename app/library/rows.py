@@ -39,6 +39,18 @@ def rows_of(models: ModelsReply | None, found: SearchReply | None) -> list[Row]:
     return rows
 
 
+def same_model(rows: list[Row], key: str) -> str:
+    """The key of the row that shows the model of `key`: one that was found may be here by now, and one that was here gone but
+    for the Hub. "" if there is none."""
+    if any(row.key == key and not row.header for row in rows):
+        return key
+    name = key.partition(":")[2]
+    for row in rows:
+        if name and not row.header and name in (row.name, row.installed.repo if row.installed is not None else ""):
+            return row.key
+    return ""
+
+
 def meant(text: str) -> tuple[Literal["nothing", "folder", "repo", "words"], str]:
     """What somebody typed or pasted into the search: a folder of this machine, a model's id (or the address of its page), or
     words to search for."""

@@ -22,7 +22,7 @@ from app.library.controller import LibraryController
 from app.library.detail import ModelDetail
 from app.library.job_cards import JobCards
 from app.library.list_model import RowsModel
-from app.library.rows import Row
+from app.library.rows import Row, same_model
 from app.pages.base import COLUMN_WIDTH, Page, scrolled_column, turn_splitter
 from app.parts import beside, button, label
 from app.sentences import said_of
@@ -151,7 +151,7 @@ class ModelsPage(Page):
     def _show_rows(self) -> None:
         self.model.set_rows(self.controller.rows)
         keys = [row.key for row in self.model.rows if not row.header]
-        wanted = self._chosen if self._chosen in keys else (keys[0] if keys else "")
+        wanted = same_model(self.model.rows, self._chosen) or (keys[0] if keys else "")
         index = self.model.find(wanted)
         if index.isValid():
             if self.list.currentIndex() != index:

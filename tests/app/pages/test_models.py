@@ -337,6 +337,28 @@ def test_what_the_user_chose_and_where_the_keyboard_was_outlast_other_facts(
     qtbot.waitUntil(lambda: client.asked("fit")[-1] == (("org/a",), {"gpu": "RTX 4070"}))
 
 
+def test_a_model_that_was_downloaded_stays_chosen_and_so_does_one_that_was_removed(
+    page: ModelsPage, scripted: Session, client: Any, qtbot: QtBot
+) -> None:
+    """Else the next press of a button would be about another model."""
+    page.controller.search("new")
+    qtbot.waitUntil(lambda: page.detail is not None and page.detail.row.key == "hub:org/new")
+    new = InstalledStatus(name="org/new", architecture="Llama", size=1, repo="org/new")
+    scripted._take_models(ModelsReply(installed=[*MODELS.installed, new], loaded=[]))
+    assert page.detail is not None
+    assert page.detail.row.key == "here:org/new"
+    assert page.list.currentIndex() == page.model.find("here:org/new")
+    scripted._take_models(MODELS)
+    assert page.detail.row.key == "hub:org/new"
+
+
+def test_the_id_that_was_pasted_is_shown_whatever_else_was_found(page: ModelsPage, client: Any, qtbot: QtBot) -> None:
+    found = [HubModel(repo=repo, downloads=1, likes=1, gated=False) for repo in ("more/popular", "org/new")]
+    client.answers["search"] = SearchReply(query="org/new", models=found)
+    page.controller.search("https://huggingface.co/org/new")
+    qtbot.waitUntil(lambda: page.detail is not None and page.detail.row.key == "hub:org/new")
+
+
 def test_a_report_card_is_not_cut_off(page: ModelsPage, qtbot: QtBot) -> None:
     shown = detail(page, "here:org/a", qtbot)
     shown.engines[0].report_button.click()
