@@ -275,10 +275,11 @@ def test_another_theme_repaints_what_is_shown(view: TextView) -> None:
 
 
 def test_lines_are_whole_pixels_high(view: TextView) -> None:
-    view.resize(600, 400)
-    view.show()
     view.show_markdown("\n".join(f"{number}. line" for number in range(20)))
-    layout, block = view.document().documentLayout(), view.document().begin()
+    document = view.document()
+    document.setTextWidth(600)
+    layout, block = document.documentLayout(), document.begin()
     while block.isValid():
+        assert block.layout().lineCount() == 1
         assert layout.blockBoundingRect(block).top() % 1 == 0
         block = block.next()
