@@ -73,6 +73,7 @@ class Transcript(QAbstractScrollArea):
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.focusChanged.connect(self._focus_changed)
+        Theme.current().changed.connect(self._theme_changed)
 
     # What is shown
 
@@ -488,8 +489,14 @@ class Transcript(QAbstractScrollArea):
             for row in getattr(self, "_shown", ()):
                 row.width = 0
             if hasattr(self, "_later"):
-                self._open_again()
+                self._later.start()
         super().changeEvent(event)
+
+    @Slot()
+    def _theme_changed(self) -> None:
+        """The screen is to change at once, with everything else."""
+        if self.isVisible():
+            self._realise(hurry=True)
 
     def _open_again(self) -> None:
         """Everything is made or measured in short turns; until the screen is full, what was painted stays."""
