@@ -39,6 +39,7 @@ class LibraryController(QObject):
         self._found: SearchReply | None = None
         self._ours: set[str] = set()  # builds begun here: their engines are loaded when they are done
         self._loading: set[str] = set()  # builds that are done, and whose engines are being loaded
+        self._dismissed: set[str] = set()  # gone from the list; a late event does not bring them back
         self._search = 0
         session.models_changed.connect(self._models_changed)
         session.service_changed.connect(self._service_changed)
@@ -201,8 +202,8 @@ class LibraryController(QObject):
         self._take_job(job)
 
     def _take_job(self, job: JobReply) -> None:
-        if not self._jobs.take(job):
-            return
+        if (job.id in self._dismissed and job.state == "done") or not self._jobs.take(job):
+            return  # news that is older than the user's wish, or than what is known
         self.jobs_changed.emit()
         if job.state == "done":
             self._session.refresh_models()
@@ -228,6 +229,8 @@ class LibraryController(QObject):
 
     def _dismiss(self, job: str) -> None:
         """Gone from the list at once; the service forgets it too."""
+        self._loading.discard(job)
+        self._dismissed.add(job)
         if self._jobs.drop(job):
             self.jobs_changed.emit()
         self._session.call(lambda client: client.remove_job(job), None, silently, self)

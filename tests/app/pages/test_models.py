@@ -398,6 +398,16 @@ def test_the_last_stage_is_shown_while_the_engine_is_loaded(
     assert list(card.buttons) == ["dismiss"]
 
 
+def test_late_news_does_not_bring_a_finished_build_back(
+    page: ModelsPage, scripted: Session, client: Any, qtbot: QtBot
+) -> None:
+    page.controller._ours.add("build-1")
+    scripted._take_event(ServiceEvent(kind="job", job=job(state="done", stage="verify", updated=3.0)))
+    qtbot.waitUntil(lambda: page.jobs.cards == {})  # its engine is loaded
+    scripted._take_event(ServiceEvent(kind="job", job=job(state="done", stage="verify", updated=3.5)))
+    assert page.jobs.cards == {}
+
+
 def test_a_stage_that_is_over_leaves_nothing_behind(page: ModelsPage, scripted: Session) -> None:
     scripted._take_event(ServiceEvent(kind="job", job=job(stage="look up", updated=2.0)))
     card = page.jobs.cards["build-1"]
