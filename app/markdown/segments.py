@@ -149,9 +149,10 @@ def _take_code(
     begin = position
     count = part = 0
     closed = False
+    sign = mark[0] * 3
     while index < len(lines):
         line = lines[index]
-        if mark[0] * 3 in line and close.match(line.rstrip("\r\n")):
+        if sign in line and close.match(line.rstrip("\r\n")):
             closed = True
             break
         if count >= CODE_LINES or position - begin > CODE_SIZE or (len(line) > CODE_SIZE and position > begin):
