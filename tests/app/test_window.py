@@ -327,11 +327,19 @@ WORDS = "Some **bold** words about `paging`.\n\n- one\n- two\n\n```py\nx = 1\n``
 
 class Turns:
     """Of each thing that the user does or sees, the longest turn of the event loop: its processor time on the GUI thread, in
-    seconds. Everything is done three times, and the least of three counts, as what else the machine does only ever adds. The
-    limit of 16 ms grows on a machine that is slow at a fixed piece of work."""
+    seconds. Everything is done three times, or, where something took too long each time, up to eight times; the least counts, as
+    what else the machine does only ever adds. The limit of 16 ms grows on a machine that is slow at a fixed piece of work."""
 
     def __init__(self) -> None:
-        self.runs: list[dict[str, float]] = []
+        self._runs: list[dict[str, float]] = []
+
+    def rounds(self) -> Iterator[int]:
+        for number in range(8):
+            if number >= 3 and not self._over():
+                break
+            self._runs.append({})
+            yield number
+        assert not self._over()
 
     def does(self, name: str, work: Callable[[], object], done: Callable[[], bool] = lambda: True) -> None:
         deadline = monotonic() + 60
@@ -345,12 +353,13 @@ class Turns:
             assert monotonic() < deadline, name
             if not done():
                 sleep(0.001)
-        self.runs[-1][name] = max(turns)
+        self._runs[-1][name] = max(turns)
 
-    def check(self) -> None:
-        least = {name: min(run[name] for run in self.runs) for name in self.runs[0]}
+    def _over(self) -> dict[str, float]:
+        """What took longer than the limit each time, in milliseconds."""
+        least = {name: min(run[name] for run in self._runs) for name in self._runs[0]}
         limit = 0.016 * slowness()
-        assert {name: round(1000 * took, 1) for name, took in least.items() if took > limit} == {}, limit
+        return {name: round(1000 * took, 1) for name, took in least.items() if took > limit}
 
 
 def long_chat(last: str = "") -> Chat:
@@ -370,8 +379,7 @@ def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot)
     does, transcript, field, editor = turns.does, page.transcript, page.sidebar.field, page.composer.editor
     pieces = [(WORDS * 60)[start : start + 30] for start in range(0, 4000, 40)]
     bar = transcript.verticalScrollBar()
-    for _ in range(3):
-        turns.runs.append({})
+    for _ in turns.rounds():
         chat = long_chat()
         answer = chat.messages[-1]
         does("open", lambda chat=chat: page.controller.add_chat(chat), lambda: transcript.settled)  # type: ignore[misc]
@@ -389,7 +397,6 @@ def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot)
         does("search", lambda: field.setText("bold"), lambda: page.sidebar._hits is not None)
         does("all chats", field.clear)
         does("new chat", page.new_chat)
-    turns.check()
 
 
 def test_nor_in_a_long_chat(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -400,8 +407,7 @@ def test_nor_in_a_long_chat(window: MainWindow, qtbot: QtBot, monkeypatch: pytes
     bar, settled = transcript.verticalScrollBar(), lambda: transcript.settled
     pasted = QMimeData()
     (tmp_path / "file.txt").write_text("some words here and there\n" * 40_000)
-    for _ in range(3):
-        turns.runs.append({})
+    for _ in turns.rounds():
         chat = long_chat(WORDS)
         last, middle = chat.messages[-1], chat.messages[300]
         last.reasoning = "So it seems to me.\n\n" * 1500
@@ -440,7 +446,6 @@ def test_nor_in_a_long_chat(window: MainWindow, qtbot: QtBot, monkeypatch: pytes
         does("attach", lambda: composer.attach([str(tmp_path / "file.txt")]))
         does("draft", composer.flush_draft)
         composer.set_content("", [])
-    turns.check()
 
 
 def test_nor_with_10_000_chats_or_answers_of_10_000_lines(window: MainWindow, qtbot: QtBot) -> None:
@@ -455,8 +460,7 @@ def test_nor_with_10_000_chats_or_answers_of_10_000_lines(window: MainWindow, qt
         "list": "".join(f"- item {n} with some words\n" for n in range(10_000)),
         "code": "```py\n" + "".join(f"x{n} = {n}  # so\n" for n in range(10_000)),
     }
-    for run in range(3):
-        turns.runs.append({})
+    for run in turns.rounds():
         does("chats are listed", controller.summaries_changed.emit, done)
         for number in range(5):
             does(f"scroll {number}", lambda: rows.setValue(rows.value() + 2000))
@@ -478,7 +482,6 @@ def test_nor_with_10_000_chats_or_answers_of_10_000_lines(window: MainWindow, qt
             does(f"{name}: end", lambda answer=answer: transcript.settle(answer.id), settled)  # type: ignore[misc]
             does(f"{name}: home", lambda: bar.setValue(0), settled)
             does(f"{name}: middle", lambda: bar.setValue(bar.maximum() // 2), settled)
-    turns.check()
 
 
 def button_of(banner: Any) -> QAbstractButton:
