@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QGuiApplication
@@ -14,7 +15,9 @@ from app.settings.network import CALLS
 from app.settings.words import backend_text, call_texts, log_level_text
 from core.config import Config, describe_type, load_config, save_setting, settings
 from core.errors import DesksideError
-from core.schemas import Status
+
+if TYPE_CHECKING:  # pydantic's models take a third of a second to make: on the session's thread, not on the window's
+    from core.schemas import Status
 
 
 def current() -> Config | None:

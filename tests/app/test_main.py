@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from app import main as entry
 from app.session import Session
 from app.window import MainWindow
+from tests.test_imports import modules_after
 
 
 def test_without_a_screen_it_says_so_and_fails(
@@ -68,3 +69,11 @@ def test_where_there_is_a_screen() -> None:
     assert entry.has_screen("linux", {"WAYLAND_DISPLAY": "wayland-0"})
     assert entry.has_screen("linux", {"DISPLAY": ":0"})
     assert not entry.has_screen("linux", {"DISPLAY": ""})
+
+
+def test_pages_are_opened_without_the_models_of_what_the_service_says() -> None:
+    """They take a third of a second to make, which the session's thread spends, not the window's."""
+    pages = ["chat", "documents", "models", "runtime", "settings"]
+    loaded = modules_after("import app.window, " + ", ".join(f"app.pages.{page}" for page in pages))
+    assert "app.pages.settings" in loaded
+    assert not {"core.schemas", "pydantic", "httpx"} & loaded
