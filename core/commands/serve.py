@@ -11,7 +11,7 @@ import sys
 
 from core.config import load_config
 from core.errors import InvalidRequest
-from core.lifecycle import DEFAULT_PORT
+from core.lifecycle import DEFAULT_PORT, ServiceInfo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,14 @@ def run(args: argparse.Namespace) -> int:
         model=args.model,
         idle_timeout=args.idle_timeout,
     )
-    main.run(
-        load_config(os.environ), options, lambda info: print(f"Serving on {info.address}", file=sys.stderr, flush=True)
-    )
+    main.run(load_config(os.environ), options, _serving)
     return 0
+
+
+def _serving(info: ServiceInfo) -> None:
+    print(f"Serving on {info.address}", file=sys.stderr)
+    print(
+        "Its token: `deskside core status --show-token`. It ends with Ctrl+C or `deskside core stop`.",
+        file=sys.stderr,
+        flush=True,
+    )

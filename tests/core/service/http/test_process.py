@@ -149,6 +149,7 @@ def test_serve_warns_of_the_lan_and_stops_on_request(places: Places) -> None:
         assert process.stderr is not None
         assert "can be reached from other machines" in process.stderr.readline()
         assert "Serving on http://127.0.0.1:" in process.stderr.readline()
+        assert "status --show-token" in process.stderr.readline()
         with connect() as client:
             assert client.ping().pid == process.pid
             client.stop(grace=0)
