@@ -103,6 +103,7 @@ def routes(service: Service) -> APIRouter:
     @router.post("/models/remove")
     async def remove(body: RemoveRequest) -> RemoveReply:
         """Delete a model with its engines, a link, or one engine. Refused while it is loaded."""
+        await service.models.unloaded()
         reply = await service.library.remove(body.model)
         changed(reply.name)
         return reply

@@ -110,6 +110,7 @@ class Models:
         self.rebuild = rebuild or (lambda name: None)
         self._loaded: dict[str, LoadedModel] = {}
         self._loading: dict[str, asyncio.Task[LoadedModel]] = {}
+        self._unloading: list[asyncio.Event] = []  # each set when it has ended
         self._free = asyncio.Event()  # cleared while a job has the GPU to itself
         self._free.set()
         self._held_by = ""
@@ -192,8 +193,19 @@ class Models:
             raise InvalidRequest(f"The model '{name}' is still being loaded; unload it afterwards.", "model")
         if self._loaded.pop(name, None) is None:
             raise NotFound(f"The model '{name}' is not loaded.")
-        await self._engines.unload(name, grace)
+        ended = asyncio.Event()
+        self._unloading.append(ended)
+        try:
+            await self._engines.unload(name, grace)
+        finally:
+            self._unloading.remove(ended)
+            ended.set()
         self._on_change(name, "unloaded", "")
+
+    async def unloaded(self) -> None:
+        """Wait for what is being unloaded: its worker holds its files until it has ended."""
+        for ended in list(self._unloading):
+            await ended.wait()
 
     # --- for core.service.lease ------------------------------------------------------------------------------------------
 
