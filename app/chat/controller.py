@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
-from shiboken6 import isValid
 
 from app.chat.answers import Answers
 from app.chat.archive import Archive
@@ -65,7 +64,6 @@ class ChatController(QObject):
         self.folders: list[Folder] = []
         self.current = Open(Chat(ChatSummary()), stored=False)
         self._elsewhere: dict[str, Open] = {}  # chats with an answer under way that are not on the screen
-        self._printing: list[Turns] = []
         self._files: SerialThread | None = None
         archive.do(lambda store: (store.chats(), store.folders(), store.notice), self._loaded, owner=self)
 
@@ -353,13 +351,12 @@ class ChatController(QObject):
 
     def in_turns(self, work: Generator[None, None, None], success: Success[None], failure: Failure) -> None:
         """Do what only the GUI thread can, a piece at a time; given up where the window is closed."""
-        self._printing.append(Turns(work, success, failure, self))
+        Turns(work, success, failure, self)
 
     def close(self) -> None:
         self.answers.close()
-        for turns in self._printing:
-            if isValid(turns):
-                turns.close()
+        for turns in self.findChildren(Turns):
+            turns.close()
         if self._files is not None:
             self._files.close()
         self.archive.close()

@@ -68,13 +68,8 @@ def _words() -> Words:
     )
 
 
-def export(chat: Chat, path: Path, words: Words | None = None) -> None:
-    """The form is what the name ends with. On any thread, but for PDF. Raises InvalidRequest."""
-    words = words or Words()
-    if path.suffix.lower() == ".pdf":
-        for _ in export_pdf(chat, path, words):
-            pass
-        return
+def export(chat: Chat, path: Path, words: Words) -> None:
+    """The form is what the name ends with; for PDF see `export_pdf`. On any thread. Raises InvalidRequest."""
     kind = path.suffix.lstrip(".").lower()
     title = chat.summary.title or words.chat
     shown = Tree(chat.messages, chat.head).path()
