@@ -84,3 +84,8 @@ def folder_of(preferences: Preferences) -> str:
     if last and Path(last).is_dir():
         return last
     return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+
+
+def keep_folder(preferences: Preferences, file: Path) -> None:
+    """The user chose this file: the next dialog opens where it lies."""
+    preferences.set("files_folder", str(file.parent))

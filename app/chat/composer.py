@@ -24,7 +24,7 @@ from app.chat.attachments import MOST_BYTES, MOST_FILES, is_document, read_attac
 from app.flow import FlowLayout
 from app.icons import icon_button, set_icon
 from app.messages import Messages
-from app.preferences import Preferences, folder_of
+from app.preferences import Preferences, folder_of, keep_folder
 from app.store.records import Attachment
 from app.theme import M, S
 from core.errors import DesksideError
@@ -263,7 +263,7 @@ class Composer(QFrame):
     def choose_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, self.tr("Attach files"), folder_of(self._preferences))
         if names:
-            self._preferences.set("files_folder", str(Path(names[0]).parent))
+            keep_folder(self._preferences, Path(names[0]))
             self.attach(names)
 
     def _paste_as_file(self, text: str) -> None:

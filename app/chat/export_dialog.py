@@ -16,7 +16,7 @@ from app.chat.as_html import to_html
 from app.chat.controller import ChatController
 from app.chat.export_words import Words
 from app.chat.exporting import MOST_JSON, from_json, to_json, to_markdown
-from app.preferences import folder_of
+from app.preferences import folder_of, keep_folder
 from app.sentences import said_of
 from app.store.records import Chat
 from app.store.tree import Tree
@@ -46,7 +46,7 @@ def export_dialog(controller: ChatController, chat: Chat, parent: QWidget) -> No
         path = path.with_suffix(f".{kind}")
     elif ending not in FILTERS:
         path = path.with_name(f"{path.name}.{kind}")
-    preferences.set("files_folder", str(path.parent))
+    keep_folder(preferences, path)
 
     def done(_: object) -> None:
         text = QCoreApplication.translate("Export", "Exported to %1.")
@@ -108,7 +108,7 @@ def import_dialog(controller: ChatController, parent: QWidget) -> None:
     preferences = controller.session.preferences
     names, _ = QFileDialog.getOpenFileNames(parent, title, folder_of(preferences), FILTERS["json"])
     for name in names:
-        preferences.set("files_folder", str(Path(name).parent))
+        keep_folder(preferences, Path(name))
         import_file(controller, Path(name))
 
 

@@ -5,7 +5,6 @@ jump when they are measured. New text keeps the end in view, unless the reader h
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_right
 from collections.abc import Sequence
 from math import inf
 from time import monotonic, thread_time
@@ -14,12 +13,14 @@ from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
-from app.chat.pieces import Files, Reasoning, Waiting
+from app.chat.measure import across, measure
+from app.chat.pieces import Reasoning, Waiting
+from app.chat.places import Places
 from app.chat.row_widgets import RowWidgets
-from app.chat.rows import BUBBLE, GAP, Entry, Row, estimate
+from app.chat.rows import BUBBLE, Entry, Row
 from app.chat.views import CodeView, TextView
 from app.store.records import Message
-from app.theme import READING_WIDTH, XL, L, M, Theme
+from app.theme import READING_WIDTH, XL, L, Theme
 from app.threads import SerialThread
 
 NEAR = 400  # pixels above and below the screen in which widgets are kept
@@ -27,8 +28,6 @@ NEAR = 400  # pixels above and below the screen in which widgets are kept
 # each step, and the last may take some milliseconds more.
 BUDGET = 0.003
 JUMP = 0.06  # seconds for which a screen that was jumped to may wait
-EDGE = 6  # from a button's edge to its picture
-USER_SHARE = 0.82  # of the column that the user's messages may take
 
 
 class Transcript(QAbstractScrollArea):
@@ -54,11 +53,8 @@ class Transcript(QAbstractScrollArea):
         self._makers.fold_wanted.connect(self._fold)
         self.entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
-        self._rows: list[Row] = []
-        self._tops: list[int] = []
-        self._starts: dict[str, int] = {}  # of each message, the number of its first row
+        self._places = Places()
         self._shown: dict[Row, None] = {}  # rows with a widget
-        self._height = 0
         self._follow = True
         self._busy = False
         self._opened_at = 0.0
@@ -83,7 +79,7 @@ class Transcript(QAbstractScrollArea):
         value = self.verticalScrollBar().value()
         kept = self._by_id.get(keep or "")
         end = max(0, kept.rows[-1].bottom - value) if kept is not None else 0
-        for row in self._rows:
+        for row in self._places.rows:
             self._drop(row)
         self.entries = list(entries)
         self._by_id = {entry.message.id: entry for entry in self.entries}
@@ -91,7 +87,7 @@ class Transcript(QAbstractScrollArea):
             entry.last = index == len(self.entries) - 1
         self._follow = keep is None
         self._open_again()
-        self._collect()
+        self._places.collect(self.entries)
         self._place()
         if keep is not None:
             found = self._by_id.get(keep)
@@ -169,7 +165,7 @@ class Transcript(QAbstractScrollArea):
     @property
     def settled(self) -> bool:
         """Whether everything on the screen is there."""
-        return bool(self._rows) and self._screen_is_filled() and not self._later.isActive()
+        return bool(self._places.rows) and self._screen_is_filled() and not self._later.isActive()
 
     @property
     def column_width(self) -> int:
@@ -183,21 +179,13 @@ class Transcript(QAbstractScrollArea):
 
     # Rows and their places
 
-    def _collect(self) -> None:
-        self._rows = []
-        self._starts = {}
-        for entry in self.entries:
-            self._starts[entry.message.id] = len(self._rows)
-            self._rows += entry.rows
-
     def _changed(self, entry: Entry) -> None:
         """Rows of one entry are others now; those of the last one, usually."""
         start = 0
         if entry is self.entries[-1]:
-            start = self._starts[entry.message.id]
-            self._rows[start:] = entry.rows
+            start = self._places.end_with(entry)
         else:
-            self._collect()
+            self._places.collect(self.entries)
         self._place(start)
         self._realise()
 
@@ -206,33 +194,15 @@ class Transcript(QAbstractScrollArea):
             for row in entry.rows:
                 self._drop(row)
             entry.open()
-            self._collect()
-            self._place(self._starts[entry.message.id])
+            self._places.collect(self.entries)
+            self._place(self._places.starts[entry.message.id])
 
     def _place(self, first: int = 0) -> None:
         """Tops of the rows from `first` on, from the heights of all."""
-        width = self.column_width
-        top = L
-        last: Entry | None = None
-        if first > 0:
-            before = self._rows[first - 1]
-            top, last = before.bottom + GAP[before.kind], before.entry
-        for row in self._rows[first:]:
-            if row.width == 0 and row.widget is None and row.guessed != width:
-                row.height, row.guessed = estimate(row, width), width
-            if row.entry is not last:
-                last = row.entry
-                if last.is_user:
-                    top += BUBBLE
-            if row.kind == "footer" and row.entry.is_user:
-                top += BUBBLE
-            row.top = top
-            top += row.height + GAP[row.kind]
-        self._tops[first:] = [row.top for row in self._rows[first:]]
-        self._height = top + L
+        self._places.place(first, self.column_width)
         bar = self.verticalScrollBar()
         self._busy = True
-        bar.setRange(0, max(0, self._height - self.viewport().height()))
+        bar.setRange(0, max(0, self._places.height - self.viewport().height()))
         bar.setPageStep(self.viewport().height())
         if self._follow:
             bar.setValue(bar.maximum())
@@ -243,7 +213,7 @@ class Transcript(QAbstractScrollArea):
         """Make and place what is near the screen, and let go of what is far. Within BUDGET; what the screen needs is made at
         once, but for a chat that is opened: what was painted stays until the screen is full. In a hurry: what the screen needs."""
         until = thread_time() + BUDGET
-        if not self._rows:
+        if not self._places.rows:
             self._opening = False
             self.viewport().setUpdatesEnabled(True)
             self.viewport().update()
@@ -267,7 +237,7 @@ class Transcript(QAbstractScrollArea):
             self._place(changed)
             if not self._follow and anchor is not None:
                 row, offset = anchor
-                if row in self._rows:
+                if row in self._places.rows:
                     self._set_value(row.top - offset)
             if not hurry and thread_time() > until and (self._opening or self._screen_is_filled()):
                 late = True
@@ -289,34 +259,24 @@ class Transcript(QAbstractScrollArea):
     def _anchor(self) -> tuple[Row, int] | None:
         """The row at the top of the screen, and how far below the top of the screen it begins."""
         value = self.verticalScrollBar().value()
-        at = bisect_right(self._tops, value) - 1
-        if at < 0:
-            return None
-        row = self._rows[at]
-        return row, row.top - value
+        row = self._places.at(value)
+        return (row, row.top - value) if row is not None else None
 
     def _screen_is_filled(self) -> bool:
         value = self.verticalScrollBar().value()
-        rows = (self._rows[number] for number in self._between(value, value + self.viewport().height()))
+        rows = (self._places.rows[number] for number in self._places.between(value, value + self.viewport().height()))
         return all(row.widget is not None and row.width for row in rows)
-
-    def _between(self, low: int, high: int) -> range:
-        """Numbers of the rows that are, at least in part, between these heights."""
-        first = max(0, bisect_right(self._tops, low) - 1)
-        if first < len(self._rows) and self._rows[first].bottom < low:
-            first += 1
-        return range(first, max(first, bisect_right(self._tops, high)))
 
     def _realise_one(self, low: int, high: int, until: float) -> int:
         """Make or measure rows between, until one turns out to have another height, or the thread has worked until then: its
         number, -1 if all of them are there."""
         width = self.column_width
-        numbers = self._between(low, high)
+        numbers = self._places.between(low, high)
         for number in reversed(numbers) if self._follow else numbers:
-            row = self._rows[number]
+            row = self._places.rows[number]
             if row.kind == "closed":
                 self._open(row.entry)
-                return self._starts[row.entry.message.id]
+                return self._places.starts[row.entry.message.id]
             if row.widget is None:
                 row.widget, row.place, row.width = self._makers.make(row), None, 0
                 row.filled = False
@@ -331,7 +291,7 @@ class Transcript(QAbstractScrollArea):
                     return number
             if row.width != width:
                 before = row.height
-                row.height = self._measure(row, width)
+                row.height = measure(row, width)
                 row.width = width
                 if row.height != before or thread_time() > until:
                     return number
@@ -358,7 +318,7 @@ class Transcript(QAbstractScrollArea):
             if far and not widget.hasFocus() and not widget.isAncestorOf(self._focus() or self):
                 self._drop(row)
                 continue
-            x, width = self._across(row, column)
+            x, width = across(row, column)
             place = (left + x, row.top - value, width, row.height)
             at = row.place
             if at is None:
@@ -378,49 +338,6 @@ class Transcript(QAbstractScrollArea):
     def _focus(self) -> QWidget | None:
         window = self.window()
         return window.focusWidget() if window is not None else None
-
-    def _across(self, row: Row, column: int) -> tuple[int, int]:
-        """Left edge and width within the column, which is so wide."""
-        if row.kind in ("footer", "reasoning"):  # the pictures of their buttons stand where text stands
-            return (EDGE if row.entry.is_user else -EDGE), column
-        if row.kind == "thought":
-            return M, column - 2 * M
-        if not row.entry.is_user:
-            return 0, column
-        inner = row.entry.bubble or int(column * USER_SHARE) - 2 * BUBBLE
-        return column - inner - BUBBLE, inner
-
-    def _measure(self, row: Row, width: int) -> int:
-        widget = row.widget
-        assert widget is not None
-        if row.kind == "plain" and isinstance(widget, TextView):
-            most = int(width * USER_SHARE) - 2 * BUBBLE
-            ideal = widget.ideal_width(most)
-            entry = row.entry
-            entry.bubble = max(
-                60, *(ideal, entry.bubble if len([r for r in entry.rows if r.kind == "plain"]) > 1 else 0)
-            )
-            for files in (each.widget for each in entry.rows if isinstance(each.widget, Files)):
-                entry.bubble = max(entry.bubble, min(most, files.ideal_width()))
-            return widget.content_height(entry.bubble)
-        if isinstance(widget, Files) and row.entry.is_user:
-            self._widen_for(widget, row.entry, int(width * USER_SHARE) - 2 * BUBBLE)
-        if row.kind == "thought":
-            width -= 2 * M
-        if isinstance(widget, (TextView, CodeView, Reasoning, Files, Waiting)):
-            return widget.content_height(width)
-        hint = widget.heightForWidth(width) if widget.hasHeightForWidth() else widget.sizeHint().height()
-        return max(hint, widget.minimumSizeHint().height())
-
-    @staticmethod
-    def _widen_for(files: Files, entry: Entry, most: int) -> None:
-        """Rows are measured from the end where the end is followed: the text above which the names stand has its bubble."""
-        needed = min(most, files.ideal_width())
-        if 0 < entry.bubble < needed:
-            entry.bubble = needed
-            for text in (each.widget for each in entry.rows if each.kind == "plain"):
-                if isinstance(text, TextView):
-                    text.content_height(needed)  # no line breaks otherwise, but right-to-left ones begin elsewhere
 
     # Widgets
 
@@ -471,8 +388,8 @@ class Transcript(QAbstractScrollArea):
 
     def _jumped(self, value: int) -> bool:
         """Whether nothing of the screen is there."""
-        rows = self._between(value, value + self.viewport().height())
-        return all(self._rows[number].widget is None for number in rows)
+        rows = self._places.between(value, value + self.viewport().height())
+        return all(self._places.rows[number].widget is None for number in rows)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         anchor = self._anchor()
@@ -549,13 +466,13 @@ class Transcript(QAbstractScrollArea):
         column = self.column_width
         left = (self.viewport().width() - column) // 2
         seen: set[int] = set()
-        for number in self._between(value - NEAR, value + self.viewport().height() + NEAR):
-            entry = self._rows[number].entry
+        for number in self._places.between(value - NEAR, value + self.viewport().height() + NEAR):
+            entry = self._places.rows[number].entry
             if not entry.is_user or id(entry) in seen or not entry.opened:
                 continue
             seen.add(id(entry))
             body = [each for each in entry.rows if each.kind != "footer"]
-            x, width = self._across(body[0], column)
+            x, width = across(body[0], column)
             top, bottom = body[0].top - value - BUBBLE + 3, body[-1].bottom - value + BUBBLE - 3
             painter.drawRoundedRect(QRectF(left + x - BUBBLE, top, width + 2 * BUBBLE, bottom - top), 14, 14)
         painter.end()

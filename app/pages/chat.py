@@ -3,40 +3,38 @@ does."""
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
-from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import QEvent, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.chat.answers import Answer
 from app.chat.archive import Archive
 from app.chat.choices import choice
 from app.chat.composer import Composer
+from app.chat.context import ContextCount
 from app.chat.controller import ChatController
 from app.chat.export_dialog import export_dialog, import_dialog
 from app.chat.find_bar import FindBar
+from app.chat.header import Header
 from app.chat.meter import Meter
 from app.chat.panel import Panel
 from app.chat.picker import PickerPopup
-from app.chat.prompt import about_tokens, messages_of
 from app.chat.rows import Entry
 from app.chat.sidebar import Sidebar
 from app.chat.transcript import Transcript
 from app.chat.welcome import Welcome
-from app.icons import SMALL, icon_button, set_icon
+from app.icons import icon_button
 from app.markdown.highlight import tokens_of
 from app.markdown.parser import parse
 from app.markdown.safe import plain, safe_link
-from app.parts import ElidedLabel
 from app.sentences import said
 from app.session import ServiceState, Session
 from app.store.records import Attachment, Chat, Message
 from app.theme import READING_WIDTH, XL, M, S
-from app.threads import Operation, SerialThread
+from app.threads import SerialThread
 
-COUNT_MS = 400
 METER_MS = 250
 
 
@@ -52,7 +50,6 @@ class ChatPage(QWidget):
         self.controller = ChatController(session, self.archive, self)
         self.setAutoFillBackground(True)  # what is behind the page need not be painted with it
         self._editing = ""
-        self._count: Operation | None = None
         self._attach_action = QAction(self)
 
         self.sidebar = Sidebar(self.controller)
@@ -64,6 +61,7 @@ class ChatPage(QWidget):
         self.find_bar = FindBar(lambda: self.controller.current.tree.path())
         self.composer = Composer(session.messages, session.preferences, self._attach_action)
         self.meter = Meter()
+        self.context = ContextCount(self.controller, self.composer, self.meter, self)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.welcome)
         self._stack.addWidget(self.transcript)
@@ -71,10 +69,11 @@ class ChatPage(QWidget):
         self.end_button.setProperty("kind", "floating")
         self.end_button.hide()
 
+        self.header = Header()
         centre = QVBoxLayout()
         centre.setContentsMargins(0, 0, 0, 0)
         centre.setSpacing(0)
-        centre.addLayout(self._make_header())
+        centre.addWidget(self.header)
         centre.addWidget(self.find_bar)
         centre.addWidget(self._stack, 1)
         centre.addLayout(self._make_bottom())
@@ -87,13 +86,6 @@ class ChatPage(QWidget):
         self.sidebar.setVisible(session.preferences.get("sidebar_open"))
         self.panel.setVisible(session.preferences.get("panel_open"))
 
-        self._counting = QTimer(self)
-        self._counting.setSingleShot(True)
-        self._counting.setInterval(COUNT_MS)
-        self._counting.timeout.connect(self._count_tokens)
-        self._estimating = QTimer(self)
-        self._estimating.setSingleShot(True)
-        self._estimating.timeout.connect(self._show_context_estimate)
         self._metering = QTimer(self)
         self._metering.setSingleShot(True)
         self._metering.setInterval(METER_MS)
@@ -106,39 +98,6 @@ class ChatPage(QWidget):
             self.archive.do(lambda store: store.chat(last), self._reopen, owner=self)
 
     # Layout
-
-    def _make_header(self) -> QHBoxLayout:
-        self.sidebar_button = icon_button("sidebar", self.tr("Show or hide the chats"), role="muted")
-        self.sidebar_button.clicked.connect(self.toggle_sidebar)
-        self.model_button = QPushButton()
-        self.model_button.setProperty("kind", "plain")
-        reading = QGuiApplication.layoutDirection()  # the arrow stands behind the name
-        self.model_button.setLayoutDirection(
-            Qt.LayoutDirection.RightToLeft
-            if reading == Qt.LayoutDirection.LeftToRight
-            else Qt.LayoutDirection.LeftToRight
-        )
-        set_icon(self.model_button, "down", "muted", SMALL)
-        self.model_button.clicked.connect(self.choose_model)
-        self.title = ElidedLabel()
-        self.title.setProperty("kind", "muted")
-        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.state = QLabel()
-        self.state.setProperty("kind", "small")
-        export = icon_button("export", self.tr("Export this chat"), role="muted")
-        export.clicked.connect(self.export)
-        self.panel_button = icon_button("panel", self.tr("Show or hide this chat's settings"), role="muted")
-        self.panel_button.clicked.connect(self.toggle_panel)
-        row = QHBoxLayout()
-        row.setContentsMargins(M, S, M, S)
-        row.setSpacing(S)
-        row.addWidget(self.sidebar_button)
-        row.addWidget(self.model_button)
-        row.addWidget(self.title, 1)
-        row.addWidget(self.state)
-        row.addWidget(export)
-        row.addWidget(self.panel_button)
-        return row
 
     def _make_bottom(self) -> QHBoxLayout:
         box = QWidget()
@@ -165,6 +124,10 @@ class ChatPage(QWidget):
         controller.answers.changed.connect(self._answers_changed)
         session.service_changed.connect(self._service_changed)
         session.models_changed.connect(self._show_model)
+        self.header.sidebar_wanted.connect(self.toggle_sidebar)
+        self.header.model_wanted.connect(self.choose_model)
+        self.header.export_wanted.connect(self.export)
+        self.header.panel_wanted.connect(self.toggle_panel)
         self.sidebar.opened.connect(self._open)
         self.sidebar.new_chat.connect(self.new_chat)
         self.sidebar.import_wanted.connect(self.import_chats)
@@ -174,7 +137,7 @@ class ChatPage(QWidget):
         self.composer.draft_changed.connect(controller.save_draft)
         self.composer.recall.connect(self._edit_last)
         self.composer.edit_ended.connect(self._end_edit)
-        self.composer.changed.connect(self._counting.start)
+        self.composer.changed.connect(self.context.count_soon)
         self.composer.document_wanted.connect(self._read_document)
         self.welcome.chosen.connect(self._begin_with)
         self.transcript.acted.connect(self._acted)
@@ -222,32 +185,22 @@ class ChatPage(QWidget):
         self._stack.setCurrentWidget(self.transcript if entries else self.welcome)  # first: it may get another size
         self.transcript.show_entries(entries, keep)
         self._answers_changed()
-        self._counting.start()
+        self.context.count_soon()
 
     @Slot()
     def _show_title(self) -> None:
-        title = plain(self.controller.current.chat.summary.title)
-        self.title.setText(title)
-        self.title.setToolTip(title)
+        self.header.show_title(plain(self.controller.current.chat.summary.title))
 
     @Slot()
     def _show_model(self) -> None:
         name = self.controller.model
         found = choice(self.session.models, name)
-        self.model_button.setText(name if name else self.tr("Choose a model"))
-        self.model_button.setAccessibleName(self.tr("Model: %1").replace("%1", name))
-        self.model_button.setToolTip(found.about if found is not None else self.tr("Choose a model"))
-        self._estimating.start()
+        self.header.show_model(name, found.about if found is not None else "")
+        self.context.estimate_soon()
 
     @Slot(object)
     def _service_changed(self, state: ServiceState) -> None:
-        words = {
-            "starting": self.tr("Starting the service…"),
-            "lost": self.tr("The service ended; starting it again…"),
-            "failed": self.tr("The service does not start"),
-        }
-        self.state.setText(words.get(state.phase, ""))
-        self.state.setToolTip(said(state.message, "unavailable"))
+        self.header.show_service(state)
         if state.phase == "failed" and state.message:
             self.session.messages.error(said(state.message, "unavailable"))
 
@@ -279,7 +232,7 @@ class ChatPage(QWidget):
         if answer is not None:
             self.meter.show_answer(answer)
             if answer.inbox.prefill is not None:
-                self._show_context(answer.inbox.prefill[1] + answer.inbox.events, exact=False)
+                self.context.show_used(answer.inbox.prefill[1] + answer.inbox.events, exact=False)
 
     def _progressed(self, answer: Answer) -> None:
         entry = self.transcript.entry(answer.message.id)
@@ -299,7 +252,7 @@ class ChatPage(QWidget):
             self.meter.show_answer(None)
             info = answer.message.info
             if isinstance(info.get("prompt"), int):
-                self._show_context(info["prompt"] + int(info.get("tokens", 0)), exact=True)
+                self.context.show_used(info["prompt"] + int(info.get("tokens", 0)), exact=True)
         self._answers_changed()
 
     @Slot()
@@ -308,51 +261,6 @@ class ChatPage(QWidget):
         self.composer.set_running(answer is not None)
         if answer is None:
             self.meter.show_answer(None)
-
-    # Context
-
-    def _context_size(self) -> int:
-        models, name = self.session.models, self.controller.model
-        if models is None:
-            return 0
-        loaded = (each.context for each in models.loaded if each.name == name)
-        found = choice(models, name)
-        return next((context for context in loaded if context), found.context if found is not None else 0)
-
-    def _show_context(self, used: int, exact: bool) -> None:
-        self.meter.show_context(used, self._context_size(), exact)
-
-    @Slot()
-    def _show_context_estimate(self) -> None:
-        """Before anybody counted."""
-        path = self.controller.current.tree.path()
-        texts = [self.controller.current.chat.settings.system_prompt, self.composer.text]
-        texts += [message.content for message in path]
-        files = [*self.composer.attachments, *(file for message in path for file in message.attachments)]
-        texts += [file.text for file in files]
-        self._show_context(math.ceil(sum(map(about_tokens, texts))), exact=False)
-
-    @Slot()
-    def _count_tokens(self) -> None:
-        """Exactly, by the service, where the model is loaded anyway."""
-        self._show_context_estimate()
-        models, name = self.session.models, self.controller.model
-        loaded = models is not None and any(each.name == name and each.state == "ready" for each in models.loaded)
-        path = self.controller.current.tree.path()
-        draft = self.composer.text
-        if not loaded or self.session.service.phase != "ready" or not (path or draft):
-            return
-        if draft or self.composer.attachments:
-            path = [*path, Message("user", draft, attachments=self.composer.attachments)]
-        messages = messages_of(path, self.controller.current.chat.settings)
-        if self._count is not None:
-            self._count.cancel()
-        self._count = self.session.call(
-            lambda client: client.count_tokens(messages, model=name),
-            lambda reply: self.meter.show_context(reply.tokens, reply.context, exact=True),
-            lambda error: None,
-            owner=self,
-        )
 
     # What the user does
 
@@ -386,7 +294,7 @@ class ChatPage(QWidget):
         popup = PickerPopup(self.session, self.controller.model, self)
         popup.chosen.connect(self.controller.choose_model)
         popup.models_page.connect(partial(self.page_wanted.emit, "models"))
-        popup.show_below(self.model_button)
+        popup.show_below(self.header.model_button)
 
     def search(self) -> None:
         if self.sidebar.isHidden():

@@ -191,38 +191,6 @@
         <translation>到末尾</translation>
     </message>
     <message>
-        <source>Show or hide the chats</source>
-        <translation>显示或隐藏对话列表</translation>
-    </message>
-    <message>
-        <source>Export this chat</source>
-        <translation>导出此对话</translation>
-    </message>
-    <message>
-        <source>Show or hide this chat&apos;s settings</source>
-        <translation>显示或隐藏此对话的设置</translation>
-    </message>
-    <message>
-        <source>Choose a model</source>
-        <translation>选择模型</translation>
-    </message>
-    <message>
-        <source>Model: %1</source>
-        <translation>模型：%1</translation>
-    </message>
-    <message>
-        <source>Starting the service…</source>
-        <translation>正在启动服务…</translation>
-    </message>
-    <message>
-        <source>The service ended; starting it again…</source>
-        <translation>服务已结束；正在重新启动…</translation>
-    </message>
-    <message>
-        <source>The service does not start</source>
-        <translation>服务无法启动</translation>
-    </message>
-    <message>
         <source>Copied.</source>
         <translation>已复制。</translation>
     </message>
@@ -886,6 +854,41 @@
     <message>
         <source>Load: this driver does not tell</source>
         <translation>负载：此驱动不提供</translation>
+    </message>
+</context>
+<context>
+    <name>Header</name>
+    <message>
+        <source>Show or hide the chats</source>
+        <translation>显示或隐藏对话列表</translation>
+    </message>
+    <message>
+        <source>Export this chat</source>
+        <translation>导出此对话</translation>
+    </message>
+    <message>
+        <source>Show or hide this chat&apos;s settings</source>
+        <translation>显示或隐藏此对话的设置</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+    <message>
+        <source>Model: %1</source>
+        <translation>模型：%1</translation>
+    </message>
+    <message>
+        <source>Starting the service…</source>
+        <translation>正在启动服务…</translation>
+    </message>
+    <message>
+        <source>The service ended; starting it again…</source>
+        <translation>服务已结束；正在重新启动…</translation>
+    </message>
+    <message>
+        <source>The service does not start</source>
+        <translation>服务无法启动</translation>
     </message>
 </context>
 <context>

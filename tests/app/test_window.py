@@ -446,7 +446,7 @@ def test_nor_in_a_long_chat(window: MainWindow, qtbot: QtBot, monkeypatch: pytes
         for text in ("some words here and there\n" * 40_000, "量化模型和分页缓存，" * 100_000, "a few words " * 1500):
             pasted.setText(text)
             does(f"paste {text[:4]}", lambda: composer.editor.insertFromMimeData(pasted))
-            does(f"estimate {text[:4]}", page._show_context_estimate)
+            does(f"estimate {text[:4]}", page.context.estimate)
         does("attach", lambda: composer.attach([str(tmp_path / "file.txt")]))
         does("draft", composer.flush_draft)
         composer.set_content("", [])

@@ -467,7 +467,7 @@ def test_the_model_picker_by_keyboard(page: ChatPage, user: Any, qtbot: QtBot) -
     qtbot.keyClick(popup, Qt.Key.Key_Down)
     qtbot.keyClick(popup, Qt.Key.Key_Return)
     assert page.controller.model == "org/big"
-    assert "org/big" in page.model_button.text()
+    assert "org/big" in page.header.model_button.text()
 
 
 def test_engines_are_chosen_like_models_and_what_does_not_fit_is_said(
@@ -495,7 +495,7 @@ def test_engines_are_chosen_like_models_and_what_does_not_fit_is_said(
     qtbot.waitUntil(lambda: "8.0 GiB" in rows["org/big"].accessibleDescription())  # and it can be chosen all the same
     assert not rows["demo"].accessibleDescription()
     rows["demo:int4"].click()
-    assert "demo:int4" in page.model_button.text()
+    assert "demo:int4" in page.header.model_button.text()
     user.say("q")
     assert service.requests[-1][1]["model"] == "demo:int4"
     assert page.meter.total == 4096  # what the model has
@@ -521,9 +521,9 @@ def test_presets(page: ChatPage, user: Any, qtbot: QtBot, monkeypatch: pytest.Mo
 
 def test_the_service_s_state_is_visible(page: ChatPage, user: Any, qtbot: QtBot) -> None:
     page.session._change(ServiceState("lost"))
-    assert "starting it again" in page.state.text()
+    assert "starting it again" in page.header.state.text()
     page.session._change(ServiceState("ready"))
-    assert page.state.text() == ""
+    assert page.header.state.text() == ""
 
 
 def test_a_full_disk_shows_the_answer_all_the_same(page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:

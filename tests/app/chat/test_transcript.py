@@ -45,7 +45,7 @@ def shown(transcript: Transcript) -> str:
 
 def check_places(transcript: Transcript) -> None:
     """Rows follow each other without overlap, and widgets are where their rows are."""
-    rows = transcript._rows
+    rows = transcript._places.rows
     for above, below in itertools.pairwise(rows):
         assert below.top >= above.bottom
     value = transcript.verticalScrollBar().value()
@@ -53,7 +53,7 @@ def check_places(transcript: Transcript) -> None:
         if row.widget is not None:
             assert row.widget.y() == row.top - value
             assert row.widget.height() == row.height
-    assert transcript._tops == [row.top for row in rows]
+    assert transcript._places.tops == [row.top for row in rows]
 
 
 def test_500_messages_make_few_widgets_and_open_at_the_end(transcript: Transcript, qtbot: QtBot) -> None:
