@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from statistics import median
-from time import monotonic, sleep, thread_time
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent, QEventLoop, QMimeData, Qt
+from PySide6.QtCore import QEvent, QMimeData, Qt
 from PySide6.QtGui import QAccessible, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -29,8 +28,8 @@ from pytestqt.qtbot import QtBot
 from app.chat.answers import Answer
 from app.chat.picker import PickerPopup
 from app.chat.pieces import Reasoning
-from app.chat.views import TextView
 from app.keys_dialog import KeysDialog
+from app.pages.base import Page
 from app.pages.chat import ChatPage
 from app.pages.documents import DocumentsPage
 from app.pages.runtime import RuntimePage
@@ -42,6 +41,7 @@ from app.threads import Operation
 from app.window import PAGES, MainWindow
 from core.config import load_config
 from core.schemas import GpuStatus, InstalledStatus, ModelsReply, ModelStatus, Status
+from tests.app.turns import Turns
 
 INTERACTIVE = (QAbstractButton, QLineEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QSlider)
 
@@ -243,52 +243,38 @@ def test_pages_open(window: MainWindow, qtbot: QtBot, spec: Any) -> None:
 
 
 def test_pages_are_made_in_short_turns_while_nobody_waits_and_the_first_look_is_quick(
-    window: MainWindow, qtbot: QtBot
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No turn takes 16 ms, as below. The least of three windows counts."""
-
-    def longest() -> dict[str, float]:
+    """And so are the figures of the runtime page, which come every second."""
+    monkeypatch.setattr("app.prepare.AFTER_MS", 3_600_000)
+    monkeypatch.setattr("app.prepare.PAUSE_MS", 3_600_000)
+    turns = Turns()
+    does = turns.does
+    for spec in PAGES:  # as the session's thread does, before a page is made
+        spec.load()
+    for _ in turns.rounds():
         made = MainWindow(Session(load_config(os.environ)))
         qtbot.addWidget(made)
         made.show()
         qtbot.waitExposed(made)
-        found: dict[str, float] = {}
-        made._preparation.stop()
-        for spec in PAGES:  # as the session's thread does, before a page is made
-            spec.load()
         qtbot.wait(50)
-        pieces = made._prepare_pages()
-        more, number = True, 0
-        while more:
-            begun = thread_time()
-            more = next(pieces, pieces) is not pieces
-            QApplication.processEvents()
+        number, preparation = 0, made._preparation
+        while not preparation.done:
             number += 1
-            found[f"piece {number}"] = thread_time() - begun
+            does(f"piece {number}", preparation._turn)
         assert set(made._pages) == {spec.key for spec in PAGES}
         for spec in PAGES[1:]:
-            begun = thread_time()
-            made.show_page(spec.key)
-            found[f"show {spec.key}"] = thread_time() - begun
-            begun = thread_time()
-            QApplication.processEvents()
-            found[f"paint {spec.key}"] = thread_time() - begun
+            does(f"show {spec.key}", partial(made.show_page, spec.key), partial(whole, made._pages[spec.key]))
         runtime = made.show_page("runtime")
         assert isinstance(runtime, RuntimePage)
-        for number in range(3):  # the first one makes the cards
-            begun = thread_time()
-            runtime._take(busy_service(number))
-            found[f"figures {number}"] = thread_time() - begun
-            begun = thread_time()
-            QApplication.processEvents()
-            found[f"paint figures {number}"] = thread_time() - begun
+        for number in range(3):  # the first ones make the cards
+            does(f"figures {number}", partial(runtime._take, busy_service(number)), partial(whole, runtime))
         made.close()
-        return found
 
-    runs = [longest() for _ in range(3)]
-    least = {name: min(run[name] for run in runs) for name in runs[0]}
-    limit = 0.016 * slowness()
-    assert {name: round(1000 * took, 1) for name, took in least.items() if took > limit} == {}, limit
+
+def whole(page: QWidget) -> bool:
+    assert isinstance(page, Page)
+    return not page._revealing.isActive()
 
 
 def busy_service(number: int) -> Status:
@@ -324,46 +310,6 @@ def test_the_pages_are_made_by_themselves(window: MainWindow, qtbot: QtBot) -> N
 
 
 WORDS = "Some **bold** words about `paging`.\n\n- one\n- two\n\n```py\nx = 1\n```\n\nAnd a paragraph to end it.\n\n"
-
-
-class Turns:
-    """Of each thing that the user does or sees, the longest turn of the event loop: its processor time on the GUI thread, in
-    seconds. Everything is done three times, or, where something took too long each time, up to eight times; the least counts, as
-    what else the machine does only ever adds. The limit of 16 ms grows on a machine that is slow at a fixed piece of work, as a
-    rule over all rounds."""
-
-    def __init__(self) -> None:
-        self._runs: list[dict[str, float]] = []
-        self._slowness: list[float] = []
-
-    def rounds(self) -> Iterator[int]:
-        for number in range(8):
-            if number >= 3 and not self._over():
-                break
-            self._runs.append({})
-            yield number
-            self._slowness.append(slowness())
-        assert not self._over(), self._slowness
-
-    def does(self, name: str, work: Callable[[], object], done: Callable[[], bool] = lambda: True) -> None:
-        deadline = monotonic() + 60
-        begun = thread_time()
-        work()
-        turns = [thread_time() - begun]
-        while len(turns) < 3 or not done():
-            begun = thread_time()
-            QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)
-            turns.append(thread_time() - begun)
-            assert monotonic() < deadline, name
-            if not done():
-                sleep(0.001)
-        self._runs[-1][name] = max(turns)
-
-    def _over(self) -> dict[str, float]:
-        """What took longer than the limit each time, in milliseconds."""
-        least = {name: min(run[name] for run in self._runs) for name in self._runs[0]}
-        limit = 0.016 * median(self._slowness)
-        return {name: round(1000 * took, 1) for name, took in least.items() if took > limit}
 
 
 def long_chat(last: str = "") -> Chat:
@@ -491,20 +437,6 @@ def test_nor_with_10_000_chats_or_answers_of_10_000_lines(window: MainWindow, qt
 def button_of(banner: Any) -> QAbstractButton:
     assert isinstance(banner.button, QAbstractButton)
     return banner.button
-
-
-def slowness() -> float:
-    """How much longer this machine takes for a fixed amount of work than one that is not busy: caches and hyper-threads are
-    shared, and that is in processor time too."""
-    times = []
-    for _ in range(100):
-        begun = thread_time()
-        view = TextView()
-        view.show_markdown("Some **bold** words about `paging`, and more of them.\n\n- one\n- two\n")
-        view.content_height(600)
-        view.deleteLater()
-        times.append(thread_time() - begun)
-    return max(1.0, sorted(times)[10] / 0.0015)
 
 
 def test_a_disk_that_is_not_connected_is_said_once_with_the_way_to_the_settings(
