@@ -14,6 +14,8 @@ class FlowLayout(QLayout):
     def __init__(self, parent: QWidget | None = None, spacing: int = S) -> None:
         super().__init__(parent)
         self._items: list[QLayoutItem] = []
+        self._sizes: list[tuple[QLayoutItem, QSize, int]] = []  # of those shown: the hint, the least width
+        self._heights: dict[int, int] = {}  # by width; layouts around this one ask for the same again and again
         self.setContentsMargins(0, 0, 0, 0)
         self.setSpacing(spacing)
 
@@ -28,7 +30,17 @@ class FlowLayout(QLayout):
         return self._items[index] if 0 <= index < len(self._items) else None
 
     def takeAt(self, index: int) -> QLayoutItem | None:
-        return self._items.pop(index) if 0 <= index < len(self._items) else None
+        if not 0 <= index < len(self._items):
+            return None
+        item = self._items.pop(index)
+        self.invalidate()
+        return item
+
+    def invalidate(self) -> None:
+        """What was worked out of the sizes of the items holds no longer."""
+        self._sizes.clear()
+        self._heights.clear()
+        super().invalidate()
 
     def expandingDirections(self) -> Qt.Orientation:
         return Qt.Orientation(0)
@@ -37,7 +49,9 @@ class FlowLayout(QLayout):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        return self._arrange(QRect(0, 0, width, 0), move=False)
+        if width not in self._heights:
+            self._heights[width] = self._arrange(QRect(0, 0, width, 0), move=False)
+        return self._heights[width]
 
     def setGeometry(self, rect: QRect) -> None:
         super().setGeometry(rect)
@@ -56,14 +70,19 @@ class FlowLayout(QLayout):
             max((size.width() for size in sizes), default=0), max((size.height() for size in sizes), default=0)
         )
 
+    def _shown(self) -> list[tuple[QLayoutItem, QSize, int]]:
+        if not self._sizes:
+            self._sizes = [
+                (item, item.sizeHint(), item.minimumSize().width()) for item in self._items if not item.isEmpty()
+            ]
+        return self._sizes
+
     def _arrange(self, rect: QRect, move: bool) -> int:
         """Returns the height used."""
         lines: list[list[tuple[QLayoutItem, QSize]]] = [[]]
         x = 0
-        for item in self._items:
-            if item.isEmpty():
-                continue
-            hint = item.sizeHint().boundedTo(QSize(max(rect.width(), item.minimumSize().width()), 1 << 20))
+        for item, size, least in self._shown():
+            hint = size.boundedTo(QSize(max(rect.width(), least), 1 << 20))
             if lines[-1] and x + hint.width() > rect.width():
                 lines.append([])
                 x = 0

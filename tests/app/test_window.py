@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from app.chat.answers import Answer
 from app.chat.picker import PickerPopup
@@ -46,16 +48,24 @@ from tests.app.turns import Turns
 INTERACTIVE = (QAbstractButton, QLineEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QSlider)
 
 
+@contextmanager
+def opened(qtbot: QtBot) -> Iterator[MainWindow]:
+    """Without a service. Gone afterwards: the pages of a window that is left are made anew when the next one opens."""
+    window = MainWindow(Session(load_config(os.environ)))
+    try:
+        window.show()
+        qtbot.waitExposed(window)
+        window.activateWindow()
+        yield window
+    finally:
+        window.close()
+        delete(window)
+
+
 @pytest.fixture
 def window(home: Any, qtbot: QtBot) -> Iterator[MainWindow]:
-    """Without a service."""
-    window = MainWindow(Session(load_config(os.environ)))
-    qtbot.addWidget(window)
-    window.show()
-    qtbot.waitExposed(window)
-    window.activateWindow()
-    yield window
-    window.close()
+    with opened(qtbot) as window:
+        yield window
 
 
 def chat_page(window: MainWindow) -> ChatPage:
@@ -243,33 +253,29 @@ def test_pages_open(window: MainWindow, qtbot: QtBot, spec: Any) -> None:
 
 
 def test_pages_are_made_in_short_turns_while_nobody_waits_and_the_first_look_is_quick(
-    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    home: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so are the figures of the runtime page, which come every second."""
     monkeypatch.setattr("app.prepare.AFTER_MS", 3_600_000)
     monkeypatch.setattr("app.prepare.PAUSE_MS", 3_600_000)
-    turns = Turns()
-    does = turns.does
     for spec in PAGES:  # as the session's thread does, before a page is made
         spec.load()
+    turns = Turns()
+    does = turns.does
     for _ in turns.rounds():
-        made = MainWindow(Session(load_config(os.environ)))
-        qtbot.addWidget(made)
-        made.show()
-        qtbot.waitExposed(made)
-        qtbot.wait(50)
-        number, preparation = 0, made._preparation
-        while not preparation.done:
-            number += 1
-            does(f"piece {number}", preparation._turn)
-        assert set(made._pages) == {spec.key for spec in PAGES}
-        for spec in PAGES[1:]:
-            does(f"show {spec.key}", partial(made.show_page, spec.key), partial(whole, made._pages[spec.key]))
-        runtime = made.show_page("runtime")
-        assert isinstance(runtime, RuntimePage)
-        for number in range(3):  # the first ones make the cards
-            does(f"figures {number}", partial(runtime._take, busy_service(number)), partial(whole, runtime))
-        made.close()
+        with opened(qtbot) as window:
+            qtbot.wait(50)
+            number, preparation = 0, window._preparation
+            while not preparation.done:
+                number += 1
+                does(f"piece {number}", preparation._turn)
+            assert set(window._pages) == {spec.key for spec in PAGES}
+            for spec in PAGES[1:]:
+                does(f"show {spec.key}", partial(window.show_page, spec.key), partial(whole, window._pages[spec.key]))
+            runtime = window.show_page("runtime")
+            assert isinstance(runtime, RuntimePage)
+            for number in range(3):  # the first ones make the cards
+                does(f"figures {number}", partial(runtime._take, busy_service(number)), partial(whole, runtime))
 
 
 def whole(page: QWidget) -> bool:
