@@ -19,7 +19,7 @@ from app.store.records import ChatSummary, Folder, Hit
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
-PAGE = 200  # rows made at once: some screens
+PAGE = 100  # rows made at once: some screens
 
 
 class Role(IntEnum):

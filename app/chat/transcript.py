@@ -60,6 +60,7 @@ class Transcript(QAbstractScrollArea):
         self._opened_at = 0.0
         self._opening = False  # until the screen of a chat is full for the first time
         self._painted_at = -1
+        self._goal: tuple[Row, int, str] | None = None  # where the screen is to go: `scroll_to`
         self._marked: TextView | CodeView | None = None  # where found text is selected
         self._new: set[Row] = set()  # rows with a widget that is not in the tab order yet
         self._later = QTimer(self)
@@ -85,7 +86,7 @@ class Transcript(QAbstractScrollArea):
         self._by_id = {entry.message.id: entry for entry in self.entries}
         for index, entry in enumerate(self.entries):
             entry.last = index == len(self.entries) - 1
-        self._follow = keep is None
+        self._follow, self._goal = keep is None, None
         self._open_again()
         self._places.collect(self.entries)
         self._place()
@@ -138,15 +139,23 @@ class Transcript(QAbstractScrollArea):
         segments = [row for row in entry.rows if row.segment is not None and row.kind != "thought"]
         row = next((r for r in reversed(segments) if r.segment is not None and r.segment.start <= offset), None)
         row = row or entry.rows[0]
-        self._follow = False
-        for _ in range(3):  # rows above may turn out higher than estimated
-            self.verticalScrollBar().setValue(row.top - self.viewport().height() // 3)
-            self._realise(hurry=True)
+        self._follow, self._goal = False, (row, offset, select)
+        value = row.top - self.viewport().height() // 3
+        self._set_value(value)
+        if self._jumped(value):
+            self._open_again()
+        else:
+            self._realise()
+
+    def _arrive(self) -> None:
+        """The screen is where `scroll_to` wants it."""
+        assert self._goal is not None
+        (row, offset, select), self._goal = self._goal, None
         if self._marked is not None:
             self._marked.unmark()
             self._marked = None
         if select and isinstance(row.widget, (TextView, CodeView)) and row.segment is not None:
-            before = entry.message.content[row.segment.start : offset].casefold().count(select.casefold())
+            before = row.entry.message.content[row.segment.start : offset].casefold().count(select.casefold())
             row.widget.mark(select, before)
             self._marked = row.widget
 
@@ -251,15 +260,17 @@ class Transcript(QAbstractScrollArea):
     def _show(self, late: bool) -> None:
         """What was made, all of it together; `late`: there is more to make."""
         self._arrange()
+        if self._goal is not None:
+            self._arrive()
         self._opening = False
         self.viewport().setUpdatesEnabled(True)
         if late:
             self._later.start()
 
     def _anchor(self) -> tuple[Row, int] | None:
-        """The row at the top of the screen, and how far below the top of the screen it begins."""
+        """The row at the top of the screen, or where it is to go, and how far below the top of the screen it begins."""
         value = self.verticalScrollBar().value()
-        row = self._places.at(value)
+        row = self._goal[0] if self._goal is not None else self._places.at(value)
         return (row, row.top - value) if row is not None else None
 
     def _screen_is_filled(self) -> bool:

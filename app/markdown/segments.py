@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Literal
 
 TEXT_SIZE = 1000  # characters after which a run of text ends at the next chance
-LIST_SIZE = 2_000  # ... of a list, before any of its items
+LIST_SIZE = 1_200  # ... of a list, before any of its items
 MOST_TEXT = 6_000  # characters after which it ends at any line
 MOST_LINE = 4_000
 CODE_LINES = 400  # a longer code block goes on in another segment
