@@ -70,6 +70,9 @@ def program(qapp: QApplication) -> Iterator[None]:
         if isinstance(window, MainWindow):
             window.close()
             window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    gc.freeze()  # what the program unfroze: tests/conftest.py
 
 
 @pytest.fixture(autouse=True)

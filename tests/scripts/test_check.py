@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -30,28 +31,59 @@ def test_a_machine_where_qt_cannot_load_still_runs_the_other_tests(
     assert "LEFT OUT: Qt cannot be loaded here (ImportError: libEGL.so.1: cannot open)" in capsys.readouterr().out
 
 
+@pytest.fixture
+def steps(check: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Puts steps in place of the real ones, and a folder in place of the checkout: `files` are its tests."""
+    monkeypatch.setattr(check, "without_qt", lambda environ: [])
+    monkeypatch.setattr(check, "cores", lambda: 1)
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    monkeypatch.setattr(check, "ALONE", "test_alone.py")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist -p no:cacheprovider")
+
+    def put(*steps: tuple[str, list[str]], **files: str) -> None:
+        monkeypatch.setattr(check, "STEPS", steps)
+        for name, text in files.items():
+            (tmp_path / f"{name}.py").write_text(text)
+
+    return put
+
+
+GOOD, BAD = "def test_it(): pass\n", "def test_it(): assert 0\n"
+
+
 def test_every_step_runs_and_one_failure_fails_the_whole(
-    check: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    check: ModuleType, steps: Callable[..., None], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(check, "STEPS", (("one", ["-c", "raise SystemExit(3)"]), ("two", ["-c", "print('ran')"])))
+    one, two = ("one", ["-c", "raise SystemExit(3)"]), ("two", ["-c", "print('ran')"])
+    steps(one, two, test_a=GOOD, test_alone=GOOD)
     assert check.main([]) == 1
     out, err = capfd.readouterr()
-    assert "-- one: FAILED" in out
-    assert "ran" in out
+    assert "== one\n-- one: FAILED" in out
+    assert "== two\nran\n-- two: ok" in out
+    assert out.endswith("\n2 passed\n")
     assert err == "check failed: one\n"
-    monkeypatch.setattr(check, "STEPS", (("two", ["-c", "print('ran')"]),))
-    assert check.main([]) == 0
+    steps(two)
+    assert check.main(["-k", "it"]) == 0
+
+
+def test_the_last_line_is_how_many_tests_passed_and_a_failure_in_either_run_fails(
+    check: ModuleType, steps: Callable[..., None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    steps(test_a=GOOD + "def test_that(): pass\n", test_b=BAD, test_alone=GOOD)
+    assert check.main([]) == 1
+    out, err = capfd.readouterr()
+    assert out.count(" passed in ") + out.count(" passed, ") == 2
+    assert "\n1 failures; " in out
+    assert out.endswith("\n3 passed\n")
+    assert err == "check failed: tests\n"
+    steps(test_b=GOOD, test_alone=BAD)
+    assert check.main([]) == 1
+    assert capfd.readouterr().out.endswith("\n3 passed\n")
 
 
 def test_the_steps_are_the_five_tools(check: ModuleType) -> None:
     tools = " ".join(" ".join(arguments) for _, arguments in check.STEPS)
-    for tool in (
-        "ruff format --check",
-        "ruff check",
-        "mypy",
-        "mypy --platform win32",
-        "lint_imports_command",
-        "pytest",
-    ):
+    for tool in ("ruff format --check", "ruff check", "mypy", "mypy --platform win32", "lint_imports_command"):
         assert tool in tools
-    assert check.STEPS[-1][0] == "tests", "pytest's summary ends the output"
+    assert (ROOT / check.ALONE).exists()

@@ -56,8 +56,8 @@ def test_search_finds_and_opens(page: ChatPage, user: Any, service: Any, qtbot: 
     qtbot.waitUntil(lambda: page.sidebar._hits is not None and len(page.sidebar._hits) == 1)
     qtbot.keyClick(page.sidebar.field, Qt.Key.Key_Down)
     qtbot.keyClick(page.sidebar.list, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: page.controller.current.id == first)
-    assert page.find_bar.field.text() == "womb"
+    qtbot.waitUntil(lambda: page.find_bar.field.text() == "womb")  # a turn after the chat was opened
+    assert page.controller.current.id == first
     assert page.find_bar.count.text() == "1/1"
     qtbot.keyClick(page.find_bar.field, Qt.Key.Key_Escape)
     assert page.find_bar.isHidden()
