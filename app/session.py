@@ -22,7 +22,7 @@ from core.config import Config
 
 if TYPE_CHECKING:  # half a second to import: done on the session's thread, while the window is painted
     from core.client import AsyncClient
-    from core.schemas import ModelsReply, ServiceEvent
+    from core.schemas import EngineStatus, ModelsReply, ServiceEvent
 
 R = TypeVar("R")
 Phase = Literal["starting", "ready", "lost", "failed", "closed"]
@@ -139,6 +139,8 @@ class Session(QObject):
         if self.service.phase == "closed":
             return
         self.service = state
+        if state.phase != "ready" and self.models is not None:
+            self._take_models(unloaded(self.models))
         self.service_changed.emit(state)
         if state.phase == "ready":
             self.refresh_models()
@@ -151,3 +153,21 @@ class Session(QObject):
     def _take_models(self, reply: ModelsReply) -> None:
         self.models = reply
         self.models_changed.emit(reply)
+
+
+def unloaded(models: ModelsReply) -> ModelsReply:
+    """What is still true of `models` once the service is gone: nothing is loaded."""
+    return models.model_copy(
+        update={
+            "installed": [
+                model.model_copy(update={"loaded": False, "engines": [_not_loaded(each) for each in model.engines]})
+                for model in models.installed
+            ],
+            "loaded": [],
+            "orphans": [_not_loaded(each) for each in models.orphans],
+        }
+    )
+
+
+def _not_loaded(engine: EngineStatus) -> EngineStatus:
+    return engine.model_copy(update={"loaded": False})

@@ -87,9 +87,9 @@ class LibraryCalls:
         """Install a folder of this machine as it lies there."""
         return self._post(f"{_ROOT}/models/link", {"folder": folder, "name": name}, LinkReply, again=False)
 
-    def remove(self, model: str) -> RemoveReply:
-        """Delete a model with its engines, a link, or one engine. Raises Busy while it is loaded."""
-        return self._post(f"{_ROOT}/models/remove", {"model": model}, RemoveReply, again=False)
+    def remove(self, model: str, *, unload: bool = False) -> RemoveReply:
+        """Delete a model with its engines, a link, or one engine. Raises Busy while it is loaded, unless `unload`."""
+        return self._post(f"{_ROOT}/models/remove", {"model": model, "unload": unload}, RemoveReply, again=False)
 
     def storage(self) -> StorageReply:
         """Where models and engines lie, and how much room they take."""
@@ -171,8 +171,8 @@ class AsyncLibraryCalls:
     async def link(self, folder: str, name: str | None = None) -> LinkReply:
         return await self._post(f"{_ROOT}/models/link", {"folder": folder, "name": name}, LinkReply, again=False)
 
-    async def remove(self, model: str) -> RemoveReply:
-        return await self._post(f"{_ROOT}/models/remove", {"model": model}, RemoveReply, again=False)
+    async def remove(self, model: str, *, unload: bool = False) -> RemoveReply:
+        return await self._post(f"{_ROOT}/models/remove", {"model": model, "unload": unload}, RemoveReply, again=False)
 
     async def storage(self) -> StorageReply:
         return await self._get(f"{_ROOT}/storage", StorageReply)

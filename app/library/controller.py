@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app import formats
-from app.library.jobs import JobList, JobView, loading_of
+from app.library.jobs import JobList, JobView, loading_of, waiting_of
 from app.library.rows import Row, meant, rows_of, same_model
 from app.session import Session
 from app.threads import silently
 from core.errors import DesksideError
 
 if TYPE_CHECKING:
-    from core.client import AsyncClient
     from core.schemas import JobReply, JobsReply, RemoveReply, SearchReply, ServiceEvent, Status
 
 
@@ -51,7 +50,8 @@ class LibraryController(QObject):
 
     @property
     def jobs(self) -> list[JobView]:
-        return [loading_of(view) if view.id in self._loading else view for view in self._jobs.views()]
+        views = [loading_of(view) if view.id in self._loading else view for view in self._jobs.views()]
+        return views if self._session.service.phase == "ready" else [waiting_of(view) for view in views]
 
     def job_of(self, model: str) -> JobView | None:
         return self._jobs.of_model(model)
@@ -142,15 +142,9 @@ class LibraryController(QObject):
     def unload(self, model: str) -> None:
         self._session.call(lambda client: client.unload(model), self._changed, owner=self)
 
-    def remove(self, model: str, loaded: Sequence[str] = ()) -> None:
-        """`loaded`: what is in use of it, to be unloaded first."""
-
-        async def carry_out(client: AsyncClient) -> RemoveReply:
-            for name in loaded:
-                await client.unload(name)
-            return await client.remove(model)
-
-        self._session.call(carry_out, self._removed, owner=self)
+    def remove(self, model: str) -> None:
+        """A model with its engines, or one engine. What is loaded of it is unloaded first, by the service: it knows what is."""
+        self._session.call(lambda client: client.remove(model, unload=True), self._removed, owner=self)
 
     def link(self, folder: str) -> None:
         """Install a folder as it lies there."""
@@ -261,6 +255,7 @@ class LibraryController(QObject):
 
     @Slot(object)
     def _service_changed(self, state: object) -> None:
+        self.jobs_changed.emit()
         self.refresh()
 
     @Slot(object)

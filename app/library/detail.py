@@ -153,7 +153,7 @@ class ModelDetail(QWidget):
             card = EngineCard(engine)
             card.load_asked.connect(self._controller.load)
             card.unload_asked.connect(self._controller.unload)
-            card.remove_asked.connect(self._remove_engine)
+            card.remove_asked.connect(self._controller.remove)
             self._column.addWidget(card)
             self.engines.append(card)
         if model.complete and not model.problem:
@@ -257,12 +257,7 @@ class ModelDetail(QWidget):
     def _remove(self) -> None:
         model = self.row.installed
         assert model is not None
-        loaded = [engine.name for engine in model.engines if engine.loaded]
-        self._controller.remove(model.name, [*loaded, model.name] if model.loaded else loaded)
-
-    @Slot(str, bool)
-    def _remove_engine(self, name: str, loaded: bool) -> None:
-        self._controller.remove(name, [name] if loaded else [])
+        self._controller.remove(model.name)
 
     @Slot()
     def _keep_token(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class EngineCard(Card):
     load_asked = Signal(str)
     unload_asked = Signal(str)
-    remove_asked = Signal(str, bool)  # name, whether it is loaded
+    remove_asked = Signal(str)
 
     def __init__(self, engine: EngineStatus) -> None:
         super().__init__(precision_text(engine.precision))
@@ -75,4 +75,4 @@ class EngineCard(Card):
 
     @Slot()
     def _remove(self) -> None:
-        self.remove_asked.emit(self._engine.name, self._engine.loaded)
+        self.remove_asked.emit(self._engine.name)

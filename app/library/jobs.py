@@ -100,6 +100,13 @@ def loading_of(view: JobView) -> JobView:
     return replace(view, state="running", stage="load", stages=stages, share=None, done=0, total=0, actions=())
 
 
+def waiting_of(view: JobView) -> JobView:
+    """One of a service that is not there: it goes on, or says what became of it, once there is one again."""
+    if view.state not in ("queued", "running"):
+        return view
+    return replace(view, state="waiting", rate=None, eta=None, note="", actions=())
+
+
 def _stages(job: JobReply) -> tuple[tuple[str, StageState], ...]:
     names = STAGES.get(job.kind, ())
     if job.stage and job.stage not in names:

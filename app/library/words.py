@@ -36,6 +36,7 @@ _STAGES = {
 _STATES = {
     "queued": QT_TRANSLATE_NOOP("Library", "Waiting for its turn"),
     "running": QT_TRANSLATE_NOOP("Library", "Under way"),
+    "waiting": QT_TRANSLATE_NOOP("Library", "Waiting for the service"),
     "paused": QT_TRANSLATE_NOOP("Library", "Paused"),
     "done": QT_TRANSLATE_NOOP("Library", "Done"),
     "failed": QT_TRANSLATE_NOOP("Library", "Failed"),

@@ -1008,6 +1008,10 @@
         <translation>进行中</translation>
     </message>
     <message>
+        <source>Waiting for the service</source>
+        <translation>正在等待服务</translation>
+    </message>
+    <message>
         <source>Paused</source>
         <translation>已暂停</translation>
     </message>

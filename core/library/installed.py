@@ -76,6 +76,16 @@ def remove_model(name: str, places: Places) -> Removed:
     return Removed(name, freed, linked, tuple(engine.name for engine in engines))
 
 
+def folders_of(name: str, places: Places) -> list[Path]:
+    """What `remove_model` would delete; [] where it would refuse."""
+    if ":" in name:
+        engine = find_engine(name, places)
+        return [engine.folder] if engine is not None else []
+    if name == DEMO:
+        return []
+    return [places.models / name, *(engine.folder for engine in engines_of(name, places))]
+
+
 def remove_engine(name: str, places: Places) -> Removed:
     """Delete one built engine, by its name or, where its manifest cannot be read, its folder's name after a colon."""
     engine = find_engine(name, places)

@@ -147,9 +147,11 @@ class LinkReply(Reply):
 
 
 class RemoveRequest(Strict):
-    """`model`: a model with all its engines, or one engine by its name (`demo:int4`)."""
+    """`model`: a model with all its engines, or one engine by its name (`demo:int4`). `unload`: what is loaded of it is unloaded
+    first; else it is refused."""
 
     model: str = Field(min_length=1, max_length=400)
+    unload: bool = False
 
 
 class RemoveReply(Reply):

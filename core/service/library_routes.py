@@ -102,9 +102,8 @@ def routes(service: Service) -> APIRouter:
 
     @router.post("/models/remove")
     async def remove(body: RemoveRequest) -> RemoveReply:
-        """Delete a model with its engines, a link, or one engine. Refused while it is loaded."""
-        await service.models.unloaded()
-        reply = await service.library.remove(body.model)
+        """Delete a model with its engines, a link, or one engine. Refused while it is loaded, unless `unload`."""
+        reply = await service.remove_model(body.model, body.unload)
         changed(reply.name)
         return reply
 

@@ -14,15 +14,16 @@ from typing import Any
 import msgspec
 
 from core.config import load_config
-from core.errors import Busy, DesksideError, Unavailable
+from core.errors import Busy, DesksideError, NotFound, Unavailable
 from core.grammar.guard import GrammarGuard
 from core.grammar.source import GrammarSource
 from core.jobs.job import ENDED, Job, JobState
 from core.jobs.kinds import MOVE
 from core.jobs.manager import JobManager
 from core.library.engines import find_engine
+from core.library.installed import folders_of
 from core.paths import Places
-from core.schemas import JobReply, ServiceEvent
+from core.schemas import JobReply, RemoveReply, ServiceEvent
 from core.service.gpus import GpuWatch
 from core.service.library import Library
 from core.service.limits import Admission, Limits
@@ -136,6 +137,18 @@ class Service:
         rate, eta = self.jobs.rate(job.id)
         shown = {"params": json.loads(job.params), "state": job.state.value, "rate": rate, "eta": eta}
         return JobReply(**fields | shown | {"note": self.jobs.note(job.id)})
+
+    async def remove_model(self, name: str, unload: bool) -> RemoveReply:
+        """`unload`: what is loaded of it, the model or engines of it, is unloaded before. Raises as
+        `core.library.installed.remove_model`."""
+        if unload:
+            folders = await asyncio.to_thread(folders_of, name, self.library.places)
+            for model in self.models.loaded:
+                if folders and (model.name == name or model.folder in folders):
+                    with contextlib.suppress(NotFound):  # somebody else unloaded it
+                        await self.models.unload(model.name)
+        await self.models.unloaded()
+        return await self.library.remove(name)
 
     async def move_library(self, folder: str) -> Job:
         """Queue moving models and engines. Raises InvalidRequest, FilesUnusable, DiskFull, Busy: then nothing has changed."""

@@ -16,7 +16,8 @@ from app.library.detail import ModelDetail
 from app.library.engine_card import EngineCard
 from app.messages import Message
 from app.pages.models import ModelsPage
-from app.session import Session
+from app.session import ServiceState, Session
+from app.two_lines import FACTS
 from core.errors import AccessDenied, DeviceUnusable, Unavailable
 from core.paths import bundled_asset
 from core.schemas import (
@@ -370,7 +371,7 @@ def test_a_report_card_is_not_cut_off(page: ModelsPage, qtbot: QtBot) -> None:
 def test_what_is_loaded_is_unloaded_and_then_removed(
     page: ModelsPage, scripted: Session, client: Any, qtbot: QtBot
 ) -> None:
-    client.answers |= {"remove": RemoveReply(name="org/a:int4", freed=5 * 10**9), "unload": None}
+    client.answers["remove"] = RemoveReply(name="org/a:int4", freed=5 * 10**9)
     model = MODELS.installed[1]
     engines = [model.engines[0].model_copy(update={"loaded": True})]
     scripted._take_models(ModelsReply(installed=[model.model_copy(update={"engines": engines})], loaded=[]))
@@ -379,7 +380,35 @@ def test_what_is_loaded_is_unloaded_and_then_removed(
     assert "It is loaded, and is unloaded first." in shown.engines[0].remove.question.text()
     press(qtbot, shown.engines[0].remove.yes)
     qtbot.waitUntil(lambda: bool(client.asked("remove")))
-    assert client.asked("unload") == client.asked("remove") == [(("org/a:int4",), {})]
+    assert client.asked("remove") == [(("org/a:int4",), {"unload": True})]  # the service knows what is loaded
+
+
+def test_once_the_service_is_gone_nothing_is_shown_as_loaded_or_under_way(
+    page: ModelsPage, scripted: Session, qtbot: QtBot
+) -> None:
+    model = MODELS.installed[1]
+    engines = [model.engines[0].model_copy(update={"loaded": True})]
+    loaded = model.model_copy(update={"loaded": True, "engines": engines})
+    scripted._take_models(
+        ModelsReply(installed=[loaded], loaded=[ModelStatus(name="org/a", folder="/a", state="ready")])
+    )
+    shown = detail(page, "here:org/a", qtbot)
+    assert shown.load.text() == shown.engines[0].load.text() == "Unload"
+    scripted._take_event(ServiceEvent(kind="job", job=job(stage="download", done=1, total=4, eta=60.0, updated=2.0)))
+    card = page.jobs.cards["build-1"]
+    assert list(card.buttons) == ["pause", "cancel"]
+
+    scripted._change(ServiceState("lost"))
+    assert page.detail is not None
+    assert page.detail.load.text() == page.detail.engines[0].load.text() == "Load"
+    assert "loaded" not in page.model.find("here:org/a").data(FACTS)
+    assert scripted.models is not None
+    assert scripted.models.loaded == []
+    assert "Waiting for the service" in texts(card)
+    assert (card.figures.text(), list(card.buttons)) == ("", [])
+
+    scripted._change(ServiceState("ready"))  # what it has then, it says itself
+    assert list(card.buttons) == ["pause", "cancel"]
 
 
 def test_the_last_stage_is_shown_while_the_engine_is_loaded(
@@ -512,8 +541,6 @@ def test_the_real_service_links_loads_and_removes(
     qtbot.waitUntil(lambda: page.detail is not None and page.detail.row.name == "small", timeout=10_000)
     page.controller.load("small")
     qtbot.waitUntil(lambda: bool(page.detail and page.detail.row.installed.loaded), timeout=30_000)  # type: ignore[union-attr]
-    page.controller.unload("small")
-    qtbot.waitUntil(lambda: not (page.detail and page.detail.row.installed.loaded), timeout=10_000)  # type: ignore[union-attr]
     page.controller.remove("small")
     qtbot.waitUntil(lambda: not page.model.find("here:small").isValid(), timeout=10_000)
     assert (folder / "config.json").exists()  # a link: the files are the user's
@@ -544,7 +571,5 @@ def test_from_weights_to_a_loaded_engine_for_real(real: Session, show: Show, sai
     card = page.findChild(EngineCard)
     card.report_button.click()
     assert "(predicted" in texts(card)
-    page.controller.unload("demo:int4")
-    qtbot.waitUntil(lambda: all(not engine.loaded for engine in real.models.installed[0].engines), timeout=10_000)  # type: ignore[union-attr]
     page.controller.remove("demo:int4")
     qtbot.waitUntil(lambda: real.models is not None and not real.models.installed[0].engines, timeout=10_000)

@@ -416,8 +416,8 @@ def test_a_build_in_the_service(client, mine, places, run) -> None:
     code, out, _ = run("build", mine, "--precision", "int8", "--backend", "reference", "--json")
     assert code == 0
     assert json.loads(out)["created"] == engine.created
-    client.unload(engine.name)
-    assert client.remove(engine.name).engines == [engine.name]
+    assert client.remove(engine.name, unload=True).engines == [engine.name]
+    assert client.all_models().loaded == []
 
 
 def test_pausing_resuming_and_cancelling_a_build(client, mine, places) -> None:

@@ -95,9 +95,13 @@ def test_from_a_search_to_an_installed_model_and_back(client, fake_hub, tiny_mod
     assert client.load(REPO).state == "ready"
     with pytest.raises(Busy, match=f"{REPO} is in use"):
         client.remove(REPO)
-    client.unload(REPO)
-    assert client.remove("mine").linked
-    assert client.remove(REPO).freed > looked.size
+    assert client.load("mine").state == "ready"
+    with pytest.raises(InvalidRequest, match="cannot be removed"):
+        client.remove("demo", unload=True)
+    assert client.remove("mine", unload=True).linked
+    assert [model.name for model in client.all_models().loaded] == [REPO]  # what it was not about stays
+    assert client.remove(REPO, unload=True).freed > looked.size
+    assert client.all_models().loaded == []
     assert REPO not in {model.name for model in client.all_models().installed}
     assert (folder / "config.json").exists()
     # Nothing but what was asked for was looked up: no telemetry of the client library.
