@@ -98,14 +98,22 @@ def set_icon(button: QAbstractButton, name: str, role: str = "text", size: int |
     tint.apply()
 
 
+class _IconButton(QToolButton):
+    """Never smaller than its icon, which grows with the font, nor than one hits with ease."""
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(QSize(MIN_TARGET, MIN_TARGET))
+
+    minimumSizeHint = sizeHint
+
+
 def icon_button(
     name: str, text: str, parent: QWidget | None = None, role: str = "text", size: int = SIZE
 ) -> QToolButton:
     """A button that shows only an icon; `text` is its accessible name and tool tip."""
-    button = QToolButton(parent)
+    button = _IconButton(parent)
     button.setAccessibleName(text)
     button.setToolTip(text)
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    button.setMinimumSize(MIN_TARGET, MIN_TARGET)
     set_icon(button, name, role, size)
     return button

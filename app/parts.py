@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QStyleOptionButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.flow import FlowLayout
 from app.theme import L, M, S
 
+LEAST = 5  # letters of what may be elided
+
 
 class ElidedLabel(QLabel):
     """One line; what does not fit is left out, with an ellipsis."""
+
+    def minimumSizeHint(self) -> QSize:
+        whole = super().minimumSizeHint()
+        return QSize(min(whole.width(), LEAST * self.fontMetrics().averageCharWidth()), whole.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -19,6 +36,37 @@ class ElidedLabel(QLabel):
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()
+
+
+class ElidedButton(QPushButton):
+    """As wide as its text where there is room; else what does not fit is left out, with an ellipsis."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self._measuring = False
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        self._measuring = True  # Qt's hint asks for the option
+        hint = super().sizeHint()
+        self._measuring = False
+        return hint
+
+    def minimumSizeHint(self) -> QSize:
+        whole = self.sizeHint()
+        least = self._beside(whole) + LEAST * self.fontMetrics().averageCharWidth()
+        return QSize(min(whole.width(), least), whole.height())
+
+    def initStyleOption(self, option: QStyleOptionButton) -> None:
+        super().initStyleOption(option)
+        if not self._measuring:
+            room = self.width() - self._beside(self.sizeHint())
+            text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, max(0, room))
+            option.text = text
+
+    def _beside(self, whole: QSize) -> int:
+        """Pixels of the width that are not text."""
+        return whole.width() - self.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, self.text()).width()
 
 
 def label(text: str = "", kind: str = "", *, wrap: bool = True) -> QLabel:

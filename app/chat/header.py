@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from app.icons import SMALL, icon_button, set_icon
-from app.parts import ElidedLabel
+from app.parts import ElidedButton, ElidedLabel
 from app.sentences import said
 from app.session import ServiceState
 from app.theme import M, S
@@ -25,7 +25,7 @@ class Header(QWidget):
         super().__init__(parent)
         self.sidebar_button = icon_button("sidebar", self.tr("Show or hide the chats"), role="muted")
         self.sidebar_button.clicked.connect(self.sidebar_wanted)
-        self.model_button = QPushButton()
+        self.model_button = ElidedButton()
         self.model_button.setProperty("kind", "plain")
         reading = QGuiApplication.layoutDirection()  # the arrow stands behind the name
         self.model_button.setLayoutDirection(
@@ -38,7 +38,7 @@ class Header(QWidget):
         self.title = ElidedLabel()
         self.title.setProperty("kind", "muted")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.state = QLabel()
+        self.state = ElidedLabel()
         self.state.setProperty("kind", "small")
         export = icon_button("export", self.tr("Export this chat"), role="muted")
         export.clicked.connect(self.export_wanted)
@@ -71,4 +71,4 @@ class Header(QWidget):
             "failed": self.tr("The service does not start"),
         }
         self.state.setText(words.get(state.phase, ""))
-        self.state.setToolTip(said(state.message, "unavailable"))
+        self.state.setToolTip(said(state.message, "unavailable") or self.state.text())

@@ -15,6 +15,7 @@ from app.parts import Card, beside, button, label
 from app.sentences import said_of
 from app.swatch import Legend
 from app.theme import XL, XS, L, S
+from app.ticks import RadioButton
 
 if TYPE_CHECKING:
     from core.errors import DesksideError
@@ -134,7 +135,7 @@ class FitCard(Card):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(XS)
         text = precision_text(precision)
-        radio = QRadioButton(self.tr("{precision} – recommended").format(precision=text) if recommended else text)
+        radio = RadioButton(self.tr("{precision} – recommended").format(precision=text) if recommended else text)
         column.addWidget(radio)
         if fit is not None:
             facts = fit_text(fit)

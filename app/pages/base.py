@@ -14,6 +14,7 @@ from app.theme import XL, L
 
 COLUMN_WIDTH = 920
 SECOND = 32  # letters that a column beside another needs at least
+ABOVE = 6  # lines of text that one above another does
 
 
 class Page(QWidget):
@@ -104,17 +105,31 @@ class Page(QWidget):
             self.hidden()
 
 
-def turn_splitter(splitter: QSplitter, size: QSize, least: int) -> None:
-    """Columns beside each other, the first `least` pixels wide or wider; or one below the other where the `size` of the page
-    leaves too little for the second."""
-    wide = size.width() >= least + SECOND * splitter.fontMetrics().averageCharWidth()
+class Columns(QSplitter):
+    """Two columns for `turn_splitter`. They ask for the width of one of them: a page that is too narrow for both turns them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setChildrenCollapsible(False)
+
+    def minimumSizeHint(self) -> QSize:
+        columns = [widget for index in range(self.count()) if (widget := self.widget(index)) is not None]
+        width = max((widget.minimumSizeHint().width() for widget in columns), default=0)
+        return QSize(width, super().minimumSizeHint().height())
+
+
+def turn_splitter(splitter: QSplitter, size: QSize, least: int, second: int = SECOND, part: float = 0.5) -> None:
+    """Columns beside each other, the first `least` pixels wide or wider, the second `second` letters; or one below the other where
+    the `size` of the page is too small for that: then the first has `part` of the height."""
+    wide = size.width() >= least + second * splitter.fontMetrics().averageCharWidth()
     wanted = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
     first = splitter.widget(0)
     assert first is not None
     first.setMinimumWidth(least if wide else 0)
+    first.setMinimumHeight(0 if wide else ABOVE * splitter.fontMetrics().lineSpacing())
     if splitter.orientation() != wanted:
         splitter.setOrientation(wanted)
-        share = size.width() * 3 // 8 if wide else size.height() // 2
+        share = size.width() * 3 // 8 if wide else round(part * size.height())
         splitter.setSizes([share, (size.width() if wide else size.height()) - share])
 
 

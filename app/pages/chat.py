@@ -23,6 +23,7 @@ from app.chat.panel import Panel
 from app.chat.picker import PickerPopup
 from app.chat.rows import Entry
 from app.chat.sidebar import Sidebar
+from app.chat.sides import Sides
 from app.chat.transcript import Transcript
 from app.chat.welcome import Welcome
 from app.icons import icon_button
@@ -70,21 +71,19 @@ class ChatPage(QWidget):
         self.end_button.hide()
 
         self.header = Header()
-        centre = QVBoxLayout()
+        middle = QWidget()
+        centre = QVBoxLayout(middle)
         centre.setContentsMargins(0, 0, 0, 0)
         centre.setSpacing(0)
         centre.addWidget(self.header)
         centre.addWidget(self.find_bar)
         centre.addWidget(self._stack, 1)
         centre.addLayout(self._make_bottom())
+        self.sides = Sides(self.sidebar, middle, self.panel, session.preferences)
+        self.sides.closed.connect(self.composer.editor.setFocus)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.sidebar)
-        row.addLayout(centre, 1)
-        row.addWidget(self.panel)
-        self.sidebar.setVisible(session.preferences.get("sidebar_open"))
-        self.panel.setVisible(session.preferences.get("panel_open"))
+        row.addWidget(self.sides)
 
         self._metering = QTimer(self)
         self._metering.setSingleShot(True)
@@ -272,18 +271,11 @@ class ChatPage(QWidget):
 
     @Slot()
     def toggle_sidebar(self) -> None:
-        self._toggle(self.sidebar, "sidebar_open")
+        self.sides.toggle(self.sidebar)
 
     @Slot()
     def toggle_panel(self) -> None:
-        self._toggle(self.panel, "panel_open")
-
-    def _toggle(self, widget: QWidget, preference: str) -> None:
-        shown = widget.isHidden()
-        widget.setVisible(shown)
-        self.session.preferences.set(preference, shown)
-        if not shown:
-            self.composer.editor.setFocus()
+        self.sides.toggle(self.panel)
 
     def write(self) -> None:
         """What is typed next is a message."""
@@ -314,6 +306,8 @@ class ChatPage(QWidget):
             self.find_bar.close_bar()
         elif self.sidebar.field.text() and (self.sidebar.field.hasFocus() or self.sidebar.list.hasFocus()):
             self.sidebar.field.clear()
+        elif self.sides.close_above():
+            pass
         elif self._editing:
             self._end_edit()
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
-from PySide6.QtWidgets import QSplitter, QStyle, QWidget
+from PySide6.QtWidgets import QStyle, QWidget
 
 from app.documents.controller import DocumentsController
 from app.documents.form import DocumentForm
@@ -15,7 +15,7 @@ from app.documents.list_model import WorksModel
 from app.documents.marks import Mark
 from app.documents.result import ResultView
 from app.documents.works import Work
-from app.pages.base import Page, scrolled_column, turn_splitter
+from app.pages.base import Columns, Page, scrolled_column, turn_splitter
 from app.parts import label
 from app.session import Session
 from app.theme import XL, L, M
@@ -50,8 +50,7 @@ class DocumentsPage(Page):
 
     def build(self) -> QWidget:
         self._ready, self.result = False, None
-        splitter = QSplitter()
-        splitter.setChildrenCollapsible(False)
+        splitter = Columns()
         area, self._left = scrolled_column(520)
         self._left.setSpacing(M)
         self._left.addWidget(label(self.tr("Documents"), "title"))

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QScrollArea,
-    QSplitter,
     QVBoxLayout,
     QWidget,
 )
@@ -23,7 +22,7 @@ from app.library.detail import ModelDetail
 from app.library.job_cards import JobCards
 from app.library.list_model import RowsModel
 from app.library.rows import Row, same_model
-from app.pages.base import COLUMN_WIDTH, Page, scrolled_column, turn_splitter
+from app.pages.base import COLUMN_WIDTH, Columns, Page, scrolled_column, turn_splitter
 from app.parts import beside, button, label
 from app.sentences import said_of
 from app.session import Session
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from core.schemas import Status
 
 LIST = 22  # letters that the list needs at least
+DETAIL = 44  # letters that the model beside it does
+ABOVE = 0.3  # of the height, where it stands above the model
 
 
 class ModelsPage(Page):
@@ -91,8 +92,7 @@ class ModelsPage(Page):
         self.list = two_line_list(self.tr("Models"))
         self.list.setModel(self.model)
         self.list.selectionModel().currentChanged.connect(self._current_changed)
-        self.splitter = QSplitter()
-        self.splitter.setChildrenCollapsible(False)
+        self.splitter = Columns()
         self.splitter.addWidget(self.list)
         self._area, _ = scrolled_column()
         self._area.setWidget(self._detail_holder())
@@ -108,7 +108,7 @@ class ModelsPage(Page):
         return body
 
     def _turn(self) -> None:
-        turn_splitter(self.splitter, self.size(), LIST * self.fontMetrics().averageCharWidth())
+        turn_splitter(self.splitter, self.size(), LIST * self.fontMetrics().averageCharWidth(), DETAIL, ABOVE)
 
     def _detail_holder(self) -> QWidget:
         """At most as wide as one likes to read, beside the list."""

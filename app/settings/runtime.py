@@ -13,6 +13,7 @@ from app.parts import Card, button, form, label, line
 from app.session import Session
 from app.settings.network import CALLS
 from app.settings.words import backend_text, call_texts, log_level_text
+from app.ticks import CheckBox
 from core.config import Config, describe_type, load_config, save_setting, settings
 from core.errors import DesksideError
 
@@ -83,9 +84,9 @@ class NetworkCard(RuntimeSettingsCard):
     def __init__(self, session: Session) -> None:
         super().__init__(session, self.tr("Network"))
         config = current() or session.config
-        self.offline = QCheckBox(self.tr("Offline: never contact the internet"))
+        self.offline = CheckBox(self.tr("Offline: never contact the internet"))
         self.offline.setChecked(config.offline)
-        self.lan = QCheckBox(self.tr("Let other computers on the local network use the models"))
+        self.lan = CheckBox(self.tr("Let other computers on the local network use the models"))
         self.lan.setChecked(config.lan)
         self.guard(self.offline, "offline")
         self.guard(self.lan, "lan")

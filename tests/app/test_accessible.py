@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QScrollArea,
     QTextEdit,
     QWidget,
 )
@@ -165,18 +166,31 @@ def english_again(qapp: object) -> Iterator[None]:
 @pytest.mark.usefixtures("english_again")
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 @pytest.mark.parametrize("name", list(PAGES))
-def test_nothing_is_cut_off_at_twice_the_font(
+def test_nothing_is_cut_off_at_twice_the_font_and_in_a_narrow_window(
     name: str, language: str, session: Session, theme: Theme, qtbot: QtBot
 ) -> None:
+    """A window that is 1132 wide, or 960, and at the ordinary font 480."""
     install_language(language)
     theme.set("light", 20)
     page = PAGES[name](session)
     qtbot.addWidget(page)
-    page.resize(1060, 760)
-    page.show()
-    qtbot.waitExposed(page)
-    qtbot.waitUntil(lambda: not getattr(page, "_below", []))
-    qtbot.wait(30)
+    for size, width in ((20, 1060), (20, 888), (10, 428)):
+        theme.set("light", size)
+        page.show()
+        qtbot.waitExposed(page)
+        qtbot.waitUntil(lambda: page.minimumWidth() <= width)  # noqa: B023 - at this font, nothing asks for more
+        page.resize(width, 760)
+        qtbot.waitUntil(lambda: not getattr(page, "_below", []))
+        qtbot.wait(30)
+        assert page.width() == width
+        nothing_is_cut_off(page)
+
+
+def nothing_is_cut_off(page: QWidget) -> None:
+    for area in page.findChildren(QScrollArea):
+        content = area.widget()
+        if content is not None and area.isVisibleTo(page):
+            assert content.width() <= area.viewport().width(), f"too wide: {area}"
     for widget in page.findChildren(QWidget):
         if not widget.isVisibleTo(page) or (widget.visibleRegion().isEmpty() and not widget.height()):
             continue
