@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QS
 from app.shortcuts import ACTIONS, Actions
 from app.theme import XL, L, S
 
+KEYS = QKeySequence.StandardKey
+
 
 class KeysDialog(QDialog):
     def __init__(self, actions: Actions, parent: QWidget) -> None:
@@ -16,12 +18,18 @@ class KeysDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
         rows = [(actions[spec.id].text(), actions[spec.id].shortcut()) for spec in ACTIONS]
-        texts = [(text, keys.toString(QKeySequence.SequenceFormat.NativeText)) for text, keys in rows]
+        texts = [(text, _native(keys)) for text, keys in rows]
+        everything, copy = (QKeySequence(each) for each in (KEYS.SelectAll, KEYS.Copy))
         texts += [
             (self.tr("Send the message"), self.tr("Enter")),
             (self.tr("A new line"), self.tr("Shift+Enter")),
             (self.tr("Edit your last message"), self.tr("Up, in an empty field")),
             (self.tr("Delete a chat"), self.tr("Delete")),
+            (
+                self.tr("Select the whole conversation, from a text in it"),
+                _native(everything),
+            ),
+            (self.tr("Copy what is selected"), _native(copy)),
         ]
         room = parent.screen().availableGeometry().size() * 0.9
         inside = _grid(texts, 2)
@@ -41,6 +49,10 @@ class KeysDialog(QDialog):
         column.addWidget(buttons)
         wanted = inside.sizeHint() + QSize(3 * XL, 3 * XL + L + buttons.sizeHint().height())
         self.resize(wanted.boundedTo(room))
+
+
+def _native(keys: QKeySequence) -> str:
+    return keys.toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def _grid(texts: list[tuple[str, str]], columns: int) -> QWidget:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.chat.footer import Footer, Note, first_pictures
+from app.chat.hand import USUAL, Hand
 from app.chat.pieces import Files, Reasoning, Waiting
 from app.chat.rows import Row
 from app.chat.views import CodeView, TextView
@@ -27,10 +28,11 @@ class RowWidgets(QObject):
     link_clicked = Signal(str)
     fold_wanted = Signal(object)
 
-    def __init__(self, place: QWidget, colours: SerialThread | None) -> None:
-        """They are children of `place`. `colours`: where code is taken apart; without it code stays in one colour."""
+    def __init__(self, place: QWidget, colours: SerialThread | None, hand: Hand = USUAL) -> None:
+        """They are children of `place`. `colours`: where code is taken apart; without it code stays in one colour. `hand`: of
+        the texts."""
         super().__init__(place)
-        self._place, self._colours = place, colours
+        self._place, self._colours, self._hand = place, colours, hand
         self._kept: dict[object, list[QWidget]] = {}
         self._first: Iterator[object] | None = first_pictures()
 
@@ -95,10 +97,12 @@ class RowWidgets(QObject):
             if row.kind == "thought":
                 text.setProperty("kind", "muted")
             text.link_clicked.connect(self.link_clicked)
+            text.hand = self._hand
             return text
         if row.kind == "code":
             code = CodeView(place)
             code.colours_wanted.connect(self._colour)
+            code.editor.hand = self._hand
             return code
         if row.kind == "reasoning":
             reasoning = Reasoning(entry, place)

@@ -5,12 +5,12 @@ jump when they are measured. New text keeps the end in view, unless the reader h
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import inf
 from time import monotonic, thread_time
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from app.chat.measure import across, measure
@@ -18,6 +18,7 @@ from app.chat.pieces import Reasoning, Waiting
 from app.chat.places import Places
 from app.chat.row_widgets import RowWidgets
 from app.chat.rows import BUBBLE, Entry, Row
+from app.chat.selecting import Selector
 from app.chat.views import CodeView, TextView
 from app.store.records import Message
 from app.theme import READING_WIDTH, XL, L, Theme
@@ -47,7 +48,8 @@ class Transcript(QAbstractScrollArea):
         # Opaque: what scrolls is moved as pixels, not painted again.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.viewport().setAutoFillBackground(False)
-        self._makers = RowWidgets(self.viewport(), colours)
+        self.selection = Selector(self)
+        self._makers = RowWidgets(self.viewport(), colours, self.selection)
         self._makers.acted.connect(self.acted)
         self._makers.link_clicked.connect(self.link_clicked)
         self._makers.fold_wanted.connect(self._fold)
@@ -61,7 +63,6 @@ class Transcript(QAbstractScrollArea):
         self._opening = False  # until the screen of a chat is full for the first time
         self._painted_at = -1
         self._goal: tuple[Row, int, str] | None = None  # where the screen is to go: `scroll_to`
-        self._marked: TextView | CodeView | None = None  # where found text is selected
         self._new: set[Row] = set()  # rows with a widget that is not in the tab order yet
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -90,6 +91,7 @@ class Transcript(QAbstractScrollArea):
         self._open_again()
         self._places.collect(self.entries)
         self._place()
+        self.selection.entries_changed()
         if keep is not None:
             found = self._by_id.get(keep)
             self._set_value(found.rows[-1].bottom - end if found is not None else 0)
@@ -108,6 +110,7 @@ class Transcript(QAbstractScrollArea):
         for row in entry.rows[first:]:
             if row.widget is not None:
                 self._makers.fill(row)
+                self.selection.show_row(row)
             row.width = 0
         self._changed(entry)
 
@@ -128,6 +131,7 @@ class Transcript(QAbstractScrollArea):
         for row in entry.rows:
             if isinstance(row.widget, (Reasoning, CodeView)):
                 self._makers.fill(row)
+                self.selection.show_row(row)
         self._changed(entry)
 
     def scroll_to(self, message: str, offset: int = 0, select: str = "") -> None:
@@ -151,13 +155,11 @@ class Transcript(QAbstractScrollArea):
         """The screen is where `scroll_to` wants it."""
         assert self._goal is not None
         (row, offset, select), self._goal = self._goal, None
-        if self._marked is not None:
-            self._marked.unmark()
-            self._marked = None
+        self.selection.clear()
         if select and isinstance(row.widget, (TextView, CodeView)) and row.segment is not None:
             before = row.entry.message.content[row.segment.start : offset].casefold().count(select.casefold())
             row.widget.mark(select, before)
-            self._marked = row.widget
+            self.selection.take_row(row)
 
     def scroll_to_end(self) -> None:
         self._follow = True
@@ -166,6 +168,21 @@ class Transcript(QAbstractScrollArea):
             self._open_again()
         else:
             self._realise()
+
+    @property
+    def shown(self) -> Collection[Row]:
+        """The rows with a widget."""
+        return self._shown
+
+    @property
+    def order(self) -> dict[str, int]:
+        """Of the messages: numbers that grow in the order of reading."""
+        return self._places.starts
+
+    @property
+    def has_focus(self) -> bool:
+        """It, or something in it."""
+        return self.hasFocus() or self.isAncestorOf(self._focus() or self)
 
     @property
     def at_end(self) -> bool:
@@ -298,6 +315,7 @@ class Transcript(QAbstractScrollArea):
             if not row.filled:
                 row.filled = True
                 self._makers.fill(row)
+                self.selection.show_row(row)
                 if thread_time() > until:
                     return number
             if row.width != width:
@@ -396,6 +414,7 @@ class Transcript(QAbstractScrollArea):
             self._open_again()  # another screen is as another chat; but something is seen while the bar is dragged
         else:
             self._realise(hurry=late)
+        self.selection.scrolled()
 
     def _jumped(self, value: int) -> bool:
         """Whether nothing of the screen is there."""
@@ -437,9 +456,12 @@ class Transcript(QAbstractScrollArea):
     @Slot(QWidget, QWidget)
     def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
         """Focus that came by the keyboard is brought into view; what was clicked is there."""
+        clicked = bool(QApplication.mouseButtons())
+        if clicked and new is not None and new is not self and not self.selection.owns(new):
+            self.selection.clear()
         if new is None or new.parentWidget() is not self.viewport():
             return
-        if not QApplication.mouseButtons():
+        if not clicked:
             self._ensure_visible(new)
 
     def focusNextPrevChild(self, forward: bool) -> bool:
@@ -463,8 +485,18 @@ class Transcript(QAbstractScrollArea):
             bar.setValue(0)
         elif event.key() == Qt.Key.Key_End:
             bar.setValue(bar.maximum())
-        else:
+        elif not self.selection.pressed(event):
             super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.selection.press_beside(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.selection.move_beside(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.selection.released()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The user's bubbles, behind their rows."""

@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QMimeData, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
     QFontMetricsF,
     QGuiApplication,
+    QKeyEvent,
+    QMouseEvent,
     QPainter,
     QPaintEvent,
     QTextBlockFormat,
@@ -34,11 +36,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.chat.hand import USUAL, Hand
 from app.icons import SMALL, icon_button, set_icon
 from app.markdown.highlight import Tokens, paint
 from app.markdown.parser import parse
 from app.markdown.render import QUOTE, Renderer
 from app.markdown.safe import plain, visible
+from app.markdown.words import words
 from app.theme import M, S, Theme
 
 # Text with one of these may change what came before it; without, it is appended as it is...
@@ -74,6 +78,7 @@ class TextView(QTextBrowser):
 
     resized = Signal()  # its height may have changed
     link_clicked = Signal(str)
+    hand: Hand = USUAL
 
     def __init__(self, parent: QWidget | None = None, ground: str = "") -> None:
         """`ground`: the colour of the theme that it stands on; then what is behind need not be painted with it."""
@@ -255,13 +260,41 @@ class TextView(QTextBrowser):
         self._stale = False
         source, self._source = self._source, ""
         if source:
+            selected = self.textCursor()
+            anchor, position = selected.anchor(), selected.position()
             self.show_markdown(source) if self._markdown else self.show_plain(source)
+            if anchor != position:
+                selected = self.textCursor()
+                selected.setPosition(anchor)
+                selected.setPosition(position, QTextCursor.MoveMode.KeepAnchor)
+                self.setTextCursor(selected)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         scroll_outside(self, event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        event.ignore() if not self.textCursor().hasSelection() else super().contextMenuEvent(event)
+        self.hand.menu(self, event, super().contextMenuEvent)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.hand.press(self, event, super().mousePressEvent)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.hand.double_click(self, event, super().mouseDoubleClickEvent)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.hand.move(self, event, super().mouseMoveEvent)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.hand.release(self, event, super().mouseReleaseEvent)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.hand.key(self, event, super().keyPressEvent)
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """What is dragged away: as plain text, as it is copied."""
+        made = QMimeData()
+        made.setText(words(self.textCursor()))
+        return made
 
     def loadResource(self, kind: int, name: object) -> object:
         return None  # whatever it is, it is not loaded
@@ -306,6 +339,8 @@ def _offset_of_line(text: str, line: int) -> int:
 class _CodeText(QPlainTextEdit):
     """The code itself: scrolls sideways only."""
 
+    hand: Hand = USUAL
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setReadOnly(True)
@@ -319,6 +354,24 @@ class _CodeText(QPlainTextEdit):
         )
         self.viewport().setAutoFillBackground(False)
         self.document().setDocumentMargin(0)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.hand.menu(self, event, super().contextMenuEvent)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.hand.press(self, event, super().mousePressEvent)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.hand.double_click(self, event, super().mouseDoubleClickEvent)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.hand.move(self, event, super().mouseMoveEvent)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.hand.release(self, event, super().mouseReleaseEvent)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.hand.key(self, event, super().keyPressEvent)
 
     def line_height(self) -> float:
         """Of one line, as it is laid out."""
@@ -375,6 +428,11 @@ class CodeView(QFrame):
     @property
     def source(self) -> str:
         return self._source
+
+    @property
+    def editor(self) -> _CodeText:
+        """Which shows the code itself."""
+        return self._text
 
     def show_code(self, source: str, language: str, closed: bool) -> None:
         """If `source` begins with what is shown, the rest is appended; colours follow when the block is closed."""

@@ -302,12 +302,16 @@ class ChatPage(QWidget):
 
     def stop(self) -> None:
         """Escape: what is nearest goes first."""
+        selection = self.transcript.selection
+        answering = self.controller.answers.of(self.controller.current.id) is not None
         if self.find_bar.isVisible() and self.find_bar.field.hasFocus():
             self.find_bar.close_bar()
         elif self.sidebar.field.text() and (self.sidebar.field.hasFocus() or self.sidebar.list.hasFocus()):
             self.sidebar.field.clear()
         elif self.sides.close_above():
             pass
+        elif selection.span() is not None and (self.transcript.has_focus or not (self._editing or answering)):
+            selection.clear()
         elif self._editing:
             self._end_edit()
         else:

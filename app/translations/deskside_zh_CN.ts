@@ -936,6 +936,14 @@
         <source>Delete</source>
         <translation>Delete 键</translation>
     </message>
+    <message>
+        <source>Select the whole conversation, from a text in it</source>
+        <translation>选择整个对话（焦点在其中的文字上时）</translation>
+    </message>
+    <message>
+        <source>Copy what is selected</source>
+        <translation>复制所选内容</translation>
+    </message>
 </context>
 <context>
     <name>Library</name>
