@@ -285,7 +285,7 @@ def tactic(engine: CudaEngine, node: Any, rows: int) -> str:
         return "cublasLt"
     if found[0].kind == "unpack":
         return "unpacked, cublasLt"
-    tiles = f"x{found[0].row_tiles}/{found[0].split}" if found[0].kind == "wide" else ""
+    tiles = f"x{found[0].row_tiles}/{found[0].split}" if found[0].kind in ("wide", "sm90") else ""
     return f"{found[0].kind} {found[0].rows}x{found[0].unroll}{tiles}"
 
 

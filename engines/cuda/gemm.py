@@ -25,11 +25,13 @@ from engines.cuda.driver import Driver, load
 from engines.cuda.launch import Modules
 from engines.cuda.memory import Memory
 from engines.cuda.packed import (
+    HOPPER_TOKENS,
     LAUNCH_TOKENS,
     PACKED_TOKENS,
     PackedKernels,
     Packing,
     Variant,
+    hopper_variants,
     launch_tokens,
     piece_rows,
     pieces,
@@ -82,8 +84,8 @@ class Shape:
 class Tactic:
     """How a shape is computed. kind "lt": `algo`, cublasLt's 64 bytes in hex, with its `workspace`; kind "unpack": the same on
     pieces of a packed weight made into elements; kind "gemv": `rows`, `unroll`; kind "skinny": `rows` warps, `unroll`; kinds
-    "packed" and "wide": a `Variant` in `rows` warps, `unroll` stages, `row_tiles`, `split`. `micros`: measured when chosen, 0 if
-    there was no choice."""
+    "packed", "wide" and "sm90": a `Variant` in `rows` warps, `unroll` stages, `row_tiles`, `split`, `block`. `micros`: measured
+    when chosen, 0 if there was no choice."""
 
     kind: str
     algo: str = ""
@@ -93,6 +95,19 @@ class Tactic:
     micros: float = 0.0
     row_tiles: int = 0
     split: int = 1
+    block: int = 0
+
+    @classmethod
+    def of(cls, variant: Variant) -> Tactic:
+        """A variant of our kernels for packed weights."""
+        return cls(
+            variant.kind, rows=variant.warps, unroll=variant.stages, row_tiles=variant.row_tiles, split=variant.split,
+            block=variant.block,
+        )  # fmt: skip
+
+    @property
+    def variant(self) -> Variant:
+        return Variant(self.kind, self.rows, self.unroll, self.row_tiles, self.split, self.block)
 
 
 @dataclass(slots=True)
@@ -163,7 +178,7 @@ class Gemm:
         self._whole_scalars = np.array([1, 0], np.int32)
         self._algos: dict[str, np.ndarray[Any, np.dtype[np.uint8]]] = {}
         identity = (
-            f"{driver.info.name} sm_{driver.info.arch} cublasLt {self._lt.get_version()} {'fp16' if fp16 else 'bf16'} 2"
+            f"{driver.info.name} sm_{driver.info.arch} cublasLt {self._lt.get_version()} {'fp16' if fp16 else 'bf16'} 3"
         )
         if modules.overlap:
             identity += f" overlap {modules.overlap}"
@@ -203,18 +218,27 @@ class Gemm:
     def reserve(self, packed: Sequence[tuple[Packing, int, int]], int8: Sequence[tuple[int, int]]) -> None:
         """Take room for products with packed weights, and of INT8 codes, of these (N, K). Once, before anything is captured."""
         if packed:
-            info = self._driver.info
             room = max(max(piece_rows(n, k) * k, PACKED_TOKENS * n) * 2 for _, n, k in packed)
             sums = max(
                 split_bytes(m, n, variant.split)
                 for packing, n, k in packed
-                for m in range(8, LAUNCH_TOKENS + 1, 8)
-                for variant in variants(packing, m, n, k, info.multiprocessors, info.shared_per_block)
+                for m in (*range(8, LAUNCH_TOKENS, 8), *range(LAUNCH_TOKENS, HOPPER_TOKENS + 1, 64))
+                for variant in self._variants(packing, m, n, k)
             )
             self._unpacked, self._parts = self._memory.take(room), self._memory.take(sums)
             self._found = self._memory.take(16)
         if int8:
             self._sums = self._memory.take(max(SUMS, 4 * max(n for n, _ in int8)))
+
+    def _variants(self, packing: Packing, m: int, n: int, k: int) -> list[Variant]:
+        """Of our kernels, for a product with M tokens."""
+        info = self._driver.info
+        found = []
+        if m <= PACKED_TOKENS:
+            found = variants(packing, launch_tokens(m), n, k, info.multiprocessors, info.shared_per_block)
+        if info.arch == 90 and m <= HOPPER_TOKENS:
+            found += hopper_variants(packing, m, n, k, info.multiprocessors, info.shared_per_block)
+        return found
 
     def _prepare_packed(
         self, shape: Shape, samples: Sequence[tuple[int, int]], x: int, y: int, known: Tactic | None
@@ -227,30 +251,24 @@ class Gemm:
         plain = [replace(way, kind="unpack") for way in self._lt_ways(piece, samples[0][1], shape.n)]
         if not plain:
             return self._choose(shape, [])
-        if shape.m <= PACKED_TOKENS:
-            self._fill_random(x, shape.m * shape.k)
+        skipped = max(0, shape.m - PACKED_TOKENS)
+        self._fill_random(x + skipped * shape.k * 2, (shape.m - skipped) * shape.k)
         if known is not None and (known.kind == "unpack" or self._agrees(shape, known, plain[0], samples[0], x, y)):
             self._run(shape, known, *samples[0], x, y, shape.n)
             return known
-        ways = []
-        if shape.m <= PACKED_TOKENS:
-            m, info = launch_tokens(shape.m), self._driver.info
-            ways = [
-                Tactic(
-                    "wide" if v.wide else "packed", rows=v.warps, unroll=v.stages, row_tiles=v.row_tiles, split=v.split
-                )
-                for v in variants(shape.packed, m, shape.n, shape.k, info.multiprocessors, info.shared_per_block)
-            ]
+        ways = [Tactic.of(variant) for variant in self._variants(shape.packed, shape.m, shape.n, shape.k)]
         ways = [way for way in ways if self._agrees(shape, way, plain[0], samples[0], x, y)]
         timed = [(self._time(shape, tactic, samples, x, y), tactic) for tactic in (*ways, *plain[:3])]
         return self._choose(shape, [(t, tactic) for t, tactic in timed if t is not None])
 
     def _agrees(self, shape: Shape, tactic: Tactic, plain: Tactic, sample: tuple[int, int], x: int, y: int) -> bool:
-        """Whether two ways to compute a product with a packed weight give the same but for rounding, everywhere."""
-        call, stream, size = self._driver.call, self._stream, shape.m * shape.n * 2
+        """Whether two ways to compute a product with a packed weight give the same but for rounding, for the last PACKED_TOKENS
+        tokens."""
+        call, stream, count = self._driver.call, self._stream, min(shape.m, PACKED_TOKENS) * shape.n
+        last = y + (shape.m * shape.n - count) * 2
         self._run(shape, plain, *sample, x, y, shape.n)
-        call("cuMemcpyDtoDAsync", self._unpacked, y, size, stream)
-        call("cuMemsetD8Async", y, 255, size, stream)
+        call("cuMemcpyDtoDAsync", self._unpacked, last, count * 2, stream)
+        call("cuMemsetD8Async", last, 255, count * 2, stream)
         call("cuMemsetD8Async", self._found, 0, 16, stream)
         try:
             self._run(shape, tactic, *sample, x, y, shape.n)
@@ -260,14 +278,14 @@ class Gemm:
             )
             return False
         assert shape.packed is not None
-        self._packed.difference(shape.packed, y, self._unpacked, shape.m * shape.n, self._found)
+        self._packed.difference(shape.packed, last, self._unpacked, count, self._found)
         found = np.empty(4, np.float32)
         call("cuStreamSynchronize", stream)
         call("cuMemcpyDtoH", found.ctypes.data, self._found, 16)
         apart, wanted, wrong, worst = (float(value) for value in found)
         # Weights rounded to elements move a sum by some 0.3 % of its usual size; of millions of sums none by a tenth, beside their
         # own rounding.
-        usual = math.sqrt(wanted / (shape.m * shape.n))
+        usual = math.sqrt(wanted / count)
         if wrong or apart > TOLERANCE**2 * wanted or worst > 0.1 * usual:
             _LOG.warning(
                 "The kernel for packed weights disagrees with cuBLASLt for %s (%s, %s warps, %s stages, %s row tiles, split %s; of "
@@ -357,9 +375,9 @@ class Gemm:
 
     def _run_packed(self, shape: Shape, packing: Packing, tactic: Tactic, w: int, bias: int, x: int, y: int) -> None:
         n, k = shape.n, shape.k
-        if tactic.kind in ("packed", "wide"):
-            variant = Variant(tactic.kind == "wide", tactic.rows, tactic.unroll, tactic.row_tiles, tactic.split)
-            most = launch_tokens(shape.m)
+        if tactic.kind in ("packed", "wide", "sm90"):
+            variant = tactic.variant
+            most = shape.m if tactic.kind == "sm90" else launch_tokens(shape.m)
             for start in range(0, shape.m, most):
                 m, ours, theirs = min(most, shape.m - start), x + start * k * 2, y + start * n * 2
                 self._packed.multiply(packing, variant, w, bias, ours, theirs, m, n, k, self._parts)

@@ -1,5 +1,5 @@
 """Weights of 4 or 8 bits whose inputs stay in 16: how they lie on the device, and the kernels that read them (kernels/packed.cu,
-packed_wide.cu).
+packed_wide.cu, packed_sm90.cu).
 
 A weight [N, K] is one block: codes in the order of the tensor cores' fragments, scales, zero points. It is multiplied with few
 tokens by our own kernel, with many by cublasLt on pieces that are made into elements first; which, timing says. Nothing of this is
@@ -31,6 +31,9 @@ STEP: Final = 128
 SKINNY_TOKENS: Final = 8
 LAUNCH_TOKENS: Final = 64
 PACKED_TOKENS: Final = 256
+# Of packed_sm90.cu: tokens of a block, and of a product; with more, elements made first are as fast as any.
+HOPPER_BLOCKS: Final = (16, 32, 64, 128)
+HOPPER_TOKENS: Final = 2048
 # Elements made for cublasLt at a time, bytes: a piece stays in the second-level cache (50 MB on H200) until it is read.
 UNPACK_BYTES: Final = 32 << 20
 _THREADS: Final = 256
@@ -103,25 +106,45 @@ class Packing:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A way to multiply by our own kernels. `wide`: by packed_wide.cu, whose warps have `row_tiles` tiles of 16 rows each and whose
-    blocks share out K among `split`; else by packed.cu, whose warps do. `stages`: of the pipeline."""
+    """A way to multiply by our own kernels. `kind`, by which:
 
-    wide: bool
+    - "packed": packed.cu, whose warps share out K.
+    - "wide": packed_wide.cu, whose warps have `row_tiles` tiles of 16 rows each, and whose blocks share out K among `split`.
+    - "sm90": packed_sm90.cu, two of whose warpgroups have `row_tiles` tiles of 64 rows each for `block` tokens; K as above.
+
+    `stages`: of the pipeline of weights."""
+
+    kind: str
     warps: int
     stages: int
     row_tiles: int = 1
     split: int = 1
+    block: int = 0
 
     def tokens(self, m: int) -> int:
-        """Tokens that the kernel is compiled for: at least M."""
-        return next(tokens for tokens in ((8, 16, 24, 32, 48, 64) if self.wide else (1, 2, 4, 8)) if m <= tokens)
+        """Tokens that the kernel is compiled for: at least M, but for "sm90", which takes any M."""
+        sizes = {"packed": (1, 2, 4, 8), "wide": (8, 16, 24, 32, 48, 64)}
+        return self.block or next(tokens for tokens in sizes[self.kind] if m <= tokens)
+
+    @property
+    def tiles(self) -> int:
+        """Of 16 rows, of a block of "wide" or "sm90"."""
+        return self.row_tiles * (self.warps - 8 if self.kind == "sm90" else self.warps)
+
+    @property
+    def inputs(self) -> int:
+        """Stages of x of "sm90"."""
+        return 4 if self.block <= 64 else 3
 
     def shared(self, packing: Packing, m: int, k: int) -> int:
         """Bytes of shared memory of a block: weights on their way, x, and sums, where that was or behind it."""
         groups = 1 if packing.group == 0 or packing.group >= STEP else STEP // packing.group
         tile = packing.bits * 256 + (groups * (1 + packing.zeros) * 128 if packing.group else 0)
-        tokens, block = self.tokens(m), self.warps * self.row_tiles
-        if not self.wide:
+        tokens, block = self.tokens(m), self.tiles
+        if self.kind == "sm90":
+            stages = self.inputs * tokens * 256 + self.stages * block * tile
+            return max(stages, min(tokens, 32) * (TILE * block + 4) * 4) + 1024 + 16 * self.inputs
+        if self.kind == "packed":
             x = -(-k // STEP) * tokens * (256 + 4 * groups)
             return self.warps * self.stages * tile + x + 2 * self.warps * tokens * (TILE + 1) * 4
         stage = 4 * (tokens * 64 + 64) + block * tile
@@ -191,23 +214,28 @@ class PackedKernels:
     def multiply(
         self, packing: Packing, variant: Variant, w: int, bias: int, x: int, y: int, m: int, n: int, k: int, parts: int
     ) -> None:
-        """y [M, N] = x [M, K] W^T + bias, M up to LAUNCH_TOKENS. `parts`: room for the sums of a split."""
+        """y [M, N] = x [M, K] W^T + bias, M up to LAUNCH_TOKENS but for "sm90". `parts`: room for the sums of a split."""
         warps, tokens, tiles, info = variant.warps, variant.tokens(m), -(-n // TILE), self._driver.info
         scales, zeros, _ = packing.places(n, k)
         shared = variant.shared(packing, m, k)
         defines = {**packing.defines, "WARPS": warps, "STAGES": variant.stages}
-        if not variant.wide:
+        if variant.kind == "packed":
             kernel = self._modules.kernel("packed", "skinny_packed", {**defines, "TOKENS": tokens}, shared)
             resident = min(_RESIDENT_THREADS // (32 * warps), info.shared_per_block // (shared + 1024))
             blocks = skinny_blocks(tiles, info.multiprocessors, max(1, resident))
             kernel((blocks, 1, 1), 32 * warps, w, w + scales, w + zeros, x, y, bias, m, n, k)
             return
-        defines |= {"TILES": tokens // 8, "ROW_TILES": variant.row_tiles}
-        kernel = self._modules.kernel("packed_wide", "wide_packed", defines, shared)
-        grid = (-(-tiles // (warps * variant.row_tiles)), variant.split, 1)
+        if variant.kind == "sm90":
+            hopper = {"TOKENS": tokens, "ROW_TILES": variant.row_tiles, "INPUTS": variant.inputs}
+            kernel = self._modules.kernel("packed_sm90", "packed_sm90", defines | hopper, shared)
+            grid = (-(-m // tokens), -(-tiles // variant.tiles), variant.split)
+        else:
+            defines |= {"TILES": tokens // 8, "ROW_TILES": variant.row_tiles}
+            kernel = self._modules.kernel("packed_wide", "wide_packed", defines, shared)
+            grid = (-(-tiles // variant.tiles), variant.split, 1)
         kernel(grid, 32 * warps, w, w + scales, w + zeros, x, y, bias, parts, m, n, k)
         if variant.split > 1:
-            add = self._modules.kernel("packed_wide", "sum_parts", defines)
+            add = self._modules.kernel("packed_wide", "sum_parts", packing.defines)
             add((-(-n // _THREADS), m, 1), _THREADS, parts, variant.split, w + scales, bias, y, n)
 
     def difference(self, packing: Packing, a: int, b: int, count: int, found: int) -> None:
@@ -233,13 +261,33 @@ def variants(packing: Packing, m: int, n: int, k: int, multiprocessors: int, sha
 
     found = []
     if m <= SKINNY_TOKENS:
-        found = [v for v in (Variant(False, 16, 4), Variant(False, 8, 6), Variant(False, 8, 4)) if fits(v)]
+        found = [v for v in (Variant("packed", 16, 4), Variant("packed", 8, 6), Variant("packed", 8, 4)) if fits(v)]
     best = [(8, 4, 1), (4, 4, 1)] if found else [(8, 4, 2), (8, 3, 2), (8, 4, 1), (4, 4, 2), (8, 3, 1)]
-    wide = [Variant(True, *shape) for shape in best if fits(Variant(True, *shape))][:4]
-    for variant in wide or [v for v in (Variant(True, 4, 3), Variant(True, 2, 3), Variant(True, 2, 2)) if fits(v)][:1]:
-        blocks = -(-tiles // (variant.warps * variant.row_tiles))
+    wide = [Variant("wide", *shape) for shape in best if fits(Variant("wide", *shape))][:4]
+    for variant in (
+        wide or [v for v in (Variant("wide", 4, 3), Variant("wide", 2, 3), Variant("wide", 2, 2)) if fits(v)][:1]
+    ):
+        blocks = -(-tiles // variant.tiles)
         splits = {max(1, min(steps // 3, rounds * multiprocessors // blocks)) for rounds in (1, 2)}
         found += [replace(variant, split=split) for split in sorted(splits)]
+    return found
+
+
+def hopper_variants(
+    packing: Packing, m: int, n: int, k: int, multiprocessors: int, shared_per_block: int
+) -> list[Variant]:
+    """Those of packed_sm90.cu to try for a product with M tokens: one block to a multiprocessor, K split where there are fewer.
+    Products read 64 bytes of x a clock from shared memory, half of what that gives; the more rows a block has, the less often
+    x is brought there. Blocks of fewer rows fill the multiprocessors where weights are small."""
+    block = next((size for size in HOPPER_BLOCKS if m <= size), HOPPER_BLOCKS[-1])
+    found = []
+    for row_tiles in (2, 1):
+        for stages in (4, 3, 2) if block <= 64 else (3, 2):
+            variant = Variant("sm90", 16, stages, row_tiles, 1, block)
+            if variant.shared(packing, m, k) <= shared_per_block:
+                blocks = -(-m // block) * -(-n // (TILE * variant.tiles))
+                found.append(replace(variant, split=max(1, min(-(-k // STEP) // 3, multiprocessors // blocks))))
+                break
     return found
 
 

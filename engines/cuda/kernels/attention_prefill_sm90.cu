@@ -9,7 +9,7 @@
 //
 // HEAD_DIM: 64 or 128. GROUP: query heads per kv head, at most 128. PAGE_SIZE: tokens of a page, a multiple of 16.
 // SOFT_CAP: 1 if scores are capped. KV_FP8: the cache holds E4M3 codes.
-#include "common.cuh"
+#include "wgmma.cuh"
 
 #ifndef HEAD_DIM
 #define HEAD_DIM 128
@@ -30,7 +30,7 @@
 #define SINKS 0
 #endif
 
-#if ARCH == 900 && (defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__))
+#if HOPPER
 
 #define STAGES 2
 
@@ -61,59 +61,6 @@ typedef u16 cell_t;
 #define KEYS_AT_ONCE (32 / KEY_LOADS)  // keys that a warp loads at once
 #define QUERY_LOADS (HEAD_DIM / 8)
 #define QUERIES_AT_ONCE (128 / QUERY_LOADS)
-
-// --- barriers in shared memory: a phase ends when `count` arrivals were made ------------------------------------------------------
-
-__device__ __forceinline__ void barrier_init(u32 at, int count) {
-    asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(at), "r"(count) : "memory");
-}
-__device__ __forceinline__ void barrier_arrive(u32 at) {
-    asm volatile("{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [%0]; }" ::"r"(at) : "memory");
-}
-// When what this thread copied so far has come.
-__device__ __forceinline__ void barrier_arrive_copied(u32 at) {
-    asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(at) : "memory");
-}
-// Until the phase of this parity has ended.
-__device__ __forceinline__ void barrier_wait(u32 at, int parity) {
-    asm volatile("{\n.reg .pred done;\nAGAIN:\nmbarrier.try_wait.parity.shared.b64 done, [%0], %1;\n@!done bra AGAIN;\n}" ::"r"(at), "r"(parity)
-                 : "memory");
-}
-// What was written to shared memory becomes visible to products that are issued later.
-__device__ __forceinline__ void products_see() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
-
-// --- wgmma -------------------------------------------------------------------------------------------------------------------------
-
-// Products run on their own until `products_wait`: nothing that writes their operands, or touches d, may move across its borders. The
-// compiler does not know that: registers that pass through an empty statement are as they are before it.
-template <int N> __device__ __forceinline__ void hold(float *d) {
-#pragma unroll
-    for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i])::"memory");
-}
-template <int K> __device__ __forceinline__ void hold_operand(u32 (*a)[4]) {
-#pragma unroll
-    for (int k = 0; k < K; k++)
-#pragma unroll
-        for (int i = 0; i < 4; i++) asm volatile("" : "+r"(a[k][i])::"memory");
-}
-__device__ __forceinline__ void products_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-__device__ __forceinline__ void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
-template <int PENDING> __device__ __forceinline__ void products_wait() {
-    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
-}
-
-// A matrix in shared memory with 128-byte swizzle, as products know it. `leading`: bytes from one 64 of the contiguous dimension to the
-// next where that is not the summed one; 1024 bytes from 8 rows to the next 8. Further on in it: bytes / 16 more.
-__device__ __forceinline__ u64 descriptor(u32 address, u32 leading) {
-    return (u64)(1u << 30 | 1024 >> 4) << 32 | (leading >> 4 << 16 | (address & 0x3ffff) >> 4);
-}
-
-#define R4(how, d, i) how(d[i]), how(d[i + 1]), how(d[i + 2]), how(d[i + 3])
-#define R16(how, d, i) R4(how, d, i), R4(how, d, i + 4), R4(how, d, i + 8), R4(how, d, i + 12)
-#define D32 "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31}"
-#define D64                                                                                                                            \
-    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"           \
-    "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63}"
 
 // d [64 x 128] = a [64 x 16] b [128, 16].
 __device__ __forceinline__ void product_first(float *d, u64 a, u64 b) {

@@ -52,6 +52,11 @@ DEFINES = {
         {"TILES": 8, "STAGES": 3, "GROUP": 64, "ZERO": 1},
         {"BITS": 8, "GROUP": 0, "TILES": 3, "ROW_TILES": 2, "PDL": 1},
     ),
+    "packed_sm90": (
+        {"ROW_TILES": 2, "TOKENS": 128, "STAGES": 3, "INPUTS": 3},
+        {"ROW_TILES": 1, "TOKENS": 16, "GROUP": 32, "ZERO": 1},
+        {"ROW_TILES": 2, "TOKENS": 64, "BITS": 8, "GROUP": 0, "PDL": 1, "STAGES": 3},
+    ),
     "elementwise": ({}, {"CODE_INT8": 1, "PDL": 1}),
 }
 
@@ -136,5 +141,5 @@ def test_kernels_include_nothing_but_their_headers() -> None:
     """NVRTC is given those: no CUDA package's folder has to be found."""
     for path in KERNELS.iterdir():
         included = re.findall(r"^#include (.*)$", path.read_text(), re.M)
-        assert len(included) == (path.name != "common.cuh")
+        assert bool(included) == (path.name != "common.cuh")
         assert {name.strip('"') for name in included} <= set(headers())

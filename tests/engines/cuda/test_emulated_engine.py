@@ -14,13 +14,13 @@ from engines.reference.engine import ReferenceEngine
 from tests.engines.cuda.compare import worst_error
 
 CASES: dict[str, tuple[str | None, dict[str, Any], set[str]]] = {
-    "int4, sinks": ("int4", {"bias": True, "sinks": True}, {"lt", "packed", "wide", "unpack"}),
+    "int4, sinks": ("int4", {"bias": True, "sinks": True}, {"lt", "packed", "wide", "sm90", "unpack"}),
     "w8a8": ("w8a8", {}, {"lt", "skinny"}),
 }
 # Each takes some seconds to compile, and differs from the ones above by what test_packed.py covers.
 MORE: dict[str, tuple[str | None, dict[str, Any], set[str]]] = {
     "bf16": (None, {}, {"lt"}),
-    "int8": ("int8", {}, {"lt", "packed", "wide", "unpack"}),
+    "int8": ("int8", {}, {"lt", "packed", "wide", "sm90", "unpack"}),
     "fp8": ("fp8", {}, {"lt", "skinny"}),
 }
 if "SOAK_ROUNDS" in os.environ:

@@ -39,6 +39,15 @@ def test_attention_that_is_right_on_a_gpu(emulator: Any, beside: Any, fp8: bool)
         assert found < 8e-3
 
 
+@pytest.mark.parametrize("fp8", [False, True] if SOAK else [False])
+def test_attention_on_hopper(emulator: Any, beside: Any, fp8: bool) -> None:
+    """Products of warpgroups, barriers in shared memory: chunks that begin anywhere, several tiles of keys, a window."""
+    rows, run = [(0, 70, False), (130, 9, False), (300, 40, False)], beside("test_gpu_kernels.py").run_attention
+    for order in ORDERS:
+        assert run(emulator(order=order), rows, 4, 2, 64, fp8=fp8, hopper=True) < 8e-3
+    assert run(emulator(), rows, 4, 2, 64, window=20, fp8=fp8, hopper=True) < 8e-3
+
+
 @pytest.mark.parametrize("fp8", [False, True] if SOAK else [True])
 def test_attention_with_sinks(emulator: Any, beside: Any, fp8: bool) -> None:
     """Splits of a row merged, one split, prompt tokens; sinks that take most of the weight."""

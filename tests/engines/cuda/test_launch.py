@@ -177,4 +177,5 @@ def test_every_kernel_waits_for_the_ones_in_front(file: str) -> None:
     for name, body in kernels.items():
         waits = re.search(r"\b(after_previous|wait_for_previous)\(\);", body)
         assert waits, f"{name} of {file}.cu does not wait for the kernels in front of it"
-        assert "return" not in body[: waits.start()], f"{name} may end before it has waited"
+        begun = re.sub(r"= \[&?\]\(int \w+\) \{ return [^;]*; \};", "", body[: waits.start()])  # a lambda ends nothing
+        assert "return" not in begun, f"{name} may end before it has waited"

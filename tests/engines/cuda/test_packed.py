@@ -18,6 +18,7 @@ from engines.cuda.packed import (
     Packing,
     Variant,
     check_packing,
+    hopper_variants,
     piece_rows,
     pieces,
     skinny_blocks,
@@ -41,14 +42,14 @@ def test_products(emulator: Any, beside: Any, key: str, arch: int, order: int) -
     checks = beside("test_gpu_packed.py")
     packing, machine = checks.PACKINGS[key], emulator(arch=arch, order=order)
     checks.check_way_back(machine, packing, 19, packing.group * 3 or 264)
-    checks.check_products(machine, packing, 35, packing.group * 5 or 776, 1, [Variant(False, 2, 3)])
+    checks.check_products(machine, packing, 35, packing.group * 5 or 776, 1, [Variant("packed", 2, 3)])
 
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_many_tokens_two_tiles_of_rows_and_split_sums(emulator: Any, beside: Any, order: int) -> None:
     checks = beside("test_gpu_packed.py")
     machine = emulator(order=order)
-    checks.check_products(machine, checks.PACKINGS["i4g128"], 99, 768, 35, [Variant(True, 2, 3, 2, 2)], bias=True)
+    checks.check_products(machine, checks.PACKINGS["i4g128"], 99, 768, 35, [Variant("wide", 2, 3, 2, 2)], bias=True)
     checks.check_difference(machine)
 
 
@@ -56,7 +57,7 @@ def test_fp16(emulator: Any, beside: Any) -> None:
     checks = beside("test_gpu_packed.py")
     machine = emulator(fp16=True, order=2)
     checks.check_way_back(machine, checks.PACKINGS["i8g128z"], 16, 128)
-    checks.check_products(machine, checks.PACKINGS["i8g128z"], 16, 256, 2, [Variant(False, 2, 2)])
+    checks.check_products(machine, checks.PACKINGS["i8g128z"], 16, 256, 2, [Variant("packed", 2, 2)])
 
 
 def test_loaded_weights_are_the_checkpoints(emulator: Any, make_model: Any) -> None:
@@ -94,7 +95,10 @@ def test_a_kernel_is_chosen_only_where_it_agrees(
 ) -> None:
     checks, machine, packing = beside("test_gpu_packed.py"), emulator(), Packing(4, 128, False)
     made = beside("emulator/host.py").Products
-    monkeypatch.setattr("engines.cuda.gemm.variants", lambda packing, m, n, k, sms, shared: [Variant(True, 2, 2)])
+    monkeypatch.setattr("engines.cuda.gemm.variants", lambda packing, m, n, k, sms, shared: [Variant("wide", 2, 2)])
+    monkeypatch.setattr(
+        "engines.cuda.gemm.hopper_variants", lambda packing, m, n, k, sms, shared: [Variant("sm90", 16, 2, 1, 1, 64)]
+    )
     monkeypatch.setattr("engines.cuda.gemm.piece_rows", lambda n, k: 128)
     monkeypatch.setattr("engines.cuda.gemm.pieces", lambda n, k: [0, 72])
     n, k, m = 200, 256, 70
@@ -219,11 +223,11 @@ def test_variants_fit_and_fill_the_device(m: int) -> None:
         for packing in (Packing(4, 128, False), Packing(8, 32, True)):
             found = variants(packing, m, n, k, 132, 232448)
             assert len(found) == len(set(found))
-            assert any(not variant.wide for variant in found) == (m == 1 or (m == 8 and k <= 4096))
+            assert any(variant.kind == "packed" for variant in found) == (m == 1 or (m == 8 and k <= 4096))
             for variant in found:
                 shared, warps = variant.shared(packing, m, k), variant.warps
                 assert shared <= 232448
-                if variant.wide:
+                if variant.kind == "wide":
                     blocks = -(-n // 16 // (warps * variant.row_tiles))
                     assert variant.split == 1 or (blocks * variant.split <= 2 * 132 and k // 128 >= 2 * variant.split)
                 elif packing.bits == 4:
@@ -234,6 +238,19 @@ def test_variants_fit_and_fill_the_device(m: int) -> None:
             assert least
             assert all(variant.shared(packing, m, k) <= 65536 for variant in least)
     assert PACKED_TOKENS % LAUNCH_TOKENS == 0
+
+
+@pytest.mark.parametrize("m", [1, 16, 65, 256, 2048])
+def test_variants_for_hopper_fit_and_fill_the_device(m: int) -> None:
+    for n, k in ((6144, 4096), (4096, 4096), (28672, 4096), (4096, 14336), (1024, 1024), (512, 14336)):
+        for packing in (Packing(4, 128, False), Packing(8, 32, True), Packing(8, 0, False)):
+            found = hopper_variants(packing, m, n, k, 132, 232448)
+            assert [variant.row_tiles for variant in found] == [2, 1]
+            for variant in found:
+                assert variant.shared(packing, m, k) <= 232448
+                blocks = -(-m // variant.block) * -(-n // (128 * variant.row_tiles)) * variant.split
+                assert variant.split == 1 or blocks <= 132
+                assert blocks >= 66 or variant.split == k // 128 // 3, "idle multiprocessors"
 
 
 def test_tiles_are_shared_out_evenly() -> None:
@@ -257,3 +274,23 @@ def test_tactics_survive_a_file(tmp_path: Any) -> None:
         for p in (None, Packing(4, 64, True), Packing(4, 64, False), Packing(8, 64, False))
     }
     assert len(keys) == 4
+
+
+# What packed_sm90.cu computes, on emulated tensor cores of a warpgroup: tiles of 64 rows, split, tokens of a block, order. K ends
+# within a step, N within a tile, M within a block; a scale for 32, 64, 128 columns or a row.
+HOPPER = [("i4g128", 139, 1664, 35, 1, 2, 32, 0), ("i4g32z", 40, 928, 20, 1, 1, 16, 1)]
+if "SOAK_ROUNDS" in os.environ:
+    HOPPER += [
+        ("i8", 264, 776, 130, 2, 2, 128, 2), ("i8g128z", 99, 1280, 70, 2, 1, 64, 1), ("i4", 40, 264, 9, 1, 1, 16, 2),
+        ("i4g64", 24, 448, 40, 2, 1, 64, 2), ("i8g64", 35, 320, 17, 1, 1, 32, 0), ("i4g128z", 300, 896, 140, 2, 3, 128, 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "n", "k", "m", "row_tiles", "split", "block", "order"), HOPPER)
+def test_hopper(
+    emulator: Any, beside: Any, key: str, n: int, k: int, m: int, row_tiles: int, split: int, block: int, order: int
+) -> None:
+    checks = beside("test_gpu_packed.py")
+    way = Variant("sm90", 16, 3, row_tiles, split, block)
+    machine = emulator(order=order, fp16=key == "i8g64")
+    checks.check_products(machine, checks.PACKINGS[key], n, k, m, [way], bias=order == 0)

@@ -47,11 +47,20 @@ dim3 threadIdx, blockIdx, blockDim, gridDim;
 namespace emu {
 
 typedef uint32_t u32;
-enum State { READY, AT_WARP, AT_BLOCK, AT_WAIT, DONE };
+enum State { READY, AT_WARP, AT_BLOCK, AT_WAIT, AT_NAMED, AT_PHASE, DONE };
 constexpr int MOST = 1024, SLOTS = 12;
 constexpr size_t STACK = 256 << 10;
 
 struct Copy { char *to; const char *from; int size, bytes; };
+// A thread's part of a product of a warpgroup (wgmma) that is not waited for: `a` holds its two rows of 16, or lies where `at` says.
+struct Product {
+    std::vector<float *> d;
+    float a[2][16];
+    u32 row;
+    uint64_t at, b;
+    bool in_registers, add, a_turned, b_turned;
+    float (*of)(u32);
+};
 struct Fiber {
     ucontext_t start;
     jmp_buf at;
@@ -59,6 +68,9 @@ struct Fiber {
     State state;
     std::vector<Copy> open;                // cp.async not committed
     std::vector<std::vector<Copy>> groups; // committed, not waited for
+    std::vector<Product> products;         // not committed
+    std::vector<std::vector<Product>> product_groups;
+    int registers, named;                  // asked for by setmaxnreg; the barrier it is at
 };
 struct Warp { u32 arrived, alive; int kind, generation; u32 slot[2][32][SLOTS]; };
 
@@ -83,7 +95,7 @@ size_t dynamic_size;
     siglongjmp(failed_at, 1);
 }
 
-int votes[2], block_generation;
+int votes[2], block_generation, at_named[16];
 void release_block() {
     for (int i = 0; i < threads; i++) if (fibers[i].state == AT_BLOCK) fibers[i].state = READY;
     at_block = 0;
@@ -119,6 +131,7 @@ void yield() {
 void trampoline() {
     for (;;) {
         body(arguments);
+        if (!fibers[current].products.empty() || !fibers[current].product_groups.empty()) fail("a thread ends before its products");
         if (guards && !fibers[current].waited) fail("a thread ends that has not waited for the kernels in front");
         fibers[current].state = DONE;
         int w = current >> 5;
@@ -174,12 +187,16 @@ void run_block(int order) {
     memset(__start_emu_shared, 0xff, __stop_emu_shared - __start_emu_shared);
     memset(warps, 0, sizeof warps);
     at_wait = 0, guard(true);
+    memset(at_named, 0, sizeof at_named);
     at_block = 0, living = threads, votes[0] = votes[1] = block_generation = 0;
     for (int i = 0; i < threads; i++) {
         fibers[i].state = READY;
         fibers[i].waited = false;
         fibers[i].open.clear();
         fibers[i].groups.clear();
+        fibers[i].products.clear();
+        fibers[i].product_groups.clear();
+        fibers[i].registers = 0;
         warps[i >> 5].alive |= 1u << (i & 31);
     }
     while (living) {
@@ -192,6 +209,10 @@ void run_block(int order) {
         }
         if (!moved) fail("not every thread of the block reaches a barrier");
     }
+    // What setmaxnreg may ask for in all is what the block was launched with: a warp would wait for more without end.
+    int each = 65536 / threads / 8 * 8 < 255 ? 65536 / threads / 8 * 8 : 255, asked = 0;
+    for (int i = 0; i < threads; i++) asked += fibers[i].registers ? fibers[i].registers : each;
+    if (asked > each * threads) fail("setmaxnreg asks for %d registers of %d", asked, each * threads);
     for (size_t i = dynamic_size; i < sizeof dynamic; i++)
         if (dynamic[i] != (char)0xff) fail("dynamic shared memory is written at byte %zu of %zu", i, dynamic_size);
 }
@@ -324,6 +345,77 @@ void ldmatrix(u32 address, bool transposed, u32 **r) {
         *r[m] = transposed ? element(m, 2 * t, g) | element(m, 2 * t + 1, g) << 16 : s[8 * m + g][t];
 }
 
+void stmatrix(u32 address, const u32 *r) {
+    u32 words[5] = {r[0], r[1], r[2], r[3], address};
+    u32(*s)[SLOTS] = meet(43, ~0u, words, 5);
+    int lane = current & 31, matrix = lane >> 3, row = lane & 7;  // this lane writes the row whose address it gave
+    u32 made[4] = {s[4 * row][matrix], s[4 * row + 1][matrix], s[4 * row + 2][matrix], s[4 * row + 3][matrix]};
+    memcpy(shared_at(address), made, 16);
+}
+
+// --- warpgroup-level products (PTX ISA, "Asynchronous warpgroup level matrix instructions") --------------------------------------
+
+// The element of a matrix in shared memory with 128-byte swizzle: rows of the summed dimension (`turned`: of the other) of 64
+// elements, 8 of which lie in 1,024 bytes; the next 64 of a turned one `leading` bytes on. The 16-byte chunks of a row are exchanged by
+// its number's low three bits, which are those of the address.
+u32 element_at(uint64_t descriptor, bool turned, u32 i, u32 k) {
+    u32 start = (descriptor & 0x3fff) << 4, leading = (descriptor >> 16 & 0x3fff) << 4, stride = (descriptor >> 32 & 0x3fff) << 4;
+    if (descriptor >> 62 != 1) fail("a matrix that has no 128-byte swizzle is not emulated");
+    u32 line = turned ? k : i, place = turned ? i : k;
+    u32 address = start + line / 8 * stride + line % 8 * 128 + place % 64 * 2 + (turned ? place / 64 * leading : 0);
+    if (!turned && place >= 64) fail("more than 64 elements of a row");
+    unsigned short bits;
+    memcpy(&bits, shared_at(address ^ (address >> 7 & 7) << 4, 2), 2);
+    return bits;
+}
+
+// What is in registers is as it is now; what is in shared memory as late as it may be.
+void product(Product made, int n, const u32 *a) {
+    int lane = current & 31, warp = current >> 5 & 3, g = lane >> 2;
+    u32 none[4] = {};
+    u32(*s)[SLOTS] = meet(44, ~0u, a ? a : none, 4);
+    made.in_registers = a, made.row = 16 * warp + g;
+    if ((int)made.d.size() != n / 2) fail("a product of %d columns with %zu registers", n, made.d.size());
+    for (int h = 0; h < 2; h++)
+        for (int k = 0; k < 16 && a; k++) {
+            u32 pair = s[4 * g + (k & 7) / 2][h + 2 * (k >> 3)];
+            made.a[h][k] = made.of(k & 1 ? pair >> 16 : pair & 0xffff);
+        }
+    fibers[current].products.push_back(made);
+}
+
+void finish(const Product &p) {
+    int t = current & 3;
+    for (int i = 0; i < (int)p.d.size(); i++) {
+        int h = i >> 1 & 1, column = i / 4 * 8 + 2 * t + (i & 1);
+        double sum = p.add ? *p.d[i] : 0;
+        for (int k = 0; k < 16; k++) {
+            float a = p.in_registers ? p.a[h][k] : p.of(element_at(p.at, p.a_turned, p.row + 8 * h, k));
+            sum += (double)a * p.of(element_at(p.b, p.b_turned, column, k));
+        }
+        *p.d[i] = (float)sum;
+    }
+}
+
+// A barrier in shared memory: arrivals of its phase, those still to come, and phases that have ended.
+struct Phases { unsigned short count, left; u32 ended; };
+
+void arrive(u32 at) {
+    Phases *b = (Phases *)shared_at(at, 8);
+    if (!b->left || b->left > b->count) fail("more arrive at a barrier than it was made for, or it was not made");
+    if (--b->left) return;
+    b->left = b->count, b->ended++;
+    for (int i = 0; i < threads; i++) if (fibers[i].state == AT_PHASE) fibers[i].state = READY;
+}
+
+void land(std::vector<Copy> &copies) {
+    for (const Copy &copy : copies) {
+        memset(copy.to, 0, copy.size);
+        memcpy(copy.to, copy.from, copy.bytes);
+    }
+    copies.clear();
+}
+
 template <class F> u32 halves(u32 a, u32 b, u32 c, F f) { return f(a & 0xffff, b & 0xffff, c & 0xffff) | f(a >> 16, b >> 16, c >> 16) << 16; }
 
 }  // namespace emu
@@ -435,12 +527,92 @@ void ptx_cp_async_commit_group() {
 void ptx_cp_async_wait_group(int pending) {
     emu::Fiber &f = emu::fibers[emu::current];
     while ((int)f.groups.size() > pending) {
-        for (const emu::Copy &copy : f.groups.front()) {
-            memset(copy.to, 0, copy.size);
-            memcpy(copy.to, copy.from, copy.bytes);
-        }
+        emu::land(f.groups.front());
         f.groups.erase(f.groups.begin());
     }
+}
+void ptx_cp_async_mbarrier_arrive_noinc_shared_b64(emu_u at) {
+    emu::Fiber &f = emu::fibers[emu::current];
+    for (auto &group : f.groups) emu::land(group);
+    emu::land(f.open);
+    emu::arrive(at);
+}
+void ptx_mbarrier_init_shared_b64(emu_u at, int count) { *(emu::Phases *)emu::shared_at(at, 8) = {(unsigned short)count, (unsigned short)count, 0}; }
+void ptx_mbarrier_arrive_shared_b64(uint64_t &, emu_u at) { emu::arrive(at); }
+void ptx_mbarrier_try_wait_parity_shared_b64(bool &done, emu_u at, emu_u parity) {
+    const emu::Phases *b = (emu::Phases *)emu::shared_at(at, 8);
+    while ((b->ended & 1) == parity) {
+        emu::fibers[emu::current].state = emu::AT_PHASE;
+        emu::yield();
+    }
+    done = true;
+}
+void ptx_fence_mbarrier_init_release_cluster() {}
+void ptx_fence_proxy_async_shared__cta() {}
+void ptx_setmaxnreg_dec_sync_aligned_u32(int count) { emu::fibers[emu::current].registers = count; }
+void ptx_setmaxnreg_inc_sync_aligned_u32(int count) { emu::fibers[emu::current].registers = count; }
+void ptx_bar_sync(int which, int count) {
+    using namespace emu;
+    if (warps[current >> 5].arrived) fail("a lane is at a barrier where others of its warp wait for it");
+    if (++at_named[which] < count) {
+        fibers[current].state = AT_NAMED, fibers[current].named = which;
+        yield();
+        return;
+    }
+    at_named[which] = 0;
+    for (int i = 0; i < threads; i++) if (fibers[i].state == AT_NAMED && fibers[i].named == which) fibers[i].state = READY;
+}
+void ptx_wgmma_fence_sync_aligned() {}
+void ptx_wgmma_commit_group_sync_aligned() {
+    emu::Fiber &f = emu::fibers[emu::current];
+    f.product_groups.push_back(std::move(f.products));
+    f.products.clear();
+}
+void ptx_wgmma_wait_group_sync_aligned(int pending) {
+    emu::Fiber &f = emu::fibers[emu::current];
+    while ((int)f.product_groups.size() > pending) {
+        for (const emu::Product &p : f.product_groups.front()) emu::finish(p);
+        f.product_groups.erase(f.product_groups.begin());
+    }
+    emu::meet(45, ~0u, nullptr, 0);  // a warp goes on as one
+}
+// d..., a0 .. a3 or a's descriptor, b's descriptor, whether d is added to, signs (1), for matrices in shared memory whether they are turned.
+template <int N, class... T> void emu_wgmma(float (*of)(emu_u), T &&...given) {
+    constexpr int D = N / 2, REST = sizeof...(T) - D;
+    emu::Product made;
+    uint64_t rest[REST];
+    int at = 0;
+    auto take = [&](auto &&value) {
+        if constexpr (std::is_same_v<std::remove_reference_t<decltype(value)>, float>) made.d.push_back(&value);
+        else rest[at++] = (uint64_t)value;
+    };
+    (take(given), ...);
+    made.of = of, made.a_turned = false;
+    if constexpr (REST == 9) {
+        emu_u a[4] = {(emu_u)rest[0], (emu_u)rest[1], (emu_u)rest[2], (emu_u)rest[3]};
+        made.b = rest[4], made.add = rest[5], made.b_turned = rest[8];
+        emu::product(made, N, a);
+    } else {
+        static_assert(REST == 7);
+        made.at = rest[0], made.b = rest[1], made.add = rest[2], made.a_turned = rest[5], made.b_turned = rest[6];
+        emu::product(made, N, nullptr);
+    }
+}
+#define EMU_WGMMA(N)                                                                                                                 \
+    template <class... T> void ptx_wgmma_mma_async_sync_aligned_m64n##N##k16_f32_bf16_bf16(T &&...x) { emu_wgmma<N>(emu::of_bf16, x...); } \
+    template <class... T> void ptx_wgmma_mma_async_sync_aligned_m64n##N##k16_f32_f16_f16(T &&...x) { emu_wgmma<N>(emu::of_f16, x...); }
+EMU_WGMMA(16)
+EMU_WGMMA(32)
+EMU_WGMMA(64)
+EMU_WGMMA(128)
+void ptx_stmatrix_sync_aligned_m8n8_x4_shared_b16(emu_u address, emu_u a, emu_u b, emu_u c, emu_u d) {
+    emu_u r[4] = {a, b, c, d};
+    emu::stmatrix(address, r);
+}
+void ptx_ld_shared_v2_u32(emu_u &a, emu_u &b, emu_u from) {
+    emu_u words[2];
+    memcpy(words, emu::shared_at(from, 8), 8);
+    a = words[0], b = words[1];
 }
 void ptx_ld_shared_v4_u32(emu_u &a, emu_u &b, emu_u &c, emu_u &d, emu_u from) {
     emu_u words[4];

@@ -3,7 +3,7 @@
 The file is preprocessed with the macros that the engine would give NVRTC, `__CUDA_ARCH__` among them, so that each
 architecture's own branches are what runs. Every inline `asm` becomes a call named after the instruction in its template,
 operands in the template's order: a wrong template is wrong here too. What instructions and CUDA's functions do is in cuda.hpp;
-one that is missing there does not compile. Not emulated: wgmma, TMA, clusters, textures, speed.
+one that is missing there does not compile. Not emulated: TMA, clusters, textures, speed.
 """
 
 from __future__ import annotations
@@ -100,6 +100,15 @@ def _lines(template: str) -> list[str]:
 
 
 def _call(line: str, operands: list[str]) -> str:
+    """A line of a template: an instruction, or what stands around it (registers of its own, a label, a jump back)."""
+    if declared := re.fullmatch(r"\{? *\.reg \.(\w+) (\w+)", line):
+        return f"{'bool' if declared[1] == 'pred' else 'uint64_t'} {declared[2]} = 0; "
+    if line == "}":
+        return ""
+    if jump := re.fullmatch(r"@!(\w+) bra (\w+)", line):
+        return f"if (!{jump[1]}) goto {jump[2]}; "
+    if label := re.match(r"(\w+):\s+", line):
+        return f"{label[1]}: {_call(line[label.end() :], operands)}"
     name, _, rest = line.partition(" ")
     arguments = [text.strip() for text in re.sub(r"[{}\[\]]", "", rest).split(",") if text.strip()]
     given = [f"({operands[int(text[1:])]})" if text.startswith("%") else text for text in arguments]
@@ -219,6 +228,7 @@ class Emulator:
             "ELEM_FP16": int(self.fp16),
             **overlap,
             "__CUDA_ARCH__": self.driver.info.arch * 10,
+            **({"__CUDA_ARCH_FEAT_SM90_ALL": 1} if self.driver.info.arch == 90 else {}),
             **(defines or {}),
         }
         path = build(label, source, macros, self.folder)

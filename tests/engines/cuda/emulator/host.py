@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from engines.cuda.gemm import Gemm, Shape, Tactic, TacticCache
-from engines.cuda.packed import PackedKernels, Variant
+from engines.cuda.packed import PACKED_TOKENS, PackedKernels, Variant
 from engines.quantization.floats import decode_e4m3
 from engines.weights import round_bf16
 
@@ -123,12 +123,12 @@ class Products(Gemm):
         return [Tactic("lt", algo="00")]
 
     def _time(self, shape: Shape, tactic: Tactic, samples: Any, x: int, y: int) -> float | None:
-        return {"packed": 1.0, "wide": 1.0, "unpack": 2.0}.get(tactic.kind, 0.0) + tactic.split
+        return {"packed": 1.0, "wide": 1.0, "sm90": 1.0, "unpack": 2.0}.get(tactic.kind, 0.0) + tactic.split
 
     def _run(self, shape: Shape, tactic: Tactic, w: int, bias: int, x: int, y: int, stride: int) -> None:
         super()._run(shape, tactic, w, bias, x, y, stride)
         self.ran.add(tactic.kind)
-        if tactic.kind in ("packed", "wide", "skinny") and self._spoiled:
+        if tactic.kind in ("packed", "wide", "sm90", "skinny") and self._spoiled:
             ctypes.memset(y + 2, 0x40, 2)
 
     def _run_lt(
@@ -177,4 +177,9 @@ def on_the_host(machine: Any, monkeypatch: Any) -> None:
         ("Gemm", Products),
     ):
         monkeypatch.setattr(engine, name, stand_in)
-    monkeypatch.setattr("engines.cuda.gemm.variants", lambda packing, m, n, k, sms, shared: [Variant(m > 8, 2, 3)])
+    kind = lambda m: "wide" if m > 8 else "packed"  # noqa: E731
+    monkeypatch.setattr("engines.cuda.gemm.variants", lambda packing, m, n, k, sms, shared: [Variant(kind(m), 2, 3)])
+    many = [Variant("sm90", 16, 2, 1, 1, 128)]
+    monkeypatch.setattr(
+        "engines.cuda.gemm.hopper_variants", lambda packing, m, n, k, sms, shared: many if m > PACKED_TOKENS else []
+    )
