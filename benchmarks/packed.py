@@ -2,8 +2,8 @@
 
     python benchmarks/packed.py --packings i4g128 --tokens 16,64,256,1024
 
-A line per shape and number of tokens, in microseconds: the floor (the larger of bytes over 4.3 TB/s and operations over 790 TFLOP/s,
-an H200's), bf16 by cublasLt, pieces made into elements for cublasLt, and our kernels' variants, fastest first (kind, tokens of a
+A line per shape and number of tokens, in µs: the floor (the larger of bytes over 4.3 TB/s and operations over 790 TFLOP/s, an
+H200's), bf16 by cublasLt, pieces made into elements for cublasLt, and our kernels' variants, fastest first (kind, tokens of a
 block, row tiles x stages / parts of K, warps). Weights are random and rotate over copies, so that they come from memory. `WRONG`:
 does not agree with cublasLt on the same weights made into elements.
 """
