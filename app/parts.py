@@ -61,7 +61,8 @@ class ElidedButton(QPushButton):
         super().initStyleOption(option)
         if not self._measuring:
             room = self.width() - self._beside(self.sizeHint())
-            text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, max(0, room))
+            mnemonic = Qt.TextFlag.TextShowMnemonic
+            text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, max(0, room), mnemonic)
             option.text = text
 
     def _beside(self, whole: QSize) -> int:

@@ -32,7 +32,7 @@ def read_attachment(path: Path) -> Attachment:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"“{name}” cannot be read ({error.strerror}).") from error
-    return Attachment(name, decode(name, data))
+    return Attachment(name, decode(name, data), str(path.absolute()))
 
 
 def decode(name: str, data: bytes) -> str:

@@ -244,7 +244,7 @@ class Composer(QFrame):
             text = self.tr("“%1” has %2, more text than a message can take; summarize it on the page Documents.")
             self._messages.error(text.replace("%1", document.name).replace("%2", pages))
         else:
-            self.attachments.append(Attachment(f"{document.name} ({pages})", document.text))
+            self.attachments.append(Attachment(f"{document.name} ({pages})", document.text, path))
             if document.unread:
                 text = self.tr("“%1”: %2 of %3 could not be read, as they have no text (scans, pictures).")
                 counts = text.replace("%2", str(len(document.unread))).replace("%3", pages)

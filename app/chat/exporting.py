@@ -46,8 +46,13 @@ def _chat_out(chat: Chat) -> dict[str, Any]:
         "updated": _time(chat.summary.updated),
         "settings": asdict(chat.settings),
         "head": chat.head,
-        "messages": [asdict(message) | {"created": _time(message.created)} for message in chat.messages],
+        "messages": [_message_out(message) for message in chat.messages],
     }
+
+
+def _message_out(message: Message) -> dict[str, Any]:
+    files = [{"name": each.name, "text": each.text} for each in message.attachments]  # not where they lay
+    return asdict(message) | {"created": _time(message.created), "attachments": files}
 
 
 def _time(seconds: float) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.chat.rows import Entry
-from app.icons import set_icon
-from app.parts import ElidedLabel
+from app.flow import FlowLayout
+from app.icons import SMALL, set_icon
+from app.markdown.safe import plain
+from app.parts import ElidedButton
 from app.theme import M, S
 
 
@@ -44,33 +48,34 @@ class Reasoning(QWidget):
 
 
 class Files(QWidget):
-    """The names of attached files."""
+    """A button for each attached file. `wanted`: a look at this Attachment."""
+
+    wanted = Signal(object)
 
     def __init__(self, entry: Entry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(S)
-        names = ", ".join(each.name for each in entry.message.attachments)
-        icon = QToolButton()
-        icon.setEnabled(False)
-        set_icon(icon, "attach", "muted")
-        label = ElidedLabel(names)
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setProperty("kind", "muted")
-        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        label.setToolTip(names)
-        row.addWidget(icon)
-        row.addWidget(label, 1)
-        self._label, self._icon = label, icon
+        self._row = FlowLayout(self, S)
+        self.buttons: list[QPushButton] = []
+        for file in entry.message.attachments:
+            name = plain(file.name).replace("\n", " ")
+            made = ElidedButton(name.replace("&", "&&"))
+            made.setProperty("kind", "file")
+            made.setAutoDefault(True)  # Enter presses it
+            made.setAccessibleName(self.tr("Look at %1").replace("%1", name))
+            made.setToolTip("\n".join([name, plain(file.path)]).strip())
+            set_icon(made, "attach", "muted", SMALL)
+            made.clicked.connect(partial(self.wanted.emit, file))
+            self._row.addWidget(made)
+            self.buttons.append(made)
 
     def ideal_width(self) -> int:
-        """At which no name is cut."""
-        self._label.ensurePolished()
-        return self._icon.sizeHint().width() + S + self._label.fontMetrics().horizontalAdvance(self._label.text()) + 2
+        """At which no name is cut and all stand beside each other."""
+        for each in self.buttons:
+            each.ensurePolished()
+        return sum(each.sizeHint().width() for each in self.buttons) + S * (len(self.buttons) - 1)
 
     def content_height(self, width: int) -> int:
-        return max(28, self.sizeHint().height())
+        return max(28, self._row.heightForWidth(width))
 
 
 class Waiting(QWidget):

@@ -22,11 +22,13 @@ MOST_KEPT = 12  # of each kind
 
 
 class RowWidgets(QObject):
-    """`acted(message id, action)`, `link_clicked(url)`; `fold_wanted(row)`: its reasoning is to be shown or hidden."""
+    """`acted(message id, action)`, `link_clicked(url)`; `fold_wanted(row)`: its reasoning is to be shown or hidden;
+    `file_wanted(attachment)`: a look at it."""
 
     acted = Signal(str, str)
     link_clicked = Signal(str)
     fold_wanted = Signal(object)
+    file_wanted = Signal(object)
 
     def __init__(self, place: QWidget, colours: SerialThread | None, hand: Hand = USUAL) -> None:
         """They are children of `place`. `colours`: where code is taken apart; without it code stays in one colour. `hand`: of
@@ -109,7 +111,9 @@ class RowWidgets(QObject):
             reasoning.toggled.connect(partial(self.fold_wanted.emit, row))
             return reasoning
         if row.kind == "files":
-            return Files(entry, place)
+            files = Files(entry, place)
+            files.wanted.connect(self.file_wanted)
+            return files
         if row.kind == "waiting":
             return Waiting(entry, place)
         if row.kind == "footer":

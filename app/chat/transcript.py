@@ -32,10 +32,11 @@ JUMP = 0.06  # seconds for which a screen that was jumped to may wait
 
 
 class Transcript(QAbstractScrollArea):
-    """`acted(message id, action)`: a button below a message. `link_clicked(url)`."""
+    """`acted(message id, action)`: a button below a message. `link_clicked(url)`; `file_wanted(attachment)`: a look at it."""
 
     acted = Signal(str, str)
     link_clicked = Signal(str)
+    file_wanted = Signal(object)
 
     def __init__(self, colours: SerialThread | None = None, parent: QWidget | None = None) -> None:
         """`colours`: where code is taken apart; without it code stays in one colour."""
@@ -52,6 +53,7 @@ class Transcript(QAbstractScrollArea):
         self._makers = RowWidgets(self.viewport(), colours, self.selection)
         self._makers.acted.connect(self.acted)
         self._makers.link_clicked.connect(self.link_clicked)
+        self._makers.file_wanted.connect(self.file_wanted)
         self._makers.fold_wanted.connect(self._fold)
         self.entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}

@@ -490,7 +490,7 @@ class CodeView(QFrame):
         self._text.setHorizontalScrollBarPolicy(
             Qt.ScrollBarPolicy.ScrollBarAlwaysOn if wide else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         )
-        return int(height + 3.999) + self.copy_button.minimumHeight() + 4 + 2 + S + 4
+        return int(height + 3.999) + self.copy_button.sizeHint().height() + 4 + 2 + S + 4
 
     def _widest(self, metrics: QFontMetricsF) -> float:
         longest = max(self._source.splitlines() or [""], key=len)

@@ -16,6 +16,7 @@ from app.chat.composer import Composer
 from app.chat.context import ContextCount
 from app.chat.controller import ChatController
 from app.chat.export_dialog import export_dialog, import_dialog
+from app.chat.file_view import FileView
 from app.chat.find_bar import FindBar
 from app.chat.header import Header
 from app.chat.meter import Meter
@@ -141,6 +142,7 @@ class ChatPage(QWidget):
         self.welcome.chosen.connect(self._begin_with)
         self.transcript.acted.connect(self._acted)
         self.transcript.link_clicked.connect(self.open_link)
+        self.transcript.file_wanted.connect(self._show_file)
         self.transcript.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.transcript.verticalScrollBar().rangeChanged.connect(self._scrolled)
         self.end_button.clicked.connect(self.transcript.scroll_to_end)
@@ -357,6 +359,10 @@ class ChatPage(QWidget):
         address = safe_link(url)
         if address is not None:
             QDesktopServices.openUrl(QUrl(address))
+
+    @Slot(object)
+    def _show_file(self, file: Attachment) -> None:
+        FileView(file, self).open()
 
     def _export_listed(self, chat: str) -> None:
         if chat == self.controller.current.id:

@@ -32,10 +32,12 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A text file that goes with a message."""
+    """A text file that goes with a message. `path`: of the file that was read, "" if it is not known; it says where the text
+    came from, and is neither sent nor exported."""
 
     name: str
     text: str
+    path: str = field(default="", compare=False)
 
 
 @dataclass(slots=True)

@@ -304,7 +304,7 @@ def _settings(text: str) -> ChatSettings:
 def _attachments(text: str) -> list[Attachment]:
     value = _json(text)
     return [
-        Attachment(str(each["name"]), str(each["text"]))
+        Attachment(str(each["name"]), str(each["text"]), str(each.get("path", "")))
         for each in (value if isinstance(value, list) else ())
         if isinstance(each, dict) and "name" in each and "text" in each
     ]

@@ -635,6 +635,56 @@
     </message>
 </context>
 <context>
+    <name>FileView</name>
+    <message>
+        <source>Attached file</source>
+        <translation>附件</translation>
+    </message>
+    <message>
+        <source>%1 characters, as the model is given them</source>
+        <translation>%1 个字符，与模型读到的一致</translation>
+    </message>
+    <message>
+        <source>It was read from %1</source>
+        <translation>读取自 %1</translation>
+    </message>
+    <message>
+        <source>Go to a page</source>
+        <translation>转到某一页</translation>
+    </message>
+    <message>
+        <source>Text of %1</source>
+        <translation>%1 的文字</translation>
+    </message>
+    <message>
+        <source>Copy the text</source>
+        <translation>复制文字</translation>
+    </message>
+    <message>
+        <source>Page %1</source>
+        <translation>第 %1 页</translation>
+    </message>
+    <message>
+        <source>Slide %1</source>
+        <translation>第 %1 张幻灯片</translation>
+    </message>
+    <message>
+        <source>Chapter %1</source>
+        <translation>第 %1 章</translation>
+    </message>
+    <message>
+        <source>Part %1</source>
+        <translation>第 %1 部分</translation>
+    </message>
+</context>
+<context>
+    <name>Files</name>
+    <message>
+        <source>Look at %1</source>
+        <translation>查看 %1</translation>
+    </message>
+</context>
+<context>
     <name>FindBar</name>
     <message>
         <source>Find in this chat</source>

@@ -17,6 +17,7 @@ from app.chat.transcript import Transcript
 from app.pages.chat import ChatPage
 from app.store.records import Attachment, Message, State
 from app.theme import Theme
+from tests.app.turns import Turns
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 RICH = """# Title
@@ -232,7 +233,7 @@ def test_hundreds_of_messages_out_of_view_are_copied(transcript: Transcript, qtb
     qtbot.waitUntil(lambda: transcript.settled)
     on, at = place(row_of(transcript, messages[0]), 8)
     press(on, at)
-    transcript.selection._pointer = QPoint(100, 5000)
+    transcript.selection._scrolling.setInterval(0)  # who waits is quicker than the clock
     edge = on.mapFromGlobal(transcript.viewport().mapToGlobal(QPoint(100, transcript.viewport().height() + 400)))
     mouse(QEvent.Type.MouseMove, on, edge)
     qtbot.waitUntil(lambda: bar.value() == bar.maximum(), timeout=60_000)  # it scrolls on its own
@@ -516,6 +517,34 @@ def test_a_table_gives_the_cells_that_are_painted(transcript: Transcript, qtbot:
     assert transcript.selection.text() == "b\n2"
     drag((row, positions("1")), (row_of(transcript, three), 2))
     assert transcript.selection.text().endswith("1\t2\n\nend\n\nmo")
+
+
+def test_in_short_turns(transcript: Transcript, qtbot: QtBot) -> None:
+    turns, selection = Turns(), transcript.selection
+    texts = [
+        f"Some **words** of {number} and `code`.\n\n- one\n- two\n\n```py\nx = {number}\n```\n" for number in range(300)
+    ]
+    texts.append("\n".join(f"Line {number} with some **words** in it." for number in range(10_000)))
+    viewport = transcript.viewport()
+    bar = transcript.verticalScrollBar()
+    for _ in turns.rounds():
+        messages = [Message("assistant", text) for text in texts]
+        transcript.show_entries([Entry(each) for each in messages], keep="")
+        qtbot.waitUntil(lambda: transcript.settled)
+        turns.does("all", selection.select_all)
+        turns.does("copy", selection.copy, lambda: selection._copying is None)
+        assert QGuiApplication.clipboard().text().endswith("Line 9999 with some words in it.")
+        turns.does("clear", selection.clear)
+        press(viewport, QPoint(5, 5))
+        for number in range(4):
+            at = QPoint(300, 100 * number)
+            turns.does(f"drag {number}", lambda at=at: mouse(QEvent.Type.MouseMove, viewport, at))  # type: ignore[misc]
+        selection._pointer = QPoint(300, 900)
+        for number in range(8):
+            turns.does(f"beyond the edge {number}", selection._scroll)
+        assert bar.value() > 300
+        release(viewport, QPoint(300, 300))
+        bar.setValue(0)
 
 
 class TestThePage:

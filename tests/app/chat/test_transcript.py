@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from app.chat.pieces import Files, Reasoning
 from app.chat.rows import Entry, thoughts
 from app.chat.transcript import JUMP, Transcript
-from app.chat.views import TextView
+from app.chat.views import CodeView, TextView
 from app.store.records import Attachment, Message, State
 from app.theme import Theme
 
@@ -62,6 +62,18 @@ def test_500_messages_make_few_widgets_and_open_at_the_end(transcript: Transcrip
     assert "message 499" in shown(transcript)
     assert transcript.at_end
     check_places(transcript)
+
+
+@pytest.mark.parametrize("size", [10, 20])
+def test_every_line_of_code_is_seen(transcript: Transcript, qtbot: QtBot, size: int) -> None:
+    theme = Theme.current()
+    try:
+        theme.set("light", size)
+        fill(transcript, qtbot, "q", "```py\nx = 1\ny = 2\nz = 3\n```\n")
+        code = next(widget for widget in transcript.widgets if isinstance(widget, CodeView))
+        assert code.editor.viewport().height() >= 3 * code.editor.line_height()
+    finally:
+        theme.set("system", 10)
 
 
 def test_scrolling_up_and_down_shows_everything_once(transcript: Transcript, qtbot: QtBot) -> None:
