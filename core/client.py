@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import ssl
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from os import PathLike
@@ -126,6 +127,8 @@ class _Requests:
             "base_url": info.address,
             "timeout": TIMEOUT,
             "trust_env": False,  # a proxy has no business between us and this machine
+            # Trusts no certificate: nobody speaks https here, and to read the system's takes httpx 45 ms.
+            "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             "headers": {
                 "Authorization": f"Bearer {info.token}",
                 "X-Deskside-Client": name or secrets.token_hex(8),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engines.api.errors import DeviceError
+from engines.cuda import nvrtc
 from engines.cuda.nvrtc import KERNELS, Compiler, cache_key, headers, options, sources
 
 ARCHS = (75, 80, 89, 90, 120)  # 86 is compiled from the text that 80 is: no condition lies between them
@@ -68,6 +69,7 @@ def has(module: str) -> bool:
         return False
 
 
+QUICK = ("--Ofast-compile=max",)
 NVRTC = has("cuda.bindings.nvrtc") and has("nvidia.cu13")
 NVCC = shutil.which("nvcc")
 needs_compiler = pytest.mark.skipif(not (NVRTC or NVCC), reason="neither NVRTC's packages nor nvcc are here")
@@ -76,8 +78,12 @@ needs_compiler = pytest.mark.skipif(not (NVRTC or NVCC), reason="neither NVRTC's
 @needs_compiler
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("name", sources())
-def test_compiles(name: str, arch: int, tmp_path: Path) -> None:
-    for defines in DEFINES.get(name, ({},))[: None if arch in (75, 90) else 1]:
+def test_compiles(name: str, arch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first shape as the product compiles it, on the oldest architecture and on one with all it can have; the rest with
+    little optimisation, a tenth of the time: what is no C++, no instruction of that architecture, or too large is refused alike."""
+    for number, defines in enumerate(DEFINES.get(name, ({},))[: None if arch in (75, 90) else 1]):
+        quick = number > 0 or arch not in (75, 90)
+        monkeypatch.setattr(nvrtc, "options", lambda *what, quick=quick: (*options(*what), *QUICK[:quick]))
         if NVRTC:
             assert Compiler(arch, None).compile(name, defines)[:4] == b"\x7fELF"
             continue

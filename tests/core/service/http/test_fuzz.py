@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
 from core.service.app import create_api
@@ -41,9 +40,17 @@ SCHEMA = document()
 OPERATIONS = [(path, method) for path, item in SCHEMA.raw_schema["paths"].items() for method in item]
 
 
+def can_be_wrong(path: str, method: str) -> bool:
+    """Any text will do for what stands in a path. Hypothesis finds that out too, after 459 attempts."""
+    item = SCHEMA.raw_schema["paths"][path][method]
+    return "requestBody" in item or any(each["in"] != "path" for each in item.get("parameters", ()))
+
+
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize(("path", "method"), [pair for pair in OPERATIONS if pair[0] not in HARMFUL])
 def test_what_the_document_allows_and_forbids(target: Any, path: str, method: str, mode: GenerationMode) -> None:
+    if mode is GenerationMode.NEGATIVE and not can_be_wrong(path, method):
+        pytest.skip("nothing to get wrong here")
     operation = SCHEMA[path][method.upper()]
 
     @settings(
@@ -65,10 +72,7 @@ def test_what_the_document_allows_and_forbids(target: Any, path: str, method: st
         if response.status_code == 429:
             assert int(response.headers["retry-after"]) >= 1
 
-    try:
-        check()
-    except Unsatisfiable:
-        pytest.skip("nothing to get wrong here")
+    check()
 
 
 def mutations(seed: int, token: str) -> bytes:
