@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QPageSize,
     QPainter,
     QPalette,
+    QTextBlock,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
@@ -140,6 +141,7 @@ class _Sheet:
         layout = document.documentLayout()
         layout.setPaintDevice(self._printer)
         document.setPageSize(self._size)
+        _split_at_edges(document, height)
         if frame is not None:
             bottom = layout.frameBoundingRect(frame).bottom()
         else:
@@ -188,6 +190,36 @@ class _Sheet:
         painter.setClipRect(context.clip)
         document.documentLayout().draw(painter, context)
         painter.restore()
+
+
+def _split_at_edges(document: QTextDocument, height: float) -> None:
+    """Makes two paragraphs of one that goes on on another page, which looks the same. WORKAROUND: QTextLayout.draw also draws the
+    line before the first one that is inside of the clip (as of Qt 6.11): not to be seen, but twice there for who copies the text."""
+    layout, block = document.documentLayout(), document.begin()
+    while block.isValid():
+        lines = block.layout()
+        top = layout.blockBoundingRect(block).top() - lines.boundingRect().top()
+        pages = [int((top + lines.lineAt(at).y() + 1) // height) for at in range(lines.lineCount())]
+        first = next((at for at in range(1, len(pages)) if pages[at] != pages[at - 1]), None)
+        if first is not None:
+            _split(block, block.position() + lines.lineAt(first).textStart())
+        block = block.next()
+
+
+def _split(block: QTextBlock, position: int) -> None:
+    cursor = QTextCursor(block)
+    cursor.setPosition(position)
+    below = block.blockFormat()
+    below.setTopMargin(0)
+    below.setTextIndent(0)
+    cursor.insertBlock(below)
+    made, of = cursor.block(), cursor.currentList()
+    if of is not None:
+        of.remove(made)  # it is no item of its own; the indent stays
+    cursor.setPosition(block.position())
+    above = block.blockFormat()
+    above.setBottomMargin(0)
+    cursor.setBlockFormat(above)
 
 
 def _cut(text: str) -> Iterator[str]:
