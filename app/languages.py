@@ -11,12 +11,20 @@ from pathlib import Path
 from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
 from PySide6.QtWidgets import QApplication
 
+from app.texts import QT_TRANSLATE_NOOP
 from core.errors import NotFound
 from core.paths import bundled_asset
 
 SYSTEM = "system"
 # Locale name -> the language's name in itself: whoever picked a wrong one must find the way back.
 LANGUAGES = {"en": "English", "zh_CN": "简体中文"}
+
+# Of Qt's own file dialog, which is shown where the desktop has none: what the translations shipped with Qt lack (as of 6.11).
+OF_QT = (
+    QT_TRANSLATE_NOOP("QFileDialog", "&Look in:"),
+    QT_TRANSLATE_NOOP("QFileDialog", "Files of &type:"),
+    QT_TRANSLATE_NOOP("QAbstractFileIconProvider", "Folder"),
+)
 
 _installed: list[QTranslator] = []  # of the one application; Qt does not keep them alive
 

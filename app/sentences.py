@@ -2,8 +2,8 @@
 
 The service speaks English: to programs, in logs, on the command line. Its sentences are made where something happens, in whatever
 process, so here a sentence is found again in the table of those that a user can meet (app.service_sentences), and what was put into
-its blanks goes into the translation. One that is not in the table, such as what is wrong with a model's files, keeps its English,
-after what its code means.
+its blanks goes into the translation. Where it advises a command or an environment variable, the window has words of its own, in
+English too. What is not in the table, such as what is wrong with a model's files, keeps its English, after what its code means.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from PySide6.QtCore import QCoreApplication
 
-from app.service_sentences import CODES, SENTENCES
+from app.service_sentences import CODES, OWN, REWORDED, SENTENCES
 from core.errors import DesksideError
 
 _BLANK = re.compile(r"\{(\w+)\}")
@@ -25,6 +25,10 @@ def said(sentence: str, code: str = "") -> str:
     found = _translated(sentence, _DEEPEST)
     if found is not None or not sentence:
         return found or sentence
+    if code in OWN:
+        fact = sentence.rpartition("; ")[0] or sentence  # its own advice is the last part (core.errors)
+        text = QCoreApplication.translate("Service", "{summary} Details: {fact}")
+        return text.format(summary=_translate(OWN[code]), fact=fact.rstrip(".") + ".")
     source = CODES.get(code, "")
     meaning = _translate(source) if source else ""
     if meaning == source:  # English, or nobody knows
@@ -46,7 +50,7 @@ def _translated(sentence: str, depth: int) -> str | None:
     template, values = found
     if depth > 1:
         values = {name: _translated(value, depth - 1) or value for name, value in values.items()}
-    text = _translate(template)
+    text = _translate(REWORDED.get(template, template))
     return _BLANK.sub(lambda blank: values.get(blank[1], blank[0]), text)
 
 
@@ -66,7 +70,7 @@ def _find(sentence: str) -> tuple[str, dict[str, str]] | None:
 @lru_cache(maxsize=1)
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     """Those with the most letters of their own first: a short one may match more than it means."""
-    ordered = sorted(SENTENCES, key=lambda text: len(_BLANK.sub("", text)), reverse=True)
+    ordered = sorted((*SENTENCES, *REWORDED), key=lambda text: len(_BLANK.sub("", text)), reverse=True)
     return [(text, re.compile(_pattern(text), re.DOTALL)) for text in ordered]
 
 

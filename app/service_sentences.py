@@ -11,7 +11,6 @@ from app.texts import QT_TRANSLATE_NOOP
 # fmt: off
 SENTENCES = (
     QT_TRANSLATE_NOOP("Service", "The Deskside service ended {end}."),
-    QT_TRANSLATE_NOOP("Service", "No Deskside service is running; start one with `deskside core serve`."),
     QT_TRANSLATE_NOOP("Service", "The Deskside service does not answer; it may have been stopped."),
     QT_TRANSLATE_NOOP(
         "Service",
@@ -76,11 +75,6 @@ SENTENCES = (
     ),
     QT_TRANSLATE_NOOP("Service", "There is no model or folder '{model}'; installed are: {names}."),
     QT_TRANSLATE_NOOP("Service", "The engine {engine} cannot be used: {problem}"),
-    QT_TRANSLATE_NOOP(
-        "Service",
-        "The model {name} is a link to {target}, where no model is any more; bring the folder back, or remove "
-        "the link with `deskside core remove {name}`.",
-    ),
     QT_TRANSLATE_NOOP("Service", "{path} holds no JSON object; download the model again."),
     QT_TRANSLATE_NOOP("Service", "The folder '{model}' cannot be opened ({strerror}); correct its permissions."),
     QT_TRANSLATE_NOOP("Service", "There is no model or folder {model} ({error})."),
@@ -88,7 +82,6 @@ SENTENCES = (
     QT_TRANSLATE_NOOP("Service", "There is no {path}; choose a folder that holds a Hugging Face checkpoint."),
     QT_TRANSLATE_NOOP("Service", "{path} cannot be read ({strerror}); correct its permissions."),
     QT_TRANSLATE_NOOP("Service", "{path} is not valid JSON ({error}); download the model again."),
-    QT_TRANSLATE_NOOP("Service", "{endpoint} redirects more than {MAX_REDIRECTS} times; check HF_ENDPOINT."),
     QT_TRANSLATE_NOOP("Service", "{host} refuses to send a file of {repo} (HTTP {status}); try again later."),
     QT_TRANSLATE_NOOP("Service", "{netloc} redirects to an address that is not safe ({schemes})."),
     QT_TRANSLATE_NOOP(
@@ -101,24 +94,9 @@ SENTENCES = (
         "{path} of {repo} arrived twice with a wrong checksum; something on the way changes it, or the Hub's "
         "copy is damaged. Try again later or from another network.",
     ),
-    QT_TRANSLATE_NOOP(
-        "Service",
-        "No NVIDIA GPU was found here (driver, or the package nvidia-ml-py, is missing); name one with --gpu, "
-        "such as rtx4060.",
-    ),
     QT_TRANSLATE_NOOP("Service", "{message} A model on the Hub is written ORGANIZATION/NAME."),
-    QT_TRANSLATE_NOOP(
-        "Service",
-        "There is no model {repo} on {endpoint} that everybody may read (HTTP {status}); check the name, or "
-        "give an access token if it is private (--token -).",
-    ),
     QT_TRANSLATE_NOOP("Service", "The repository {repo} gives no usable hash for {path}; it cannot be verified."),
     QT_TRANSLATE_NOOP("Service", "The Hub cannot answer the search at the moment; try again later."),
-    QT_TRANSLATE_NOOP(
-        "Service",
-        "Deskside is offline by its setting (offline, HF_HUB_OFFLINE), so the Hub is not asked; switch it off, "
-        "or use `deskside core pull --link FOLDER`.",
-    ),
     QT_TRANSLATE_NOOP(
         "Service",
         "{repo} is gated and your account may not read it (HTTP {status}): accept the licence at {page}, then "
@@ -130,26 +108,12 @@ SENTENCES = (
         "The Hub refuses {repo} with your access token (HTTP {status}); check at {page} that the name is right "
         "and that this token may read it.",
     ),
-    QT_TRANSLATE_NOOP(
-        "Service",
-        "{repo} is gated: accept the licence at {page}, then give an access token of your account (deskside "
-        "core pull {repo} --token -).",
-    ),
     QT_TRANSLATE_NOOP("Service", "Hugging Face's client is offline by HF_HUB_OFFLINE; unset it to download."),
     QT_TRANSLATE_NOOP(
         "Service",
         "{repo} has no revision '{revision}'; its branches and commits are at {repo2}/tree/main.",
     ),
     QT_TRANSLATE_NOOP("Service", "'{repo}' is no name of a model; write it as on the Hub, such as Qwen/Qwen3-8B."),
-    QT_TRANSLATE_NOOP(
-        "Service",
-        "{endpoint} refuses the request (HTTP {status}); try again later, or check HF_ENDPOINT.",
-    ),
-    QT_TRANSLATE_NOOP(
-        "Service",
-        "{endpoint} sends answers that are not the Hub's ({name}); check HF_ENDPOINT, or log in to this "
-        "network first if it asks for that in a browser.",
-    ),
     QT_TRANSLATE_NOOP("Service", "There is no model {repo} on {endpoint}; check the name at {repo2}."),
     QT_TRANSLATE_NOOP("Service", "There is no folder {folder}."),
     QT_TRANSLATE_NOOP(
@@ -157,11 +121,8 @@ SENTENCES = (
         "{folder} has no safetensors weights; choose the folder of a Hugging Face checkpoint.",
     ),
     QT_TRANSLATE_NOOP("Service", "The demo model is part of Deskside and cannot be removed."),
-    QT_TRANSLATE_NOOP("Service", "No model '{name}' is installed; `deskside core list` shows what is."),
     QT_TRANSLATE_NOOP("Service", "The model {name} is being downloaded{pull_path}; stop the download first."),
     QT_TRANSLATE_NOOP("Service", "The engine {engine} is being built; cancel that first."),
-    QT_TRANSLATE_NOOP("Service", "There is a model or folder '{name}' already; give another name with --name."),
-    QT_TRANSLATE_NOOP("Service", "There is no engine '{name}'; `deskside core list` shows what there is."),
     QT_TRANSLATE_NOOP(
         "Service",
         "{folder} cannot be removed ({strerror}); end the program that uses it, then try again.",
@@ -286,14 +247,8 @@ SENTENCES = (
     QT_TRANSLATE_NOOP("Service", "{target} and {root} lie inside each other; choose a folder of its own."),
     QT_TRANSLATE_NOOP(
         "Service",
-        "The folder of models and engines, {library}, is not there; connect its disk, or choose another folder "
-        "(Settings, Storage, or `deskside core storage --use FOLDER`).",
-    ),
-    QT_TRANSLATE_NOOP(
-        "Service",
         "The token from {source} is no access token; copy it from your settings on the Hub.",
     ),
-    QT_TRANSLATE_NOOP("Service", "The token cannot be written to {path} ({strerror}); set HF_TOKEN instead."),
     QT_TRANSLATE_NOOP(
         "Service",
         "A Deskside service holds {service_lock}, but does not answer; end its process and try again.",
@@ -306,11 +261,6 @@ SENTENCES = (
     QT_TRANSLATE_NOOP("Service", "The engine of '{name}' is being started; retry in a moment."),
     QT_TRANSLATE_NOOP("Service", "The engine of '{name}' has more requests than it can take; retry later."),
     QT_TRANSLATE_NOOP("Service", "The model '{name}' is not loaded any more; load it again."),
-    QT_TRANSLATE_NOOP(
-        "Service",
-        "The engine of '{name}' failed several times in a row and is not started again by itself (the last "
-        "time it {reason}); restart or unload it, and see its log.",
-    ),
     QT_TRANSLATE_NOOP("Service", "The engine of '{name}' is busy and does not answer; retry later."),
     QT_TRANSLATE_NOOP("Service", "The engine of '{name}' {words}; retry in a moment."),
     QT_TRANSLATE_NOOP("Service", "The engine of '{name}' {words} while loading."),
@@ -323,7 +273,6 @@ SENTENCES = (
     QT_TRANSLATE_NOOP("Service", "The model '{name}' is not ready; try again in a moment."),
     QT_TRANSLATE_NOOP("Service", "The model '{name}' is still being loaded; unload it afterwards."),
     QT_TRANSLATE_NOOP("Service", "The model '{name}' is not loaded."),
-    QT_TRANSLATE_NOOP("Service", "There is no model '{name}'; GET /v1/models lists those that can be used."),
     QT_TRANSLATE_NOOP("Service", "{wanted} do not fit the {capacity} tokens that this model can hold here; {hint}."),
     QT_TRANSLATE_NOOP("Service", "The model was unloaded or the service stopped before this answer was complete."),
     QT_TRANSLATE_NOOP("Service", "Models and engines are being moved already; wait for that, or cancel it first."),
@@ -331,18 +280,12 @@ SENTENCES = (
         "Service",
         "{names} is at work; wait until it is done, or stop it, then move models and engines.",
     ),
-    QT_TRANSLATE_NOOP("Service", "The service is stopping; start it again and repeat the request."),
     QT_TRANSLATE_NOOP("Service", "The job '{id}' is {value}, so it has no report{job}."),
     QT_TRANSLATE_NOOP("Service", "The report '{result}' cannot be read ({name}); run the job again."),
     QT_TRANSLATE_NOOP("Service", "The {role} process cannot be started ({strerror})."),
     QT_TRANSLATE_NOOP("Service", "The prompt is empty; give at least one token."),
     QT_TRANSLATE_NOOP("Service", "{waiting} sequences are waiting already, the limit is {limit}; retry later."),
     QT_TRANSLATE_NOOP("Service", "The prompt is empty; give at least one character."),
-    QT_TRANSLATE_NOOP(
-        "Service",
-        "{tokenizer} is a base model without a chat template; use generate with a plain prompt, or add a "
-        "chat_template.jinja to its folder.",
-    ),
     QT_TRANSLATE_NOOP("Service", "The chat template makes an empty prompt of these messages."),
     QT_TRANSLATE_NOOP("Service", "{file} is not a usable tokenizer ({reason}); download the model again."),
     QT_TRANSLATE_NOOP("Service", "{file} cannot be read: {strerror}."),
@@ -382,7 +325,6 @@ SENTENCES = (
     QT_TRANSLATE_NOOP("Service", "did not start within {start} s"),
     QT_TRANSLATE_NOOP("Service", "{tokens} prompt tokens"),
     QT_TRANSLATE_NOOP("Service", "{tokens} prompt tokens and {answer} of answer"),
-    QT_TRANSLATE_NOOP("Service", "max_tokens can be at most {left}"),
     QT_TRANSLATE_NOOP("Service", "shorten the conversation or take a model with more context"),
     QT_TRANSLATE_NOOP("Service", "a link to a folder of yours"),
     QT_TRANSLATE_NOOP("Service", "a folder that was not downloaded by Deskside"),
@@ -460,7 +402,193 @@ SENTENCES = (
         "The engine failed unexpectedly; the log of its worker says why. The model is loaded again; retry "
         "then.",
     ),
+    QT_TRANSLATE_NOOP(
+        "Service",
+        "{unit} {pages} holds pictures without text (a scan) and is not in it; run a text recognition over it first.",
+    ),
+    QT_TRANSLATE_NOOP(
+        "Service",
+        "{unit} {pages} hold pictures without text (a scan) and are not in it; run a text recognition over them first.",
+    ),
+    QT_TRANSLATE_NOOP("Service", "{unit} {pages} is empty."),
+    QT_TRANSLATE_NOOP("Service", "{unit} {pages} are empty."),
+    QT_TRANSLATE_NOOP("Service", "{unit} {pages} cannot be read and is not in it."),
+    QT_TRANSLATE_NOOP("Service", "{unit} {pages} cannot be read and are not in it."),
+    QT_TRANSLATE_NOOP("Service", "1 {what} is not read; only text is."),
+    QT_TRANSLATE_NOOP("Service", "{count} {several} are not read; only text is."),
+    QT_TRANSLATE_NOOP("Service", "Headers and footers are left out."),
+    QT_TRANSLATE_NOOP("Service", "Running heads and page numbers of {pages} pages are left out."),
+    QT_TRANSLATE_NOOP("Service", "On page {where} some letters are not read: their fonts do not say which they are."),
+    QT_TRANSLATE_NOOP("Service", "On pages {where} some letters are not read: their fonts do not say which they are."),
+    QT_TRANSLATE_NOOP("Service", "1 file in '{folder}' is of kinds that are not read, and left out."),
+    QT_TRANSLATE_NOOP("Service", "{skipped} files in '{folder}' are of kinds that are not read, and left out."),
+    QT_TRANSLATE_NOOP("Service", "'{folder}' holds no file that can be read; it would end in {kinds}."),
+    QT_TRANSLATE_NOOP("Service", "There is no file to read; name one."),
+    QT_TRANSLATE_NOOP("Service", "Left out: {message}"),
+    QT_TRANSLATE_NOOP("Service", "The text was ended at {tokens} tokens; ask for a longer one to have all of it."),
+    QT_TRANSLATE_NOOP(
+        "Service", "Check these numbers, which are not in the source as they are written here: {listed}."
+    ),
+    QT_TRANSLATE_NOOP(
+        "Service",
+        "The words of this summary are hardly found in the source: the model is too small for this text; check it.",
+    ),
+    QT_TRANSLATE_NOOP(
+        "Service", "The passage nearest to the question, on {unit} {page}{of}, is: \u201c{text}\u201d"
+    ),
+    QT_TRANSLATE_NOOP("Service", "Check {what} of this answer, whose words are not in the source."),
+    QT_TRANSLATE_NOOP("Service", "1 sentence"),
+    QT_TRANSLATE_NOOP("Service", "{unsupported} sentences"),
+    QT_TRANSLATE_NOOP("Service", "The document does not mention {listed}, which the question speaks of."),
+    QT_TRANSLATE_NOOP("Service", "page"),
+    QT_TRANSLATE_NOOP("Service", "pages"),
+    QT_TRANSLATE_NOOP("Service", "slide"),
+    QT_TRANSLATE_NOOP("Service", "slides"),
+    QT_TRANSLATE_NOOP("Service", "chapter"),
+    QT_TRANSLATE_NOOP("Service", "chapters"),
+    QT_TRANSLATE_NOOP("Service", "part"),
+    QT_TRANSLATE_NOOP("Service", "parts"),
+    QT_TRANSLATE_NOOP("Service", "picture"),
+    QT_TRANSLATE_NOOP("Service", "pictures"),
+    QT_TRANSLATE_NOOP("Service", "picture or chart"),
+    QT_TRANSLATE_NOOP("Service", "pictures or charts"),
 )
+
+# Those that advise the command line or an environment variable, as the window says them: by its own pages and buttons.
+REWORDED = {
+    (
+        "No Deskside service is running; start one with `deskside core serve`."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "The background service does not run; it is started again by itself.",
+    ),
+    (
+        "The model {name} is a link to {target}, where no model is any more; bring the folder back, or "
+        "remove the link with `deskside core remove {name}`."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "The model {name} is a link to {target}, where no model is any more; bring the folder back, or "
+        "remove the model from the list (Models).",
+    ),
+    (
+        "{endpoint} redirects more than {MAX_REDIRECTS} times; check HF_ENDPOINT."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "{endpoint} redirects more than {MAX_REDIRECTS} times; try again later.",
+    ),
+    (
+        "No NVIDIA GPU was found here (driver, or the package nvidia-ml-py, is missing); name one with "
+        "--gpu, such as rtx4060."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "No NVIDIA GPU was found in this computer, or its driver is missing; choose a card to see what "
+        "would fit it.",
+    ),
+    (
+        "There is no model {repo} on {endpoint} that everybody may read (HTTP {status}); check the name, "
+        "or give an access token if it is private (--token -)."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "There is no model {repo} on {endpoint} that everybody may read (HTTP {status}); check the name. "
+        "A private model needs an access token of yours.",
+    ),
+    (
+        "Deskside is offline by its setting (offline, HF_HUB_OFFLINE), so the Hub is not asked; switch it "
+        "off, or use `deskside core pull --link FOLDER`."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "Deskside is offline by its setting, so Hugging Face is not asked; switch that off (Settings, "
+        "Network), or import a folder (Models).",
+    ),
+    (
+        "{repo} is gated: accept the licence at {page}, then give an access token of your account "
+        "(deskside core pull {repo} --token -)."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "{repo} is gated: accept the licence at {page}, then search for the model (Models) and paste an "
+        "access token of your account there.",
+    ),
+    (
+        "{endpoint} refuses the request (HTTP {status}); try again later, or check HF_ENDPOINT."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "{endpoint} refuses the request (HTTP {status}); try again later.",
+    ),
+    (
+        "{endpoint} sends answers that are not the Hub's ({name}); check HF_ENDPOINT, or log in to this "
+        "network first if it asks for that in a browser."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "{endpoint} sends answers that are not Hugging Face's ({name}); log in to this network first if "
+        "it asks for that in a browser.",
+    ),
+    (
+        "No model '{name}' is installed; `deskside core list` shows what is."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "No model '{name}' is installed; the list on the page Models shows what is.",
+    ),
+    (
+        "There is a model or folder '{name}' already; give another name with --name."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "There is a model or folder '{name}' already; give your folder another name, then import it.",
+    ),
+    (
+        "There is no engine '{name}'; `deskside core list` shows what there is."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "There is no engine '{name}'; the page Models shows what there is.",
+    ),
+    (
+        "The folder of models and engines, {library}, is not there; connect its disk, or choose another "
+        "folder (Settings, Storage, or `deskside core storage --use FOLDER`)."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "The folder of models and engines, {library}, is not there; connect its disk, or choose another "
+        "folder (Settings, Storage).",
+    ),
+    (
+        "The token cannot be written to {path} ({strerror}); set HF_TOKEN instead."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "The access token cannot be written to {path} ({strerror}); correct its permissions.",
+    ),
+    (
+        "There is no model '{name}'; GET /v1/models lists those that can be used."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "There is no model '{name}' any more; choose another one above the chat.",
+    ),
+    (
+        "{tokenizer} is a base model without a chat template; use generate with a plain prompt, or add a "
+        "chat_template.jinja to its folder."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "{tokenizer} is a base model, which only goes on with a text; choose one that was made for chats "
+        "(often named Instruct or Chat).",
+    ),
+    (
+        "The engine of '{name}' failed several times in a row and is not started again by itself (the "
+        "last time it {reason}); restart or unload it, and see its log."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "The engine of '{name}' failed several times in a row and is not started again by itself (the "
+        "last time it {reason}); unload it and load it again (Models). Its log is in Settings, Storage.",
+    ),
+    (
+        "max_tokens can be at most {left}"
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "the longest answer can be at most {left} tokens",
+    ),
+    (
+        "The service is stopping; start it again and repeat the request."
+    ): QT_TRANSLATE_NOOP(
+        "Service",
+        "The service is stopping; try again in a moment.",
+    ),
+}
 # fmt: on
 
 # Code of an error (core.errors, core.jobs) -> what it means, before a sentence that is not translated.
@@ -472,17 +600,55 @@ CODES = {
     "constraint_failed": QT_TRANSLATE_NOOP("Service", "The required form of the answer cannot be kept."),
     "not_found": QT_TRANSLATE_NOOP("Service", "It is not there."),
     "model_unusable": QT_TRANSLATE_NOOP("Service", "The files of this model cannot be used."),
-    "engine_stale": QT_TRANSLATE_NOOP("Service", "This engine has to be built again."),
     "busy": QT_TRANSLATE_NOOP("Service", "It is in use at the moment; try again."),
-    "device_unusable": QT_TRANSLATE_NOOP("Service", "The GPU, its driver or the memory does not suffice."),
     "unavailable": QT_TRANSLATE_NOOP("Service", "It is not available at the moment."),
     "engine_died": QT_TRANSLATE_NOOP("Service", "The engine ended; the answer so far is kept."),
     "io_error": QT_TRANSLATE_NOOP("Service", "A file or folder cannot be used."),
     "access_denied": QT_TRANSLATE_NOOP("Service", "The Hub does not allow it."),
+    "token_needed": QT_TRANSLATE_NOOP("Service", "The Hub wants an access token for this model."),
     "body_too_large": QT_TRANSLATE_NOOP("Service", "That is more than the service takes at once."),
     "body_too_slow": QT_TRANSLATE_NOOP("Service", "The request did not arrive in time."),
     "document_unusable": QT_TRANSLATE_NOOP("Service", "This document cannot be read."),
     "disk_full": QT_TRANSLATE_NOOP("Service", "The disk is full."),
     "interrupted": QT_TRANSLATE_NOOP("Service", "It was interrupted."),
     "unknown_kind": QT_TRANSLATE_NOOP("Service", "This version does not know such jobs."),
+}
+
+# Codes of errors that engines, drivers and the library raise in too many words to be listed: what the window says and advises in
+# every language. The service's sentence follows as a detail, without its advice, which is for the command line.
+OWN = {
+    "model_unsupported": QT_TRANSLATE_NOOP(
+        "Service",
+        "Deskside cannot run this model in this way. Choose another precision under “Make it fit” (Models), or another model.",
+    ),
+    "model_damaged": QT_TRANSLATE_NOOP(
+        "Service",
+        "Files of this model are missing or damaged. Remove it and download it again (Models); an imported folder has to be "
+        "repaired where it lies.",
+    ),
+    "engine_stale": QT_TRANSLATE_NOOP(
+        "Service",
+        "This engine cannot be used as it is. Build it again: choose its precision under “Make it fit” (Models).",
+    ),
+    "engine_rebuilding": QT_TRANSLATE_NOOP(
+        "Service",
+        "This engine cannot be used as it is, and is being built again (Models). Try again when that is done.",
+    ),
+    "device_unusable": QT_TRANSLATE_NOOP(
+        "Service",
+        "The graphics card cannot be used for this. Try again; if that does not help, choose “Reference: the processor” as the "
+        "backend (Settings, Advanced).",
+    ),
+    "driver_unusable": QT_TRANSLATE_NOOP(
+        "Service",
+        "The NVIDIA driver is missing or too old. Install the newest one from nvidia.com, then start Deskside again.",
+    ),
+    "out_of_memory": QT_TRANSLATE_NOOP(
+        "Service",
+        "There is not enough memory. Unload other models (Models), end programs that use the graphics card, or choose a smaller "
+        "precision.",
+    ),
+    "does_not_fit": QT_TRANSLATE_NOOP(
+        "Service", "It does not fit on this graphics card. Choose a smaller precision or a smaller model (Models)."
+    ),
 }

@@ -7,13 +7,20 @@ DesksideError
 │   │   └── ConstraintFailed          a grammar that cannot go on
 │   ├── NotFound                  a model, file or job that does not exist (404, exit 3)
 │   ├── ModelUnusable             its files are corrupt, incomplete or unsupported (422, exit 4)
+│   │   ├── ModelUnsupported          known to exist, not implemented here: an architecture, an option, a precision
+│   │   ├── ModelDamaged              its config.json or weights are missing, damaged, or contradict each other
 │   │   └── EngineStale               a built engine of another driver, GPU, version or revision: build it again
+│   │       └── EngineRebuilding          the same, and a job is building it again
 │   ├── Busy                      queue full, folder in use; try again (429, exit 5)
 │   ├── DeviceUnusable            driver, GPU, memory (503, exit 6)
+│   │   ├── DriverUnusable            the NVIDIA driver is missing or too old
+│   │   ├── OutOfMemory               memory that is needed is not there, with the numbers
+│   │   └── DoesNotFit                a model in a precision, on a GPU: said before anything is built
 │   ├── Unavailable               the service or the engine is down or starting (503, exit 7)
 │   │   ├── EngineDied                the engine crashed or hung during the request; its partial answer is kept
 │   │   └── FilesUnusable             a file or folder cannot be read or written: rights, a disk that failed, gone
 │   ├── AccessDenied              the Hub wants a token or an accepted licence (403, exit 8)
+│   │   └── TokenNeeded               nobody gave an access token yet
 │   └── DiskFull                  too little space on a volume; what was written is kept (507, exit 9)
 └── InternalError             logged with its cause; the user sees a generic sentence (500, exit 70)
 """
@@ -80,10 +87,28 @@ class ModelUnusable(UserError):
     exit_code = 4
 
 
+class ModelUnsupported(ModelUnusable):
+    """Something real that this version does not implement."""
+
+    code = "model_unsupported"
+
+
+class ModelDamaged(ModelUnusable):
+    """config.json or weights that are missing, damaged, or contradict each other."""
+
+    code = "model_damaged"
+
+
 class EngineStale(ModelUnusable):
     """A built engine that was changed, or belongs to another driver, GPU, version or revision."""
 
     code = "engine_stale"
+
+
+class EngineRebuilding(EngineStale):
+    """One that is being built again."""
+
+    code = "engine_rebuilding"
 
 
 class Busy(UserError):
@@ -102,6 +127,24 @@ class DeviceUnusable(UserError):
     code = "device_unusable"
     http_status = 503
     exit_code = 6
+
+
+class DriverUnusable(DeviceUnusable):
+    """The NVIDIA driver is missing or too old."""
+
+    code = "driver_unusable"
+
+
+class OutOfMemory(DeviceUnusable):
+    """Memory that is needed is not there."""
+
+    code = "out_of_memory"
+
+
+class DoesNotFit(DeviceUnusable):
+    """A model in a precision needs more than a GPU has, or has not got."""
+
+    code = "does_not_fit"
 
 
 class Unavailable(UserError):
@@ -134,6 +177,12 @@ class AccessDenied(UserError):
     exit_code = 8
 
 
+class TokenNeeded(AccessDenied):
+    """A gated model, and nobody gave an access token yet."""
+
+    code = "token_needed"
+
+
 class DiskFull(UserError):
     code = "disk_full"
     http_status = 507
@@ -162,11 +211,16 @@ def from_engine(error: EngineError) -> DesksideError:
 
     if isinstance(error, engine.Cancelled):
         return Unavailable("It was stopped before it was done.")
-    table: tuple[tuple[type[EngineError], type[DesksideError]], ...] = (
+    Theirs = type[EngineError] | tuple[type[EngineError], ...]
+    table: tuple[tuple[Theirs, type[DesksideError]], ...] = (
         (engine.ContractError, InternalError),
         (engine.ConstraintError, InvalidRequest),
         (engine.StaleError, EngineStale),
+        (engine.UnsupportedError, ModelUnsupported),
+        ((engine.ConfigError, engine.WeightError), ModelDamaged),
         (engine.ModelError, ModelUnusable),
+        (engine.DriverError, DriverUnusable),
+        (engine.OutOfMemory, OutOfMemory),
         (engine.DeviceError, DeviceUnusable),
     )
     ours = next((ours for theirs, ours in table if isinstance(error, theirs)), InternalError)

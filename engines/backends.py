@@ -49,6 +49,17 @@ def reason(backend: str, wanted: str, reasons: list[str], tried: bool = True) ->
     return f"{backend}, because: {reasons[-1]}"
 
 
+def why(wanted: str, device: DeviceInfo | str, reasons: list[str], tried: bool = True) -> str:
+    """`reason` in a word."""
+    if not tried:
+        return "untried"
+    if wanted != "auto":
+        return "asked"
+    if not reasons:
+        return "preferred"
+    return "no_device" if isinstance(device, str) else "fallback"
+
+
 def versions_of(backend: str, device: DeviceInfo | str = "", gpus: Sequence[str] = ()) -> dict[str, str]:
     """Versions of the libraries that what was built needs, by package. The plans themselves say it too, and are checked by that."""
     if backend != "tensorrt":

@@ -265,6 +265,7 @@ class _Build:
                 predicted_bytes=self.spec.predicted.get(backend),
                 quality=quality,
                 backend_reason=self.reason(backend, reasons),
+                backend_why=backends.why(self.spec.backend, self.spec.device, reasons, self.tried(backend)),
                 stages=_public(self._state.seconds),
                 **found,
             )

@@ -37,7 +37,7 @@ def choices(models: ModelsReply | None) -> Iterator[Choice]:
     for model in models.installed:
         context = model.context or 0
         problem = said(model.problem, "model_unusable")
-        if not model.complete and not problem:
+        if not model.complete:
             problem = QCoreApplication.translate(
                 "PickerPopup", "Its download is not finished; go on with it on the page Models."
             )

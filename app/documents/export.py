@@ -15,12 +15,13 @@ FORMATS = ("md", "html", "txt", "json")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the file says besides the text, in the user's language; `page` has {page}, `coverage` has {percent}."""
+    """What the file says besides the text, in the user's language; `page` has {page}, `coverage` has {percent};
+    `notes`: the report's, in that language."""
 
     sources: str = "Sources"
     page: str = "page {page}"
     coverage: str = "Coverage: {percent} %"
-    notes: str = "Notes"
+    notes: tuple[str, ...] = ()
 
 
 def export(work: Work, kind: str, words: Words) -> str:
@@ -45,7 +46,7 @@ def _text(work: Work, words: Words, *, markdown: bool) -> str:
         lines.append("")
     if work.coverage is not None:
         lines.append(words.coverage.format(percent=f"{work.coverage:.0f}"))
-    lines += [f"- {note}" for note in work.notes]
+    lines += [f"- {note}" for note in words.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -63,7 +64,7 @@ def _html(work: Work, words: Words) -> str:
         parts.append("</ul>")
     if work.coverage is not None:
         parts.append(f"<p>{html.escape(words.coverage.format(percent=f'{work.coverage:.0f}'))}</p>")
-    parts += [f"<p>{html.escape(note)}</p>" for note in work.notes]
+    parts += [f"<p>{html.escape(note)}</p>" for note in words.notes]
     style = "body{max-width:46em;margin:2em auto;padding:0 1em;font:16px/1.6 sans-serif}q{color:#555}"
     return (
         f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>\n'

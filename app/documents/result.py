@@ -15,7 +15,7 @@ from app.documents.marks import Mark
 from app.documents.passage import PassageCard
 from app.documents.reader import Reader
 from app.documents.strip import ChunkStrip
-from app.documents.words import coverage_text, export_words, facts_text
+from app.documents.words import coverage_text, export_words, facts_text, notes_text
 from app.documents.works import Work
 from app.parts import Card, button, label, progress_bar, set_kind
 from app.sentences import said
@@ -102,7 +102,7 @@ class ResultView(QWidget):
         self._show_progress()
         self.problem.setText(said(work.job.error, work.job.code))
         self.problem.setVisible(bool(work.job.error))
-        self.notes.setText("\n".join(work.notes))
+        self.notes.setText("\n".join(notes_text(work)))
         self.notes.setVisible(bool(work.notes))
         state = work.job.state
         had = next((made for made in self._buttons if made.hasFocus()), None)
@@ -179,7 +179,7 @@ class ResultView(QWidget):
     def write(self, path: Path) -> None:
         """As a whole file or none; the kind is that of its ending."""
         kind = path.suffix.lstrip(".").lower()
-        content = export(self.work, kind if kind in ("md", "html", "txt", "json") else "md", export_words())
+        content = export(self.work, kind if kind in ("md", "html", "txt", "json") else "md", export_words(self.work))
         part = path.with_name(f".{path.name}.part")
         try:
             part.write_text(content, encoding="utf-8")

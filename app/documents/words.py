@@ -8,6 +8,7 @@ from app import formats
 from app.documents.export import Words
 from app.documents.marks import Mark
 from app.documents.works import Work
+from app.sentences import said
 from app.texts import QT_TRANSLATE_NOOP
 
 CONTEXT = "Documents"
@@ -80,10 +81,25 @@ def place_text(work: Work, mark: Mark) -> str:
     return f"{document.name}, {page}" if document is not None else page
 
 
-def export_words() -> Words:
+def notes_text(work: Work) -> list[str]:
+    """What the reader should know of the result, a sentence each; those of one document begin with its name."""
+    return [_note(note, [document.name for document in work.documents]) for note in work.notes]
+
+
+def _note(note: str, names: list[str]) -> str:
+    name = next((name for name in names if note.startswith(f"{name}: ")), None)
+    if name is None:
+        return said(note)
+    return QCoreApplication.translate("Documents", "{name}: {note}").format(
+        name=name, note=said(note.removeprefix(f"{name}: "))
+    )
+
+
+def export_words(work: Work) -> Words:
     translate = QCoreApplication.translate
     return Words(
         sources=translate("Documents", "Sources"),
         page=translate("Documents", "page {page}"),
         coverage=translate("Documents", "Coverage: {percent} %"),
+        notes=tuple(notes_text(work)),
     )

@@ -15,9 +15,9 @@ from app.library.engine_card import EngineCard
 from app.library.fit_card import FitCard
 from app.library.remove import RemoveBar
 from app.library.rows import Row
-from app.library.words import found_text, wants_token
+from app.library.words import found_text, problem_text, wants_token
 from app.parts import Card, beside, button, label
-from app.sentences import said, said_of
+from app.sentences import said_of
 from app.theme import M
 from core.errors import DesksideError
 
@@ -128,7 +128,7 @@ class ModelDetail(QWidget):
         if model.linked:
             facts.append(self.tr("files in {folder}").format(folder=model.folder))
         self.facts.setText(" · ".join(fact for fact in facts if fact))
-        self.problem.setText(said(model.problem, "model_unusable"))
+        self.problem.setText(problem_text(model))
         self.problem.setVisible(bool(model.problem))
         self.load = button(self.tr("Unload") if model.loaded else self.tr("Load"), "" if model.loaded else "primary")
         self.load.setAccessibleName(
@@ -212,7 +212,7 @@ class ModelDetail(QWidget):
     def _look_changed(self, model: str, answer: HubModelReply | DesksideError) -> None:
         if model != self.row.name or self.row.found is None:
             return
-        denied = isinstance(answer, DesksideError) and answer.code == "access_denied"
+        denied = isinstance(answer, DesksideError) and answer.code in ("access_denied", "token_needed")
         self.problem.setText(said_of(answer) if isinstance(answer, DesksideError) else "")
         # what the card below says is not said twice
         self.problem.setVisible(isinstance(answer, DesksideError) and not wants_token(answer))

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFormLayout, QWidget
 
 from app import formats
 from app.library.remove import RemoveBar
-from app.library.words import precision_text, report_lines
+from app.library.words import precision_text, report_lines, why_text
 from app.parts import Card, button, form, label
 from app.sentences import said
 
@@ -63,8 +63,10 @@ class EngineCard(Card):
         if engine.report is not None:
             for what, value in report_lines(engine.report):
                 rows.addRow(label(what, "muted", wrap=False), label(value))
-            if engine.report.reason:
-                rows.addRow(label(engine.report.reason, "muted"))
+            why = label(why_text(engine.report, engine.backend), "muted")
+            why.setToolTip(engine.report.reason)
+            if why.text():
+                rows.addRow(why)
         widget.setLayout(rows)
         widget.hide()
         return widget

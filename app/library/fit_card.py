@@ -78,7 +78,7 @@ class FitCard(Card):
 
     def show_fit(self, reply: FitReply) -> None:
         self.advice.setText(advice_text(reply))
-        self.advice.setToolTip(reply.reason)
+        self.advice.setToolTip("")
         self._clear()
         for fit in reply.precisions:
             recommended = fit.precision == reply.recommended

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
 
 from app import formats
+from app.sentences import said
 from app.texts import QT_TRANSLATE_NOOP
 
 if TYPE_CHECKING:
@@ -113,9 +113,16 @@ def here_text(model: InstalledStatus) -> str:
     return " · ".join(parts)
 
 
+def problem_text(model: InstalledStatus) -> str:
+    """Why it cannot be used, "" if it can."""
+    if not model.complete:
+        return QCoreApplication.translate("Library", "Only a part of it was downloaded; continue the download.")
+    return said(model.problem, "model_unusable")
+
+
 def wants_token(error: DesksideError) -> bool:
-    """Whether it is a gated model, and nobody gave an access token yet (core.library.hub)."""
-    return error.code == "access_denied" and "--token" in error.message
+    """Whether it is a gated model, and nobody gave an access token yet."""
+    return error.code == "token_needed"
 
 
 def found_text(model: HubModel) -> str:
@@ -153,12 +160,11 @@ def fit_text(fit: FitPrecision) -> str:
 
 
 def _reason(fit: FitPrecision) -> str:
-    """The service's reason in the user's language; one that this version does not know as it is."""
-    capability = re.match(r"needs compute capability ([\d.]+)", fit.reason or "")
-    if capability is not None:
+    if fit.lacks_capability is not None:
+        number = ".".join(map(str, fit.lacks_capability))
         return QCoreApplication.translate(
             "Library", "this card lacks it (compute capability {number} is needed)"
-        ).format(number=capability[1])
+        ).format(number=number)
     if fit.needed_bytes > fit.available_bytes:
         return QCoreApplication.translate("Library", "it needs {needed}, {available} are free").format(
             needed=formats.memory(fit.needed_bytes), available=formats.memory(fit.available_bytes)
@@ -187,6 +193,31 @@ def advice_text(reply: FitReply) -> str:
         return text.format(gpu=reply.gpu.name, context=context, shorter=formats.number(shorter))
     text = QCoreApplication.translate("Library", "Nothing fits on {gpu}; choose a smaller model.")
     return text.format(gpu=reply.gpu.name)
+
+
+_WHY = {
+    "preferred": QT_TRANSLATE_NOOP(
+        "Library", "It runs on the graphics card, and was compared with the processor's results there."
+    ),
+    "no_device": QT_TRANSLATE_NOOP(
+        "Library",
+        "It runs on the processor, as no NVIDIA graphics card with a new enough driver was found when it was built.",
+    ),
+    "fallback": QT_TRANSLATE_NOOP(
+        "Library", "It runs on the processor, as it could not be built or checked for the graphics card."
+    ),
+    "untried": QT_TRANSLATE_NOOP(
+        "Library", "It was built for another graphics card than this computer's, and has not run on one yet."
+    ),
+    "asked": QT_TRANSLATE_NOOP("Library", "Its backend was asked for: {backend}."),
+}
+
+
+def why_text(report: ReportCard, backend: str) -> str:
+    """Why the engine has this backend; the service's own words where it is of an earlier version."""
+    if report.why in _WHY:
+        return QCoreApplication.translate(CONTEXT, _WHY[report.why]).format(backend=backend)
+    return report.reason
 
 
 def report_lines(report: ReportCard) -> list[tuple[str, str]]:

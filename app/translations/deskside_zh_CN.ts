@@ -537,6 +537,10 @@
         <translation>覆盖率 {percent}，共 {parts} 个部分</translation>
     </message>
     <message>
+        <source>{name}: {note}</source>
+        <translation>{name}：{note}</translation>
+    </message>
+    <message>
         <source>Sources</source>
         <translation>来源</translation>
     </message>
@@ -1166,6 +1170,10 @@
         <translation>已加载</translation>
     </message>
     <message>
+        <source>Only a part of it was downloaded; continue the download.</source>
+        <translation>只下载了一部分；请继续下载。</translation>
+    </message>
+    <message>
         <source>downloads: {number}</source>
         <translation>下载次数：{number}</translation>
     </message>
@@ -1212,6 +1220,26 @@
     <message>
         <source>Nothing fits on {gpu}; choose a smaller model.</source>
         <translation>{gpu} 上什么都放不下；请选择更小的模型。</translation>
+    </message>
+    <message>
+        <source>It runs on the graphics card, and was compared with the processor&apos;s results there.</source>
+        <translation>它在显卡上运行，其结果已与处理器的结果比对过。</translation>
+    </message>
+    <message>
+        <source>It runs on the processor, as no NVIDIA graphics card with a new enough driver was found when it was built.</source>
+        <translation>它在处理器上运行，因为构建时没有找到驱动足够新的 NVIDIA 显卡。</translation>
+    </message>
+    <message>
+        <source>It runs on the processor, as it could not be built or checked for the graphics card.</source>
+        <translation>它在处理器上运行，因为无法为显卡构建或通过检查。</translation>
+    </message>
+    <message>
+        <source>It was built for another graphics card than this computer&apos;s, and has not run on one yet.</source>
+        <translation>它是为其他显卡构建的，尚未在这样的显卡上运行过。</translation>
+    </message>
+    <message>
+        <source>Its backend was asked for: {backend}.</source>
+        <translation>它的后端是指定的：{backend}。</translation>
     </message>
     <message>
         <source>Size on disk</source>
@@ -1761,6 +1789,24 @@
     </message>
 </context>
 <context>
+    <name>QAbstractFileIconProvider</name>
+    <message>
+        <source>Folder</source>
+        <translation>文件夹</translation>
+    </message>
+</context>
+<context>
+    <name>QFileDialog</name>
+    <message>
+        <source>&amp;Look in:</source>
+        <translation>查找范围(&amp;L)：</translation>
+    </message>
+    <message>
+        <source>Files of &amp;type:</source>
+        <translation>文件类型(&amp;T)：</translation>
+    </message>
+</context>
+<context>
     <name>RateChart</name>
     <message>
         <source>Tokens per second over the last two minutes</source>
@@ -2018,16 +2064,16 @@
 <context>
     <name>Service</name>
     <message>
+        <source>{summary} Details: {fact}</source>
+        <translation>{summary}详情（英文）：{fact}</translation>
+    </message>
+    <message>
         <source>{summary} In detail, in English: {sentence}</source>
         <translation>{summary}详情（英文）：{sentence}</translation>
     </message>
     <message>
         <source>The Deskside service ended {end}.</source>
         <translation>Deskside 服务{end}。</translation>
-    </message>
-    <message>
-        <source>No Deskside service is running; start one with `deskside core serve`.</source>
-        <translation>没有 Deskside 服务在运行；请用 `deskside core serve` 启动一个。</translation>
     </message>
     <message>
         <source>The Deskside service does not answer; it may have been stopped.</source>
@@ -2186,10 +2232,6 @@
         <translation>引擎 {engine} 无法使用：{problem}</translation>
     </message>
     <message>
-        <source>The model {name} is a link to {target}, where no model is any more; bring the folder back, or remove the link with `deskside core remove {name}`.</source>
-        <translation>模型 {name} 是指向 {target} 的链接，那里已没有模型；请恢复该文件夹，或移除此链接（`deskside core remove {name}`）。</translation>
-    </message>
-    <message>
         <source>{path} holds no JSON object; download the model again.</source>
         <translation>{path} 中没有 JSON 对象；请重新下载该模型。</translation>
     </message>
@@ -2218,10 +2260,6 @@
         <translation>{path} 不是有效的 JSON（{error}）；请重新下载该模型。</translation>
     </message>
     <message>
-        <source>{endpoint} redirects more than {MAX_REDIRECTS} times; check HF_ENDPOINT.</source>
-        <translation>{endpoint} 的重定向超过 {MAX_REDIRECTS} 次；请检查 HF_ENDPOINT。</translation>
-    </message>
-    <message>
         <source>{host} refuses to send a file of {repo} (HTTP {status}); try again later.</source>
         <translation>{host} 拒绝发送 {repo} 的文件（HTTP {status}）；请稍后再试。</translation>
     </message>
@@ -2242,16 +2280,8 @@
         <translation>{repo} 的 {path} 两次下载的校验和都不对；途中有东西改动了它，或 Hub 上的副本已损坏。请稍后再试，或换一个网络。</translation>
     </message>
     <message>
-        <source>No NVIDIA GPU was found here (driver, or the package nvidia-ml-py, is missing); name one with --gpu, such as rtx4060.</source>
-        <translation>此处未找到 NVIDIA GPU（缺少驱动程序，或缺少软件包 nvidia-ml-py）；请指定一个，例如 rtx4060。</translation>
-    </message>
-    <message>
         <source>{message} A model on the Hub is written ORGANIZATION/NAME.</source>
         <translation>{message} Hub 上的模型写作 组织/名称。</translation>
-    </message>
-    <message>
-        <source>There is no model {repo} on {endpoint} that everybody may read (HTTP {status}); check the name, or give an access token if it is private (--token -).</source>
-        <translation>{endpoint} 上没有人人可读的模型 {repo}（HTTP {status}）；请检查名称，若为私有模型请提供访问令牌。</translation>
     </message>
     <message>
         <source>The repository {repo} gives no usable hash for {path}; it cannot be verified.</source>
@@ -2262,20 +2292,12 @@
         <translation>Hub 目前无法回答搜索；请稍后再试。</translation>
     </message>
     <message>
-        <source>Deskside is offline by its setting (offline, HF_HUB_OFFLINE), so the Hub is not asked; switch it off, or use `deskside core pull --link FOLDER`.</source>
-        <translation>Deskside 按设置处于离线状态（offline、HF_HUB_OFFLINE），因此不会访问 Hub；请关闭离线，或导入一个文件夹。</translation>
-    </message>
-    <message>
         <source>{repo} is gated and your account may not read it (HTTP {status}): accept the licence at {page}, then try again; some authors take a while to approve, and the token needs the permission to read gated models.</source>
         <translation>{repo} 设有门槛，您的账户无权读取（HTTP {status}）：请在 {page} 接受许可后再试；有些作者需要一段时间审批，令牌也需要读取受限模型的权限。</translation>
     </message>
     <message>
         <source>The Hub refuses {repo} with your access token (HTTP {status}); check at {page} that the name is right and that this token may read it.</source>
         <translation>Hub 拒绝用您的访问令牌读取 {repo}（HTTP {status}）；请在 {page} 检查名称是否正确、此令牌是否可读取。</translation>
-    </message>
-    <message>
-        <source>{repo} is gated: accept the licence at {page}, then give an access token of your account (deskside core pull {repo} --token -).</source>
-        <translation>{repo} 设有门槛：请在 {page} 接受许可，然后为 {repo} 提供您账户的访问令牌。</translation>
     </message>
     <message>
         <source>Hugging Face&apos;s client is offline by HF_HUB_OFFLINE; unset it to download.</source>
@@ -2288,14 +2310,6 @@
     <message>
         <source>&apos;{repo}&apos; is no name of a model; write it as on the Hub, such as Qwen/Qwen3-8B.</source>
         <translation>“{repo}”不是模型名称；请按 Hub 上的写法，例如 Qwen/Qwen3-8B。</translation>
-    </message>
-    <message>
-        <source>{endpoint} refuses the request (HTTP {status}); try again later, or check HF_ENDPOINT.</source>
-        <translation>{endpoint} 拒绝了请求（HTTP {status}）；请稍后再试，或检查 HF_ENDPOINT。</translation>
-    </message>
-    <message>
-        <source>{endpoint} sends answers that are not the Hub&apos;s ({name}); check HF_ENDPOINT, or log in to this network first if it asks for that in a browser.</source>
-        <translation>{endpoint} 返回的不是 Hub 的回答（{name}）；请检查 HF_ENDPOINT，若此网络需要在浏览器中登录，请先登录。</translation>
     </message>
     <message>
         <source>There is no model {repo} on {endpoint}; check the name at {repo2}.</source>
@@ -2314,24 +2328,12 @@
         <translation>演示模型是 Deskside 的一部分，无法移除。</translation>
     </message>
     <message>
-        <source>No model &apos;{name}&apos; is installed; `deskside core list` shows what is.</source>
-        <translation>未安装模型“{name}”。</translation>
-    </message>
-    <message>
         <source>The model {name} is being downloaded{pull_path}; stop the download first.</source>
         <translation>模型 {name} 正在下载{pull_path}；请先停止下载。</translation>
     </message>
     <message>
         <source>The engine {engine} is being built; cancel that first.</source>
         <translation>引擎 {engine} 正在构建；请先取消构建。</translation>
-    </message>
-    <message>
-        <source>There is a model or folder &apos;{name}&apos; already; give another name with --name.</source>
-        <translation>已有名为“{name}”的模型或文件夹；请换一个名称。</translation>
-    </message>
-    <message>
-        <source>There is no engine &apos;{name}&apos;; `deskside core list` shows what there is.</source>
-        <translation>没有引擎“{name}”。</translation>
     </message>
     <message>
         <source>{folder} cannot be removed ({strerror}); end the program that uses it, then try again.</source>
@@ -2518,16 +2520,8 @@
         <translation>{target} 与 {root} 互相包含；请另选一个文件夹。</translation>
     </message>
     <message>
-        <source>The folder of models and engines, {library}, is not there; connect its disk, or choose another folder (Settings, Storage, or `deskside core storage --use FOLDER`).</source>
-        <translation>模型和引擎的文件夹 {library} 不存在；请连接其磁盘，或选择其他文件夹（设置，存储）。</translation>
-    </message>
-    <message>
         <source>The token from {source} is no access token; copy it from your settings on the Hub.</source>
         <translation>来自 {source} 的令牌不是访问令牌；请从 Hub 的设置中复制。</translation>
-    </message>
-    <message>
-        <source>The token cannot be written to {path} ({strerror}); set HF_TOKEN instead.</source>
-        <translation>无法将令牌写入 {path}（{strerror}）；请改为设置 HF_TOKEN。</translation>
     </message>
     <message>
         <source>A Deskside service holds {service_lock}, but does not answer; end its process and try again.</source>
@@ -2566,10 +2560,6 @@
         <translation>模型“{name}”已不再加载；请重新加载。</translation>
     </message>
     <message>
-        <source>The engine of &apos;{name}&apos; failed several times in a row and is not started again by itself (the last time it {reason}); restart or unload it, and see its log.</source>
-        <translation>“{name}”的引擎连续多次失败，不会再自动启动（最近一次它{reason}）；请重启或卸载它，并查看其日志。</translation>
-    </message>
-    <message>
         <source>The engine of &apos;{name}&apos; is busy and does not answer; retry later.</source>
         <translation>“{name}”的引擎正忙，没有响应；请稍后重试。</translation>
     </message>
@@ -2606,10 +2596,6 @@
         <translation>模型“{name}”未加载。</translation>
     </message>
     <message>
-        <source>There is no model &apos;{name}&apos;; GET /v1/models lists those that can be used.</source>
-        <translation>没有模型“{name}”；请在模型选择器中选择一个。</translation>
-    </message>
-    <message>
         <source>{wanted} do not fit the {capacity} tokens that this model can hold here; {hint}.</source>
         <translation>{wanted}超出了此模型在此能容纳的 {capacity} 个词元；{hint}。</translation>
     </message>
@@ -2624,10 +2610,6 @@
     <message>
         <source>{names} is at work; wait until it is done, or stop it, then move models and engines.</source>
         <translation>{names} 正在工作；请等待其完成或停止它，然后再移动模型和引擎。</translation>
-    </message>
-    <message>
-        <source>The service is stopping; start it again and repeat the request.</source>
-        <translation>服务正在停止；请重新启动它并重试。</translation>
     </message>
     <message>
         <source>The job &apos;{id}&apos; is {value}, so it has no report{job}.</source>
@@ -2652,10 +2634,6 @@
     <message>
         <source>The prompt is empty; give at least one character.</source>
         <translation>提示是空的；请至少输入一个字符。</translation>
-    </message>
-    <message>
-        <source>{tokenizer} is a base model without a chat template; use generate with a plain prompt, or add a chat_template.jinja to its folder.</source>
-        <translation>{tokenizer} 是没有对话模板的基础模型；请选择对话模型，或在其文件夹中添加 chat_template.jinja。</translation>
     </message>
     <message>
         <source>The chat template makes an empty prompt of these messages.</source>
@@ -2768,10 +2746,6 @@
     <message>
         <source>{tokens} prompt tokens and {answer} of answer</source>
         <translation>{tokens} 个提示词元加 {answer} 个回答词元</translation>
-    </message>
-    <message>
-        <source>max_tokens can be at most {left}</source>
-        <translation>回答长度最多为 {left}</translation>
     </message>
     <message>
         <source>shorten the conversation or take a model with more context</source>
@@ -2954,6 +2928,230 @@
         <translation>引擎意外失败；其工作进程的日志说明了原因。模型会重新加载；请届时重试。</translation>
     </message>
     <message>
+        <source>{unit} {pages} holds pictures without text (a scan) and is not in it; run a text recognition over it first.</source>
+        <translation>第 {pages} {unit}只有图片没有文字（扫描件），未包含在内；请先对它做文字识别。</translation>
+    </message>
+    <message>
+        <source>{unit} {pages} hold pictures without text (a scan) and are not in it; run a text recognition over them first.</source>
+        <translation>第 {pages} {unit}只有图片没有文字（扫描件），未包含在内；请先对它们做文字识别。</translation>
+    </message>
+    <message>
+        <source>{unit} {pages} is empty.</source>
+        <translation>第 {pages} {unit}是空的。</translation>
+    </message>
+    <message>
+        <source>{unit} {pages} are empty.</source>
+        <translation>第 {pages} {unit}是空的。</translation>
+    </message>
+    <message>
+        <source>{unit} {pages} cannot be read and is not in it.</source>
+        <translation>第 {pages} {unit}无法读取，未包含在内。</translation>
+    </message>
+    <message>
+        <source>{unit} {pages} cannot be read and are not in it.</source>
+        <translation>第 {pages} {unit}无法读取，未包含在内。</translation>
+    </message>
+    <message>
+        <source>1 {what} is not read; only text is.</source>
+        <translation>有 1 个{what}未读取；只读取文字。</translation>
+    </message>
+    <message>
+        <source>{count} {several} are not read; only text is.</source>
+        <translation>有 {count} 个{several}未读取；只读取文字。</translation>
+    </message>
+    <message>
+        <source>Headers and footers are left out.</source>
+        <translation>页眉和页脚已略去。</translation>
+    </message>
+    <message>
+        <source>Running heads and page numbers of {pages} pages are left out.</source>
+        <translation>已略去 {pages} 页的页眉和页码。</translation>
+    </message>
+    <message>
+        <source>On page {where} some letters are not read: their fonts do not say which they are.</source>
+        <translation>第 {where} 页有些字符无法读取：其字体没有说明它们是哪些字符。</translation>
+    </message>
+    <message>
+        <source>On pages {where} some letters are not read: their fonts do not say which they are.</source>
+        <translation>第 {where} 页有些字符无法读取：其字体没有说明它们是哪些字符。</translation>
+    </message>
+    <message>
+        <source>1 file in &apos;{folder}&apos; is of kinds that are not read, and left out.</source>
+        <translation>“{folder}”中有 1 个文件的类型无法读取，已略去。</translation>
+    </message>
+    <message>
+        <source>{skipped} files in &apos;{folder}&apos; are of kinds that are not read, and left out.</source>
+        <translation>“{folder}”中有 {skipped} 个文件的类型无法读取，已略去。</translation>
+    </message>
+    <message>
+        <source>&apos;{folder}&apos; holds no file that can be read; it would end in {kinds}.</source>
+        <translation>“{folder}”中没有可以读取的文件；可读取的文件以 {kinds} 结尾。</translation>
+    </message>
+    <message>
+        <source>There is no file to read; name one.</source>
+        <translation>没有可读取的文件；请选择一个。</translation>
+    </message>
+    <message>
+        <source>Left out: {message}</source>
+        <translation>已略去：{message}</translation>
+    </message>
+    <message>
+        <source>The text was ended at {tokens} tokens; ask for a longer one to have all of it.</source>
+        <translation>文本在 {tokens} 个词元处结束；要得到全文，请选择更长的长度。</translation>
+    </message>
+    <message>
+        <source>Check these numbers, which are not in the source as they are written here: {listed}.</source>
+        <translation>请核对这些数字，原文中没有这样的写法：{listed}。</translation>
+    </message>
+    <message>
+        <source>The words of this summary are hardly found in the source: the model is too small for this text; check it.</source>
+        <translation>此摘要的用词在原文中几乎找不到：这个模型对此文本来说太小；请核对。</translation>
+    </message>
+    <message>
+        <source>The passage nearest to the question, on {unit} {page}{of}, is: “{text}”</source>
+        <translation>与问题最接近的段落在第 {page} {unit}{of}：“{text}”</translation>
+    </message>
+    <message>
+        <source>Check {what} of this answer, whose words are not in the source.</source>
+        <translation>请核对此回答中的{what}，其用词不在原文中。</translation>
+    </message>
+    <message>
+        <source>1 sentence</source>
+        <translation> 1 句话</translation>
+    </message>
+    <message>
+        <source>{unsupported} sentences</source>
+        <translation> {unsupported} 句话</translation>
+    </message>
+    <message>
+        <source>The document does not mention {listed}, which the question speaks of.</source>
+        <translation>文档没有提到问题中所说的 {listed}。</translation>
+    </message>
+    <message>
+        <source>page</source>
+        <translation>页</translation>
+    </message>
+    <message>
+        <source>pages</source>
+        <translation>页</translation>
+    </message>
+    <message>
+        <source>slide</source>
+        <translation>张幻灯片</translation>
+    </message>
+    <message>
+        <source>slides</source>
+        <translation>张幻灯片</translation>
+    </message>
+    <message>
+        <source>chapter</source>
+        <translation>章</translation>
+    </message>
+    <message>
+        <source>chapters</source>
+        <translation>章</translation>
+    </message>
+    <message>
+        <source>part</source>
+        <translation>部分</translation>
+    </message>
+    <message>
+        <source>parts</source>
+        <translation>部分</translation>
+    </message>
+    <message>
+        <source>picture</source>
+        <translation>图片</translation>
+    </message>
+    <message>
+        <source>pictures</source>
+        <translation>图片</translation>
+    </message>
+    <message>
+        <source>picture or chart</source>
+        <translation>图片或图表</translation>
+    </message>
+    <message>
+        <source>pictures or charts</source>
+        <translation>图片或图表</translation>
+    </message>
+    <message>
+        <source>The background service does not run; it is started again by itself.</source>
+        <translation>后台服务没有运行；它会自动重新启动。</translation>
+    </message>
+    <message>
+        <source>The model {name} is a link to {target}, where no model is any more; bring the folder back, or remove the model from the list (Models).</source>
+        <translation>模型 {name} 指向 {target}，但那里已没有模型；请恢复该文件夹，或从列表中移除此模型（“模型”页）。</translation>
+    </message>
+    <message>
+        <source>{endpoint} redirects more than {MAX_REDIRECTS} times; try again later.</source>
+        <translation>{endpoint} 重定向超过 {MAX_REDIRECTS} 次；请稍后重试。</translation>
+    </message>
+    <message>
+        <source>No NVIDIA GPU was found in this computer, or its driver is missing; choose a card to see what would fit it.</source>
+        <translation>这台电脑上没有找到 NVIDIA GPU，或缺少其驱动；请选择一种显卡，查看它能容纳什么。</translation>
+    </message>
+    <message>
+        <source>There is no model {repo} on {endpoint} that everybody may read (HTTP {status}); check the name. A private model needs an access token of yours.</source>
+        <translation>{endpoint} 上没有任何人都可读取的模型 {repo}（HTTP {status}）；请检查名称。私有模型需要您的访问令牌。</translation>
+    </message>
+    <message>
+        <source>Deskside is offline by its setting, so Hugging Face is not asked; switch that off (Settings, Network), or import a folder (Models).</source>
+        <translation>Deskside 已设置为离线，因此不会访问 Hugging Face；请关闭该设置（“设置”页，网络），或导入文件夹（“模型”页）。</translation>
+    </message>
+    <message>
+        <source>{repo} is gated: accept the licence at {page}, then search for the model (Models) and paste an access token of your account there.</source>
+        <translation>{repo} 需要许可：请在 {page} 接受许可协议，然后在“模型”页搜索该模型，并在那里粘贴您账户的访问令牌。</translation>
+    </message>
+    <message>
+        <source>{endpoint} refuses the request (HTTP {status}); try again later.</source>
+        <translation>{endpoint} 拒绝了请求（HTTP {status}）；请稍后重试。</translation>
+    </message>
+    <message>
+        <source>{endpoint} sends answers that are not Hugging Face&apos;s ({name}); log in to this network first if it asks for that in a browser.</source>
+        <translation>{endpoint} 的回答不是来自 Hugging Face（{name}）；如果此网络要求在浏览器中登录，请先登录。</translation>
+    </message>
+    <message>
+        <source>No model &apos;{name}&apos; is installed; the list on the page Models shows what is.</source>
+        <translation>没有安装模型“{name}”；“模型”页的列表显示已安装的模型。</translation>
+    </message>
+    <message>
+        <source>There is a model or folder &apos;{name}&apos; already; give your folder another name, then import it.</source>
+        <translation>已有名为“{name}”的模型或文件夹；请将您的文件夹改名后再导入。</translation>
+    </message>
+    <message>
+        <source>There is no engine &apos;{name}&apos;; the page Models shows what there is.</source>
+        <translation>没有引擎“{name}”；“模型”页显示现有的引擎。</translation>
+    </message>
+    <message>
+        <source>The folder of models and engines, {library}, is not there; connect its disk, or choose another folder (Settings, Storage).</source>
+        <translation>模型和引擎的文件夹 {library} 不存在；请连接其磁盘，或选择其他文件夹（“设置”页，存储）。</translation>
+    </message>
+    <message>
+        <source>The access token cannot be written to {path} ({strerror}); correct its permissions.</source>
+        <translation>无法将访问令牌写入 {path}（{strerror}）；请更正其权限。</translation>
+    </message>
+    <message>
+        <source>There is no model &apos;{name}&apos; any more; choose another one above the chat.</source>
+        <translation>已没有模型“{name}”；请在对话上方选择其他模型。</translation>
+    </message>
+    <message>
+        <source>{tokenizer} is a base model, which only goes on with a text; choose one that was made for chats (often named Instruct or Chat).</source>
+        <translation>{tokenizer} 是基础模型，只能续写文本；请选择为对话制作的模型（名称中常有 Instruct 或 Chat）。</translation>
+    </message>
+    <message>
+        <source>The engine of &apos;{name}&apos; failed several times in a row and is not started again by itself (the last time it {reason}); unload it and load it again (Models). Its log is in Settings, Storage.</source>
+        <translation>“{name}”的引擎连续多次失败，不会再自动启动（上一次{reason}）；请在“模型”页卸载后重新加载。其日志见“设置”页的存储部分。</translation>
+    </message>
+    <message>
+        <source>the longest answer can be at most {left} tokens</source>
+        <translation>最长回答至多为 {left} 个词元</translation>
+    </message>
+    <message>
+        <source>The service is stopping; try again in a moment.</source>
+        <translation>服务正在停止；请稍后重试。</translation>
+    </message>
+    <message>
         <source>Something went wrong inside Deskside.</source>
         <translation>Deskside 内部出错。</translation>
     </message>
@@ -2982,16 +3180,40 @@
         <translation>此模型的文件无法使用。</translation>
     </message>
     <message>
-        <source>This engine has to be built again.</source>
-        <translation>此引擎需要重新构建。</translation>
+        <source>Deskside cannot run this model in this way. Choose another precision under “Make it fit” (Models), or another model.</source>
+        <translation>Deskside 无法以这种方式运行此模型。请在“模型”页的“让它放得下”中选择其他精度，或选择其他模型。</translation>
+    </message>
+    <message>
+        <source>Files of this model are missing or damaged. Remove it and download it again (Models); an imported folder has to be repaired where it lies.</source>
+        <translation>此模型的文件缺失或损坏。请在“模型”页删除它并重新下载；导入的文件夹须在原处修复。</translation>
+    </message>
+    <message>
+        <source>This engine cannot be used as it is. Build it again: choose its precision under “Make it fit” (Models).</source>
+        <translation>此引擎无法照原样使用。请重新构建：在“模型”页的“让它放得下”中选择其精度。</translation>
+    </message>
+    <message>
+        <source>This engine cannot be used as it is, and is being built again (Models). Try again when that is done.</source>
+        <translation>此引擎无法照原样使用，正在重新构建（见“模型”页）。请在完成后重试。</translation>
+    </message>
+    <message>
+        <source>The graphics card cannot be used for this. Try again; if that does not help, choose “Reference: the processor” as the backend (Settings, Advanced).</source>
+        <translation>显卡无法用于此操作。请重试；如果没有帮助，请在“设置”页的“高级”中选择后端“参考：处理器”。</translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver is missing or too old. Install the newest one from nvidia.com, then start Deskside again.</source>
+        <translation>缺少 NVIDIA 驱动，或驱动太旧。请从 nvidia.com 安装最新的驱动，然后重新启动 Deskside。</translation>
+    </message>
+    <message>
+        <source>There is not enough memory. Unload other models (Models), end programs that use the graphics card, or choose a smaller precision.</source>
+        <translation>内存不足。请在“模型”页卸载其他模型，结束使用显卡的程序，或选择更小的精度。</translation>
+    </message>
+    <message>
+        <source>It does not fit on this graphics card. Choose a smaller precision or a smaller model (Models).</source>
+        <translation>这张显卡放不下它。请在“模型”页选择更小的精度或更小的模型。</translation>
     </message>
     <message>
         <source>It is in use at the moment; try again.</source>
         <translation>目前正在使用中；请稍后再试。</translation>
-    </message>
-    <message>
-        <source>The GPU, its driver or the memory does not suffice.</source>
-        <translation>GPU、驱动程序或内存不满足要求。</translation>
     </message>
     <message>
         <source>It is not available at the moment.</source>
@@ -3008,6 +3230,10 @@
     <message>
         <source>The Hub does not allow it.</source>
         <translation>Hub 不允许。</translation>
+    </message>
+    <message>
+        <source>The Hub wants an access token for this model.</source>
+        <translation>Hub 要求为此模型提供访问令牌。</translation>
     </message>
     <message>
         <source>That is more than the service takes at once.</source>

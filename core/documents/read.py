@@ -143,10 +143,9 @@ def _walk(folder: Path, files: dict[Path, None], notes: list[str]) -> None:
                 skipped += 1
         if found > MAX_FILES or time.monotonic() > deadline:
             return
-    if skipped:
-        what = "1 file" if skipped == 1 else f"{skipped} files"
-        notes.append(
-            f"{what} in '{folder.name}' {'is' if skipped == 1 else 'are'} of kinds that are not read, and left out."
-        )
+    if skipped == 1:
+        notes.append(f"1 file in '{folder.name}' is of kinds that are not read, and left out.")
+    elif skipped:
+        notes.append(f"{skipped} files in '{folder.name}' are of kinds that are not read, and left out.")
     if not found:
         notes.append(f"'{folder.name}' holds no file that can be read; it would end in {', '.join(sorted(FORMATS))}.")

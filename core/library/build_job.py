@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 
 from core.config import Config, load_config
-from core.errors import Busy, DesksideError, DeviceUnusable, DiskFull, InvalidRequest, NotFound, from_engine
+from core.errors import Busy, DesksideError, DiskFull, DoesNotFit, InvalidRequest, NotFound, from_engine
 from core.jobs.child import JobContext, Stopped, run
 from core.library import fetch
 from core.library.catalog import find_installed, find_model
@@ -279,7 +279,7 @@ class _Work:
             context = min(8192, shape.context)
             advice = recommend(fit(shape, gpu, context, 1), shape, gpu, context, 1)
             if advice.precision is None:
-                raise DeviceUnusable(advice.sentence)
+                raise DoesNotFit(advice.sentence)
             return {"int4": "int4-awq"}.get(advice.precision, advice.precision)
         return "fp16" if shape.dtype == "F16" else "bf16"
 
@@ -307,7 +307,7 @@ class _Work:
         if one.reason:
             advice = recommend(fit(shape, gpu, context, 1), shape, gpu, context, 1)
             what = f"{self.params.model} in {precision} does not fit on {gpu.name}: it {one.reason}"
-            raise DeviceUnusable(f"{what}. {advice.sentence}")
+            raise DoesNotFit(f"{what}. {advice.sentence}")
 
     def _check_disk(self, shape: ModelShape, precision: str) -> None:
         """Room for the engine, less what an earlier run has written already."""

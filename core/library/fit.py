@@ -51,7 +51,8 @@ PRECISIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """One precision, in bytes. `reason`: why it cannot be used, "" if it can. `max_context`: tokens per chat that would fit.
+    """One precision, in bytes. `reason`: why it cannot be used, "" if it can; `lacks`: the compute capability it takes, where that
+    is why. `max_context`: tokens per chat that would fit.
     `tokens_per_s`: no more than this for one chat, as each token reads all weights once; None: bandwidth unknown."""
 
     precision: str
@@ -64,6 +65,7 @@ class Fit:
     reason: str
     max_context: int
     tokens_per_s: float | None
+    lacks: tuple[int, int] | None = None
 
     @property
     def needed(self) -> int:
@@ -179,6 +181,7 @@ def _fit(shape: ModelShape, gpu: Gpu, context: int, chats: int, precision: Preci
         reason,
         min(shape.context, pages * PAGE) if usable else 0,
         gpu.bandwidth / read if gpu.bandwidth else None,
+        None if usable else precision.capability,
     )
 
 

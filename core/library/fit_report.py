@@ -101,6 +101,7 @@ def _json(item: Fit) -> dict[str, object]:
         "available_bytes": item.available,
         "fits": not item.reason,
         "reason": item.reason or None,
+        "lacks_capability": None if item.lacks is None else list(item.lacks),
         "max_context": item.max_context,
         "max_tokens_per_s": None if item.tokens_per_s is None else round(item.tokens_per_s, 1),
     }

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from core.errors import AccessDenied, InvalidRequest, ModelUnusable, NotFound, Unavailable
+from core.errors import AccessDenied, InvalidRequest, ModelUnusable, NotFound, TokenNeeded, Unavailable
 from core.library.names import check_file
 from core.library.retry import RETRIED, Attempts, Policy, Sleep, Transient, describe_status, retry_after
 
@@ -146,7 +146,7 @@ class Hub:
         page = self.page(repo)
         if gated:
             if self.token is None:
-                return AccessDenied(
+                return TokenNeeded(
                     f"{repo} is gated: accept the licence at {page}, then give an access token of your account "
                     f"(deskside core pull {repo} --token -)."
                 )

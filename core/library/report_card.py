@@ -35,6 +35,7 @@ def card_json(manifest: Manifest) -> dict[str, Any] | None:
             "top1_agreement": quality.top1_agreement,
         },
         "reason": report.backend_reason,
+        "why": report.backend_why,
         "build_s": round(sum(report.stages.values()), 3),
         "peak_bytes": report.peak_bytes,
     }

@@ -63,8 +63,8 @@ class FitGpu(Reply):
 
 
 class FitPrecision(Reply):
-    """`reason`: why it does not fit. `max_context`: tokens per chat that would. `max_tokens_per_s`: for one chat, what the
-    memory's bandwidth allows at most."""
+    """`reason`: why it does not fit; `lacks_capability`: the compute capability it takes, where that is why. `max_context`: tokens
+    per chat that would. `max_tokens_per_s`: for one chat, what the memory's bandwidth allows at most."""
 
     precision: str
     weights_bytes: int
@@ -76,6 +76,7 @@ class FitPrecision(Reply):
     available_bytes: int
     fits: bool
     reason: str | None = None
+    lacks_capability: list[int] | None = None
     max_context: int
     max_tokens_per_s: float | None = None
 
@@ -185,7 +186,8 @@ class QualityCard(Reply):
 
 class ReportCard(Reply):
     """What a build measured. Bytes and seconds. `memory_of`: "gpu" or "process", whose memory `actual_bytes` is. `checked_tokens`
-    were compared with the reference backend; their logits differ by `max_difference` at most. `reason`: why this backend."""
+    were compared with the reference backend; their logits differ by `max_difference` at most. `reason`: why this backend;
+    `why`: in a word: asked (for), preferred, no_device, fallback (the others failed here), untried (no GPU of its kind here)."""
 
     size_bytes: int
     predicted_bytes: int | None = None
@@ -198,6 +200,7 @@ class ReportCard(Reply):
     max_difference: float | None = None
     quality: QualityCard | None = None
     reason: str = ""
+    why: str = ""
     build_s: float = 0.0
     peak_bytes: int | None = None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from core.errors import DesksideError, EngineStale, InvalidRequest, NotFound, Unavailable
+from core.errors import DesksideError, EngineRebuilding, EngineStale, InvalidRequest, NotFound, Unavailable
 from core.library.catalog import (
     DEMO,
     InstalledModel,
@@ -261,7 +261,9 @@ class Models:
             yield
         except EngineStale as error:
             done = self.rebuild(name)
-            raise EngineStale(f"{error.message} {done}" if done else error.message) from error
+            if done is None:
+                raise
+            raise EngineRebuilding(f"{error.message} {done}") from error
 
     def _read(self, folder: Path) -> tuple[PromptBuilder, dict[str, Any]]:
         return PromptBuilder.from_folder(folder, self.places.cache / "tokenizers"), generation_defaults(folder)

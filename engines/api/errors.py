@@ -7,6 +7,7 @@
     │   ├── WeightError           safetensors missing, corrupt, mis-shaped, extra, NaN
     │   └── StaleError            a built engine that does not belong to this machine, version or model any more
     ├── DeviceError           driver, GPU or library missing, too old, or failed
+    │   ├── DriverError           the NVIDIA driver is missing or too old
     │   └── OutOfMemory           with the numbers
     ├── Cancelled             work that the caller asked to stop has stopped
     ├── ConstraintError       a grammar, schema or regular expression that cannot be used
@@ -43,6 +44,10 @@ class StaleError(ModelError):
 
 class DeviceError(EngineError):
     """A driver, GPU or device library is missing, too old, or failed."""
+
+
+class DriverError(DeviceError):
+    """The NVIDIA driver is missing or too old for the GPU backends."""
 
 
 class OutOfMemory(DeviceError):

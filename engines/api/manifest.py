@@ -47,7 +47,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The report card of a build, in bytes and seconds. `predicted_bytes`: what `fit` said. `actual_bytes` of `memory_of` ("gpu" or
     "process") once loaded. `first_token_s` for a prompt of `prompt_tokens`; `tokens_per_s` of one sequence after that.
     `checked_tokens` were compared with the reference backend; `max_difference` of their log-probabilities. `backend_reason`: a
-    sentence. `stages`: seconds of each. `peak_bytes`: anonymous memory of the build's process at most."""
+    sentence; `backend_why`: the same in a word of `engines.backends.why`. `stages`: seconds of each. `peak_bytes`: anonymous memory
+    of the build's process at most."""
 
     size_bytes: int
     predicted_bytes: int | None = None
@@ -60,6 +61,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     max_difference: float | None = None
     quality: Quality | None = None
     backend_reason: str = ""
+    backend_why: str = ""
     stages: dict[str, float] = {}
     peak_bytes: int | None = None
 

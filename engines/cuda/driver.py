@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engines.api.errors import DeviceError, OutOfMemory, UnsupportedError
+from engines.api.errors import DeviceError, DriverError, OutOfMemory, UnsupportedError
 
 MIN_ARCH: Final = 75
 # The driver that first ran CUDA 13, whose libraries the extra `gpu` installs.
@@ -30,7 +30,7 @@ def find_driver() -> None:
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError as error:
-        raise DeviceError("No NVIDIA driver is installed; install it, or use --backend reference.") from error
+        raise DriverError("No NVIDIA driver is installed; install it, or use --backend reference.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class DeviceInfo:
     def check(self) -> None:
         """Raises UnsupportedError or DeviceError if this backend cannot run here."""
         if self.driver < MIN_DRIVER:
-            raise DeviceError(
+            raise DriverError(
                 f"The NVIDIA driver is for CUDA {self.driver // 1000}.{self.driver % 1000 // 10} and the CUDA backend needs "
                 f"{MIN_DRIVER // 1000}.{MIN_DRIVER % 1000 // 10}; update the driver, or use --backend reference."
             )

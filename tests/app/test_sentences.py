@@ -13,17 +13,18 @@ from PySide6.QtWidgets import QApplication
 from app.languages import install_language
 from app.messages import Message, Messages
 from app.sentences import said, said_of
-from app.service_sentences import CODES, SENTENCES
+from app.service_sentences import CODES, OWN, REWORDED, SENTENCES
 from core import errors
 from core.documents.trouble import DocumentUnusable
-from core.errors import DiskFull, InternalError, ModelUnusable, NotFound, UserError
+from core.errors import DiskFull, InternalError, ModelDamaged, ModelUnusable, NotFound, UserError
 
 ROOT = Path(__file__).parents[2]
 # Where the errors are made that a user of the window can meet. The other modules of core speak to programs (parameters of the
 # HTTP interface, grammars, tools) or to the command line; what `engines` finds wrong with a model's files keeps its English.
 MODULES = (
-    "app", "core/client.py", "core/config.py", "core/documents/ask.py", "core/documents/budget.py", "core/documents/read.py",
-    "core/documents/reader.py", "core/errors.py", "core/jobs", "core/library", "core/lifecycle.py",
+    "app", "core/client.py", "core/config.py", "core/documents/ask.py", "core/documents/budget.py",
+    "core/documents/formats/pdf.py", "core/documents/read.py", "core/documents/reader.py", "core/documents/report.py",
+    "core/documents/summarize.py", "core/errors.py", "core/jobs", "core/library", "core/lifecycle.py",
     "core/scheduler/scheduler.py", "core/service/documents.py", "core/service/handle.py", "core/service/limits.py",
     "core/probe.py", "core/service/models.py", "core/service/runs.py", "core/service/state.py", "core/service/supervisor.py",
     "core/spawn.py", "core/text/chat_template.py", "core/text/convert.py", "core/text/special.py",
@@ -72,6 +73,12 @@ def raised(path: Path) -> Iterator[str]:
             text = text_of(node.args[place]) if len(node.args) > place else None
             if text and not re.fullmatch(r"[{}. ]+", text):
                 yield text
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append":
+            kept = node.func.value  # notes of a document, or of what was made of it
+            name = kept.attr if isinstance(kept, ast.Attribute) else kept.id if isinstance(kept, ast.Name) else ""
+            text = text_of(node.args[0]) if name == "notes" and "documents" in path.parts else None
+            if text and not re.fullmatch(r"[{}: ]+", text):
+                yield text
 
 
 @pytest.fixture
@@ -82,7 +89,7 @@ def chinese(qapp: QApplication) -> Iterator[None]:
 
 
 def test_every_sentence_a_user_can_meet_is_in_the_table() -> None:
-    known = {plain(text) for text in SENTENCES}
+    known = {plain(text) for text in (*SENTENCES, *REWORDED)}
     missing = [
         f"{path.relative_to(ROOT)}: {text}"
         for path in files()
@@ -109,7 +116,7 @@ def test_every_sentence_of_the_table_is_still_said() -> None:
         "Read-only file system",
     }
     of_the_system |= {"Input/output error", "Is a directory"}
-    gone = [text for text in SENTENCES if plain(text) not in everything and text not in of_the_system]
+    gone = [text for text in (*SENTENCES, *REWORDED) if plain(text) not in everything and text not in of_the_system]
     assert not gone, "changed or gone in core; change app/service_sentences.py:\n" + "\n".join(gone)
 
 
@@ -119,7 +126,7 @@ def test_every_code_has_a_meaning(chinese: None) -> None:
     assert {InternalError.code, DocumentUnusable.code, "disk_full"} <= codes
     jobs = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "core/jobs").glob("*.py"))
     codes |= set(re.findall(r'JobState\.FAILED, "(\w+)"', jobs)) | set(re.findall(r'JobFailed\(\s*"(\w+)"', jobs))
-    assert codes <= CODES.keys(), codes - CODES.keys()
+    assert codes <= CODES.keys() | OWN.keys(), codes - CODES.keys() - OWN.keys()
     for code in codes:
         assert said("What nobody translated.", code) != "What nobody translated.", code
 
@@ -141,6 +148,9 @@ def test_a_name_with_braces_is_a_name(chinese: None) -> None:
 def test_what_is_not_in_the_table_keeps_its_english_after_what_it_means(chinese: None) -> None:
     error = ModelUnusable("model.safetensors names a tensor twice.")
     assert said_of(error) == "此模型的文件无法使用。详情（英文）：model.safetensors names a tensor twice."
+    error = ModelDamaged("model.safetensors is cut short; download it again with: deskside core pull x.")
+    assert said_of(error).startswith("此模型的文件缺失或损坏。请在“模型”页删除它并重新下载；")
+    assert said_of(error).endswith("详情（英文）：model.safetensors is cut short.")
     assert said("Something new.", "a code of a newer version") == "Something new."
 
 
@@ -150,11 +160,39 @@ def test_english_is_left_as_it_is(qapp: QApplication) -> None:
         assert said(sentence, "not_found") == sentence
 
 
+COMMANDS = re.compile(r"deskside core|--\w|\bHF_\w+|pip install|`|\bGET /")
+NAMED = ("{held_by}", "HF_HUB_OFFLINE;", "as `library`")  # what was set by hand has to be named
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_the_window_advises_no_commands(qapp: QApplication, language: str) -> None:
+    """Who only clicked has no command line, and set no variables."""
+    install_language(language)
+    for sentence in (*SENTENCES, *REWORDED):
+        if not any(words in sentence for words in NAMED):
+            assert not COMMANDS.search(said(sentence)), said(sentence)
+    for code in OWN:
+        sentence = said("No driver is installed; install it, or use --backend reference.", code)
+        assert not COMMANDS.search(sentence), sentence
+        assert "No driver is installed." in sentence
+    install_language("en")
+
+
+def test_advice_names_what_the_window_has(qapp: QApplication) -> None:
+    """Pages, cards and buttons by the very words that are on them."""
+    install_language("en")
+    texts = Path(ROOT / "app/translations/deskside_zh_CN.ts").read_text(encoding="utf-8")
+    advice = "\n".join((*REWORDED.values(), *OWN.values()))
+    for name in re.findall(r"“([^”{]+)”", advice) + re.findall(r"\(((?:Models|Settings)[\w, ]*)\)", advice):
+        for word in name.split(", "):
+            assert f"<source>{word}</source>" in texts, word
+
+
 def test_every_sentence_is_found_by_itself_and_keeps_its_blanks(chinese: None) -> None:
     """No other sentence of the table takes it for its own."""
-    for sentence in SENTENCES:
+    for sentence in (*SENTENCES, *REWORDED):
         shown = said(re.sub(r"\{(\w+)\}", r"«\1»", sentence))
-        for name in re.findall(r"\{(\w+)\}", sentence):
+        for name in re.findall(r"\{(\w+)\}", REWORDED.get(sentence, sentence)):
             assert f"«{name}»" in shown, sentence
         rest = re.sub("«.*?»|`.*?`", "", shown)
         assert not re.search(r"[a-z]{4,} [a-z]{3,} [a-z]{3,}", rest), shown

@@ -46,14 +46,11 @@ def superscript(text: str) -> str:
     return text.translate(_SUPERSCRIPT)
 
 
-def pictures_note(count: int, what: str = "picture") -> tuple[str, ...]:
+def pictures_note(count: int, what: str = "picture", several: str = "pictures") -> tuple[str, ...]:
     """A sentence on what is shown and holds no text, if there is any."""
-    plural = what.replace(" or ", "s or ") + "s"
-    return (
-        ()
-        if not count
-        else (f"{count} {what if count == 1 else plural} {'is' if count == 1 else 'are'} not read; only text is.",)
-    )
+    if count == 1:
+        return (f"1 {what} is not read; only text is.",)
+    return (f"{count} {several} are not read; only text is.",) if count else ()
 
 
 def parts(blocks: Iterable[Block], size: int = PART_CHARS) -> tuple[Page, ...]:

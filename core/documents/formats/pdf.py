@@ -64,8 +64,11 @@ def read(path: Path, name: str, limits: ReadLimits) -> Document:
         pdf.close()
     blocks, notes = assemble(sheets)
     if partly:
-        letters = "some letters are not read: their fonts do not say which they are"
-        notes.append(f"On page{'' if len(partly) == 1 else 's'} {ranges(partly)} {letters}.")
+        where = ranges(partly)
+        if len(partly) == 1:
+            notes.append(f"On page {where} some letters are not read: their fonts do not say which they are.")
+        else:
+            notes.append(f"On pages {where} some letters are not read: their fonts do not say which they are.")
     pages = tuple(Page(number, blocks.get(number, ())) for number in range(1, count + 1))
     known = {item.page for item in unread}
     unread += [Unread(page.number, "empty") for page in pages if not page.blocks and page.number not in known]

@@ -47,7 +47,7 @@ def read(path: Path, name: str, limits: ReadLimits) -> Document:
         title=title[:200],
         pages=tuple(pages),
         unread=tuple(unread),
-        notes=pictures_note(pictures, "picture or chart"),
+        notes=pictures_note(pictures, "picture or chart", "pictures or charts"),
     )
 
 

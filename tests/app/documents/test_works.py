@@ -50,7 +50,7 @@ def test_names_and_coverage_of_an_answer() -> None:
 
 def test_every_format_holds_text_sources_and_coverage() -> None:
     work = Work(job(state="done"), summary=SUMMARY)
-    made = {kind: export(work, kind, Words()) for kind in FORMATS}
+    made = {kind: export(work, kind, Words(notes=tuple(work.notes))) for kind in FORMATS}
     assert made["md"].startswith("# report.pdf, b.docx\n")
     for kind in ("md", "txt"):
         assert "- report.pdf, page 3: “Sales rose by 4 %”" in made[kind]

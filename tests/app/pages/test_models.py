@@ -18,7 +18,7 @@ from app.messages import Message
 from app.pages.models import ModelsPage
 from app.session import ServiceState, Session
 from app.two_lines import FACTS
-from core.errors import AccessDenied, DeviceUnusable, Unavailable
+from core.errors import AccessDenied, DeviceUnusable, TokenNeeded, Unavailable
 from core.paths import bundled_asset
 from core.schemas import (
     DiskStatus,
@@ -70,10 +70,11 @@ HUB = HubModelReply(
 )  # fmt: skip
 
 
-def precision(name: str, fits: bool, reason: str | None = None, needed: int = 6 * GIB) -> FitPrecision:
+def precision(name: str, fits: bool, reason: str | None = None, needed: int = 6 * GIB, **more: Any) -> FitPrecision:
     return FitPrecision(
         precision=name, weights_bytes=5 * GIB, kv_bytes=GIB, workspace_bytes=0, runtime_bytes=0, others_bytes=0,
         needed_bytes=needed, available_bytes=7 * GIB, fits=fits, reason=reason, max_context=12288, max_tokens_per_s=60.0,
+        **more,
     )  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def fit(model: str, gpu: str | None = None) -> FitReply:
         model=model, on_hub=model == "org/new", download_bytes=16 * 10**9, parameters=8 * 10**9,
         gpu=FitGpu(name=gpu or "here", bytes=8 * GIB, compute_capability=[8, 9], others_bytes=0, others_measured=True),
         context=8192, chats=1, precisions=[precision("bf16", False, "would need 16 GiB", 16 * GIB),
-                    precision("nvfp4", False, "needs compute capability 10.0, this GPU has 8.9"), precision("int4", True)],
+                    precision("nvfp4", False, "It lacks something.", lacks_capability=[10, 0]), precision("int4", True)],
         recommended="int4", reason="int4 is the most faithful that fits.",
     )  # fmt: skip
 
@@ -383,6 +384,32 @@ def test_what_is_loaded_is_unloaded_and_then_removed(
     assert client.asked("remove") == [(("org/a:int4",), {"unload": True})]  # the service knows what is loaded
 
 
+@pytest.mark.parametrize(
+    ("why", "words"), [("fallback", "It runs on the processor, as it could not be built"), ("", "CUDA was faster.")]
+)
+def test_why_an_engine_has_its_backend_in_the_window_s_words(
+    why: str, words: str, page: ModelsPage, scripted: Session, qtbot: QtBot
+) -> None:
+    """Of an engine of an earlier version the service's own words are all there is."""
+    model = MODELS.installed[1]
+    engine = model.engines[0].model_copy(update={"report": REPORT.model_copy(update={"why": why})})
+    scripted._take_models(ModelsReply(installed=[model.model_copy(update={"engines": [engine]})], loaded=[]))
+    shown = detail(page, "here:org/a", qtbot)
+    shown.engines[0].report_button.click()
+    [label] = [each for each in shown.engines[0].findChildren(QLabel) if each.text().startswith(words)]
+    assert label.toolTip() == "CUDA was faster."
+
+
+def test_a_part_of_a_download_is_said_without_a_command(page: ModelsPage, scripted: Session, qtbot: QtBot) -> None:
+    part = InstalledStatus(
+        name="org/p", architecture="", complete=False, problem="not complete; `deskside core pull org/p`"
+    )
+    scripted._take_models(ModelsReply(installed=[part], loaded=[]))
+    page.choose("here:org/p")
+    assert page.detail is not None
+    assert page.detail.problem.text() == "Only a part of it was downloaded; continue the download."
+
+
 def test_once_the_service_is_gone_nothing_is_shown_as_loaded_or_under_way(
     page: ModelsPage, scripted: Session, qtbot: QtBot
 ) -> None:
@@ -476,7 +503,7 @@ def test_a_gated_model_says_once_what_to_do_and_is_looked_at_again_with_a_token(
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
-    denied = AccessDenied(
+    denied = TokenNeeded(
         "org/new is gated: accept it, then give an access token (deskside core pull org/new --token -)."
     )
     client.answers |= {"hub_model": denied, "fit": denied, "keep_hub_token": HubTokenReply(kept="in a file")}
