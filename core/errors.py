@@ -211,8 +211,7 @@ def from_engine(error: EngineError) -> DesksideError:
 
     if isinstance(error, engine.Cancelled):
         return Unavailable("It was stopped before it was done.")
-    Theirs = type[EngineError] | tuple[type[EngineError], ...]
-    table: tuple[tuple[Theirs, type[DesksideError]], ...] = (
+    table: tuple[tuple[type[EngineError] | tuple[type[EngineError], ...], type[DesksideError]], ...] = (
         (engine.ContractError, InternalError),
         (engine.ConstraintError, InvalidRequest),
         (engine.StaleError, EngineStale),

@@ -193,8 +193,8 @@ class _Sheet:
 
 
 def _split_at_edges(document: QTextDocument, height: float) -> None:
-    """Makes two paragraphs of one that goes on on another page, which looks the same. WORKAROUND: QTextLayout.draw also draws the
-    line before the first one that is inside of the clip (as of Qt 6.11): not to be seen, but twice there for who copies the text."""
+    """Makes two paragraphs of one that goes on on another page, which looks the same. WORKAROUND: QTextLayout.draw (Qt 6.11) also
+    draws the line before the first one that is inside of the clip: not to be seen, but twice there for who copies the text."""
     layout, block = document.documentLayout(), document.begin()
     while block.isValid():
         lines = block.layout()

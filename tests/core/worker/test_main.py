@@ -69,13 +69,13 @@ def test_a_service_that_goes_before_it_said_anything(make: Any) -> None:
 @pytest.mark.parametrize(
     ("target", "arguments", "code", "words"),
     [
-        ("faulty_engine:FaultyEngine", {"load_fault": "weights"}, "model_unusable", "A fault for the tests"),
-        ("faulty_engine:FaultyEngine", {"load_fault": "device_memory"}, "device_unusable", "A fault for the tests"),
+        ("faulty_engine:FaultyEngine", {"load_fault": "weights"}, "model_damaged", "A fault for the tests"),
+        ("faulty_engine:FaultyEngine", {"load_fault": "device_memory"}, "out_of_memory", "A fault for the tests"),
         ("faulty_engine:FaultyEngine", {"load_fault": "memory"}, "device_unusable", "not enough memory to load"),
         ("faulty_engine:FaultyEngine", {"load_fault": "bug"}, "internal", "ZeroDivisionError"),
         ("builtins:dict", {}, "internal", "made no engine"),
         ("no_such_module:Engine", {}, "internal", "no_such_module"),
-        ("", {}, "model_unusable", "config.json"),
+        ("", {}, "model_damaged", "config.json"),
     ],
 )
 def test_a_model_that_cannot_be_loaded(
@@ -153,7 +153,7 @@ def test_weights_come_from_a_folder(make: Any, tmp_path: Path) -> None:
     )
     assert [peer.until(WeightsUpdated).version for _ in range(3)] == [1, 1, 1]
     codes = [frame.code for frame in peer.frames if isinstance(frame, WeightsUpdated)]
-    assert codes == ["", "model_unusable", "model_unusable"]
+    assert codes == ["", "model_damaged", "model_damaged"]
     peer.send(make.submit(1))
     assert peer.done(1).outcome is Outcome.COMPLETED
 

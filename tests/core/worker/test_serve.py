@@ -239,7 +239,7 @@ def test_weights_are_replaced_between_steps(make: Any, monkeypatch: pytest.Monke
     peer.until(Events)
     peer.send(UpdateWeights(7, "bad"), UpdateWeights(8, "good"))
     assert peer.until(WeightsUpdated) == WeightsUpdated(
-        7, 0, 0.0, "model_unusable", "bad/model.safetensors is cut short; download it again."
+        7, 0, 0.0, "model_damaged", "bad/model.safetensors is cut short; download it again."
     )
     assert peer.until(WeightsUpdated) == WeightsUpdated(8, 1, 0.5)
     assert given == ["bad", "good"]
@@ -322,7 +322,7 @@ def test_an_update_that_fails_loses_no_event(make: Any, tmp_path: Path) -> None:
     assert sum(len(e.ids) for e in peer.events(1) if isinstance(e, Tokens)) == 30
     peer.send(Shutdown())
     assert peer.end() == 0
-    assert {f.code for f in peer.frames if isinstance(f, WeightsUpdated)} == {"model_unusable"}
+    assert {f.code for f in peer.frames if isinstance(f, WeightsUpdated)} == {"model_damaged"}
 
 
 def bad_checkpoint(folder: Path) -> Path:
