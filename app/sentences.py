@@ -26,7 +26,7 @@ def said(sentence: str, code: str = "") -> str:
     if found is not None or not sentence:
         return found or sentence
     if code in OWN:
-        fact = sentence.rpartition("; ")[0] or sentence  # its own advice is the last part (core.errors)
+        fact = sentence.partition("; ")[0]  # advice comes behind it, as with every error (core.errors)
         text = QCoreApplication.translate("Service", "{summary} Details: {fact}")
         return text.format(summary=_translate(OWN[code]), fact=fact.rstrip(".") + ".")
     source = CODES.get(code, "")

@@ -74,7 +74,6 @@ SENTENCES = (
         "GB free; free {free2} GB and go on, or move models and engines to another disk (Settings, Storage).",
     ),
     QT_TRANSLATE_NOOP("Service", "There is no model or folder '{model}'; installed are: {names}."),
-    QT_TRANSLATE_NOOP("Service", "The engine {engine} cannot be used: {problem}"),
     QT_TRANSLATE_NOOP("Service", "{path} holds no JSON object; download the model again."),
     QT_TRANSLATE_NOOP("Service", "The folder '{model}' cannot be opened ({strerror}); correct its permissions."),
     QT_TRANSLATE_NOOP("Service", "There is no model or folder {model} ({error})."),

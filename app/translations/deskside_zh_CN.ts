@@ -2228,10 +2228,6 @@
         <translation>没有模型或文件夹“{model}”；已安装的有：{names}。</translation>
     </message>
     <message>
-        <source>The engine {engine} cannot be used: {problem}</source>
-        <translation>引擎 {engine} 无法使用：{problem}</translation>
-    </message>
-    <message>
         <source>{path} holds no JSON object; download the model again.</source>
         <translation>{path} 中没有 JSON 对象；请重新下载该模型。</translation>
     </message>

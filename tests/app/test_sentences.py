@@ -40,10 +40,11 @@ FOR_PROGRAMS = (
     "cannot be read as UTF-8", "There is no precision", "A context of at least", "The model's context has",
     "in the table;", "The process that checked",
 )  # fmt: skip
-ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, UserError)} | {
-    DocumentUnusable.__name__,
-    "JobFailed",
-}
+STALE = {
+    kind.__name__ for kind in (errors.EngineStale, errors.EngineRebuilding, errors.DoesNotFit)
+}  # their code says it
+KINDS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, UserError)}
+ERRORS = (KINDS | {DocumentUnusable.__name__, "JobFailed"}) - STALE
 
 
 def plain(text: str) -> str:
@@ -158,6 +159,16 @@ def test_english_is_left_as_it_is(qapp: QApplication) -> None:
     install_language("en")
     for sentence in ("The model 'x' is not loaded.", "Something else.", "a {b} c"):
         assert said(sentence, "not_found") == sentence
+
+
+def test_an_engine_that_is_built_again_says_so_without_a_command(qapp: QApplication) -> None:
+    install_language("en")
+    stale = "The engine x:int4 cannot be used: /e/w has another size; build it again with: deskside core build x."
+    error = errors.EngineRebuilding(f"{stale} It is being built again (job b); ask once more when it is done.")
+    assert said_of(error) == (
+        "This engine cannot be used as it is, and is being built again (Models). Try again when that is done. "
+        "Details: The engine x:int4 cannot be used: /e/w has another size."
+    )
 
 
 COMMANDS = re.compile(r"deskside core|--\w|\bHF_\w+|pip install|`|\bGET /")
