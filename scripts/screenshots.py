@@ -60,6 +60,8 @@ SHOTS = (
     Shot("rename-light", "chat", steps="rename"),
     Shot("delete-dark", "chat", theme="dark", steps="delete"),
     Shot("export-light", "chat", steps="export"),
+    Shot("selected-light", "chat", steps="selected"),
+    Shot("file-dark", "chat", theme="dark", steps="file"),
     Shot("models-light", "models"),
     Shot("models-dark-chinese", "models", theme="dark", language="zh_CN"),
     Shot("models-large", "models", font=20),
@@ -405,6 +407,52 @@ def _export(page: Any, session: Any, wait: Callable[..., None]) -> Callable[[], 
     return lambda: page.export()
 
 
+def _selected(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    """A drag from the first message into the answer's code."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    from app.chat.selecting import editor_of
+
+    _chat(page, session, wait)
+    page.transcript.verticalScrollBar().setValue(0)
+    wait(lambda: False, 1)
+    rows = sorted((row for row in page.transcript.shown if row.segment is not None), key=lambda row: row.top)
+    start, end = editor_of(rows[0].widget), editor_of(next(row.widget for row in rows if row.kind == "code"))
+    cursor = start.textCursor()
+    cursor.setPosition(9)
+    QTest.mousePress(
+        start.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier(0), start.cursorRect(cursor).center()
+    )
+    cursor = end.textCursor()
+    cursor.setPosition(39)
+    place = end.viewport().mapToGlobal(end.cursorRect(cursor).center())
+    QTest.mouseMove(start.viewport(), start.viewport().mapFromGlobal(place))
+    QTest.mouseRelease(
+        start.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier(0), start.viewport().mapFromGlobal(place)
+    )
+    wait(lambda: False, 1)
+
+
+def _file(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    """A look at one of the files of a message."""
+    from app.chat.pieces import Files
+    from app.store.records import Attachment, Chat, ChatSummary, Message
+
+    words = SUMMARY.split(" [")[0] + "."
+    pages = [f"[page {number}]\n{' '.join([words] * 6)}" for number in range(1, 16)]
+    files = [
+        Attachment("annual-report-2026.pdf (15 pages)", "\n\n".join(pages), "/home/ana/annual-report-2026.pdf"),
+        Attachment("notes & ideas.md", "# Ideas\n", "/home/ana/notes & ideas.md"),
+    ]
+    one = Message("user", "What do these say about sales?", attachments=files)
+    two = Message("assistant", words, one.id, model="a larger model")
+    page.controller.add_chat(Chat(ChatSummary(title="Sales"), head=two.id, messages=[one, two]))
+    wait(lambda: page.transcript.settled, 5)
+    next(each for each in page.transcript.widgets if isinstance(each, Files)).buttons[0].click()
+    wait(lambda: False, 1)
+
+
 def _report(page: Any, session: Any, wait: Callable[..., None]) -> None:
     """A real build of the demo model, until its engine answers."""
     _building(page, session, wait)
@@ -457,6 +505,8 @@ STEPS: dict[str, Callable[..., Callable[[], object] | None]] = {
     "rename": _rename,
     "delete": _delete,
     "export": _export,
+    "selected": _selected,
+    "file": _file,
     "report": _report,
     "remove": _remove,
     "middle": _scrolled(0.5),

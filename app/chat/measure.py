@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from app.chat.code_view import CodeView
 from app.chat.pieces import Files, Reasoning, Waiting
 from app.chat.rows import BUBBLE, Entry, Row
-from app.chat.views import CodeView, TextView
+from app.chat.views import TextView
 from app.theme import M
 
 EDGE = 6  # from a button's edge to its picture

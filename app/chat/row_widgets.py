@@ -10,11 +10,12 @@ from time import thread_time
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from app.chat.code_view import CodeView
 from app.chat.footer import Footer, Note, first_pictures
 from app.chat.hand import USUAL, Hand
 from app.chat.pieces import Files, Reasoning, Waiting
 from app.chat.rows import Row
-from app.chat.views import CodeView, TextView
+from app.chat.views import TextView
 from app.markdown.highlight import Tokens, tokens_of
 from app.threads import SerialThread, silently
 

@@ -19,10 +19,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMenu, QWidget
 
+from app.chat.code_view import CodeView
 from app.chat.copying import END, Point, Span, copied
 from app.chat.hand import Editor, Hand, Mouse
 from app.chat.rows import Row
-from app.chat.views import CodeView, TextView
+from app.chat.views import TextView
 
 if TYPE_CHECKING:
     from app.chat.transcript import Transcript

@@ -13,13 +13,14 @@ from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
+from app.chat.code_view import CodeView
 from app.chat.measure import across, measure
 from app.chat.pieces import Reasoning, Waiting
 from app.chat.places import Places
 from app.chat.row_widgets import RowWidgets
 from app.chat.rows import BUBBLE, Entry, Row
 from app.chat.selecting import Selector
-from app.chat.views import CodeView, TextView
+from app.chat.views import TextView
 from app.store.records import Message
 from app.theme import READING_WIDTH, XL, L, Theme
 from app.threads import SerialThread

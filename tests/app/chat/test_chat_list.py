@@ -9,7 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog
 from pytestqt.qtbot import QtBot
 
-from app.chat.views import CodeView, TextView
+from app.chat.code_view import CodeView
+from app.chat.views import TextView
 from app.messages import Message as Sentence
 from app.pages.chat import ChatPage
 

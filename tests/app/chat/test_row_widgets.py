@@ -7,10 +7,11 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.chat.code_view import CodeView
 from app.chat.footer import Footer
 from app.chat.row_widgets import MOST_KEPT, RowWidgets
 from app.chat.rows import Entry, Row
-from app.chat.views import CodeView, TextView
+from app.chat.views import TextView
 from app.markdown.segments import Segment
 from app.store.records import Message, State
 from app.theme import Theme

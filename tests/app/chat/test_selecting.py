@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QMouseEvent
+from PySide6.QtGui import QAccessible, QContextMenuEvent, QGuiApplication, QMouseEvent
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -146,6 +146,16 @@ def test_a_drag_selects_across_messages_downward_and_upward(transcript: Transcri
     drag((rows[1], 3), (rows[1], 6))  # inside of one
     assert highlighted(transcript) == ["ans"]
     assert copied(transcript, qtbot) == "ans"
+
+
+def test_a_screen_reader_finds_what_is_selected_in_each_text(transcript: Transcript, qtbot: QtBot) -> None:
+    messages = fill(transcript, qtbot, "first question", "an answer", "second question")
+    rows = [row_of(transcript, each) for each in messages]
+    drag((rows[0], 6), (rows[2], 6))
+    texts = [QAccessible.queryAccessibleInterface(row.widget).textInterface() for row in rows]
+    assert [text.selectionCount() for text in texts] == [1, 1, 1]
+    transcript.selection.clear()
+    assert [text.selectionCount() for text in texts] == [0, 0, 0]
 
 
 def test_a_drag_that_comes_back_ends_where_the_pointer_is(transcript: Transcript, qtbot: QtBot) -> None:
@@ -554,6 +564,24 @@ class TestThePage:
         page.composer.editor.setFocus()
         page.stop()
         assert page.transcript.selection.span() is None
+
+    def test_an_answer_under_way_is_stopped_by_the_second_escape(
+        self, page: ChatPage, user: Any, service: Any, qtbot: QtBot
+    ) -> None:
+        service.scripts = [["some ", "words ", 30]]
+        user.say("one", wait=False)
+        qtbot.waitUntil(lambda: user.last().content == "some words ")
+        qtbot.waitUntil(lambda: page.transcript.settled)
+        page.transcript.setFocus()
+        page.transcript.selection.select_all()
+        page.stop()
+        assert page.transcript.selection.span() is None
+        assert page.busy
+        page.transcript.selection.select_all()
+        page.composer.editor.setFocus()  # who writes means the answer
+        page.stop()
+        user.settle()
+        assert page.transcript.selection.text() == "one\n\nsome words"
 
     def test_versions_deletion_and_another_chat(self, page: ChatPage, user: Any, qtbot: QtBot) -> None:
         user.say("one")

@@ -14,10 +14,11 @@ from PySide6.QtGui import QImage, QTextDocument, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.chat.code_view import CodeView
 from app.chat.pieces import Files, Reasoning
 from app.chat.rows import Entry, thoughts
 from app.chat.transcript import JUMP, Transcript
-from app.chat.views import CodeView, TextView
+from app.chat.views import TextView
 from app.store.records import Attachment, Message, State
 from app.theme import Theme
 

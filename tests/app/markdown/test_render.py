@@ -12,7 +12,8 @@ from PySide6.QtGui import QFontMetricsF, QTextDocument, QTextListFormat
 from PySide6.QtWidgets import QPlainTextDocumentLayout
 from pytestqt.qtbot import QtBot
 
-from app.chat.views import CodeView, TextView
+from app.chat.code_view import CodeView
+from app.chat.views import TextView
 from app.markdown.highlight import colors_used, paint, tokens_of
 from app.theme import DARK, LIGHT, Theme, contrast
 
