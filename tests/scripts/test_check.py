@@ -57,7 +57,7 @@ def test_every_step_runs_and_one_failure_fails_the_whole(
 ) -> None:
     one, two = ("one", ["-c", "raise SystemExit(3)"]), ("two", ["-c", "print('ran')"])
     steps(one, two, test_a=GOOD, test_alone=GOOD)
-    assert check.main([]) == 1
+    assert check.main(["-k", "it"]) == 1
     out, err = capfd.readouterr()
     assert "== one\n-- one: FAILED" in out
     assert "== two\nran\n-- two: ok" in out
