@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.icons import icon_button
@@ -14,6 +14,10 @@ MOST = 3
 
 
 class Banner(QFrame):
+    """`closed(itself)`: its button was used, it was dismissed, or its time is over."""
+
+    closed = Signal(object)
+
     def __init__(self, message: Message) -> None:
         super().__init__()
         self.topic = message.topic
@@ -32,16 +36,20 @@ class Banner(QFrame):
             word, call = message.action
             self.button = QPushButton(word)
             self.button.clicked.connect(call)
-            self.button.clicked.connect(self.deleteLater)
+            self.button.clicked.connect(self._close)
             row.addWidget(self.button)
         close = icon_button("close", self.tr("Dismiss"))
-        close.clicked.connect(self.deleteLater)
+        close.clicked.connect(self._close)
         row.addWidget(close)
         if message.kind == "info":
             timer = QTimer(self)
             timer.setSingleShot(True)
-            timer.timeout.connect(self.deleteLater)
+            timer.timeout.connect(self._close)
             timer.start(round(INFO_SECONDS * 1000))
+
+    @Slot()
+    def _close(self) -> None:
+        self.closed.emit(self)
 
 
 class Banners(QWidget):
@@ -67,14 +75,14 @@ class Banners(QWidget):
         while len(self.banners) >= MOST:
             self._drop(self.banners[0])
         banner = Banner(message)
-        banner.destroyed.connect(self._gone)
+        banner.closed.connect(self._drop)
         self._column.addWidget(banner)
         self.show()
 
+    @Slot(object)
     def _drop(self, banner: Banner) -> None:
+        """Not when it is destroyed: a widget that is half gone must not be asked for, which the column would do."""
         self._column.removeWidget(banner)
+        banner.hide()
         banner.deleteLater()
-
-    @Slot()
-    def _gone(self) -> None:
         self.setVisible(bool(self.banners))

@@ -17,6 +17,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
@@ -94,6 +95,7 @@ class Setting:
     help: str
 
 
+@cache
 def settings() -> tuple[Setting, ...]:
     """The table: every field of `Config` that a user can set, in order."""
     types = get_type_hints(Config)

@@ -9,9 +9,7 @@ last segment again when the text grows.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Literal
 
 TEXT_SIZE = 1000  # characters after which a run of text ends at the next chance
@@ -23,6 +21,7 @@ CODE_SIZE = 40_000
 
 # An item of a list, which another list can begin with: its bullet or number stays.
 _ITEM = re.compile(r"[-*+] |(?:[2-9]|[1-9]\d+)[.)] ")
+_MANY_LINES = re.compile(rf"(?:[^\n]*\n){{{CODE_LINES}}}")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`\n]*)$")
 
 
@@ -84,8 +83,6 @@ def _cut(text: str, offset: int) -> list[Segment]:
     position = begin = 0
     tried = -1
     blank = formula = False
-    lines = text.splitlines(keepends=True) if "\r" in text else re.findall(r"[^\n]*\n|[^\n]+", text)
-    index = 0
     formulas = "$$" in text or r"\[" in text  # most texts have none, and lines are many
 
     def flush(end: int) -> None:
@@ -95,21 +92,20 @@ def _cut(text: str, offset: int) -> list[Segment]:
             found.append(Segment("text", source, offset + begin))
         begin = end
 
-    starts = list(accumulate(map(len, lines), initial=0)) if not formulas else []
-    while index < len(lines):
+    while position < len(text):
         if tried != begin and not formulas:  # nothing can happen on the way to the size at which a run may end
             tried = begin
-            to = bisect_right(starts, begin + TEXT_SIZE, hi=len(lines)) - 1
-            reach = starts[to]
-            if to > index and text.find("```", begin, reach) < 0 and text.find("~~~", begin, reach) < 0:
-                index, position, blank = to, reach, not lines[to - 1].strip()
-        line = lines[index]
+            reach = text.rfind("\n", position, min(begin + TEXT_SIZE, len(text) - 1)) + 1
+            if reach > position and text.find("```", begin, reach) < 0 and text.find("~~~", begin, reach) < 0:
+                position, blank = reach, not text[text.rfind("\n", 0, reach - 1) + 1 : reach].strip()
+        end = _line_end(text, position)
+        line = text[position:end]
         fenced = ("```" in line or "~~~" in line) and not formula
         fence = _FENCE.match(line.rstrip("\r\n")) if fenced else None
         if fence is not None:
             flush(position)
-            index, position = _take_code(text, lines, index, position, offset, fence, found)
-            begin, blank = position, False
+            begin = position = _take_code(text, position, offset, fence, found)
+            blank = False
             continue
         stripped = line.strip()
         size = position - begin
@@ -131,45 +127,60 @@ def _cut(text: str, offset: int) -> list[Segment]:
         blank = not stripped
         if blank and size > TEXT_SIZE * 2:
             formula = False  # never closed
-        position += len(line)
-        index += 1
+        position = end
     flush(position)
     return found or ([Segment("text", text, offset)] if text else [])
 
 
-def _take_code(
-    text: str, lines: list[str], index: int, position: int, offset: int, fence: re.Match[str], found: list[Segment]
-) -> tuple[int, int]:
-    """The code block that begins at line `index`; appends its segments, returns where to go on."""
-    mark, language = fence[1], fence[2].strip()
-    close = re.compile(rf" {{0,3}}{re.escape(mark[0])}{{{len(mark)},}}[ \t]*$")
-    start = position
-    position += len(lines[index])
-    index += 1
-    begin = position
-    count = part = 0
-    closed = False
-    sign = mark[0] * 3
-    while index < len(lines):
-        line = lines[index]
-        if sign in line and close.match(line.rstrip("\r\n")):
-            closed = True
-            break
-        if count >= CODE_LINES or position - begin > CODE_SIZE or (len(line) > CODE_SIZE and position > begin):
-            found.append(Segment("code", text[begin:position], offset + start, language, True, part))
-            part, start, begin, count = part + 1, position, position, 0
-        position += len(line)
-        count += 1
-        index += 1
-    end = position
-    if closed:
-        position += len(lines[index])
-        index += 1
-    pieces = [(at, min(end, at + CODE_SIZE)) for at in range(begin, end, CODE_SIZE)] or [(begin, begin)]
-    for at, to in pieces:
+def _line_end(text: str, begin: int) -> int:
+    """Of the line that begins there, with its newline."""
+    end = text.find("\n", begin) + 1 or len(text)
+    alone = text.find("\r", begin, end - 1)
+    return alone + 1 if alone >= 0 and text[alone + 1] != "\n" else end
+
+
+def _take_code(text: str, start: int, offset: int, fence: re.Match[str], found: list[Segment]) -> int:
+    """The code block whose fence begins at `start`; appends its segments, returns where to go on."""
+    language = fence[2].strip()
+    begin = _line_end(text, start)
+    end, after = _closed_at(text, begin, fence[1])
+    closed = after > end
+    part = 0
+    while (cut := _code_cut(text, begin, end)) < end:
+        found.append(Segment("code", text[begin:cut], offset + start, language, True, part))
+        part, start, begin = part + 1, cut, cut
+    for at in range(begin, end, CODE_SIZE) or (begin,):  # one line
+        to = min(end, at + CODE_SIZE)
         last = to == end
         found.append(
             Segment("code", text[at:to], offset + (start if at == begin else at), language, closed or not last, part)
         )
         part += 1
-    return index, position
+    return after
+
+
+def _closed_at(text: str, begin: int, mark: str) -> tuple[int, int]:
+    """Where the line is that closes the code from `begin` on, and where it ends; both the end of the text if there is none."""
+    close = re.compile(rf" {{0,3}}{re.escape(mark[0])}{{{len(mark)},}}[ \t]*$")
+    at = begin
+    while (at := text.find(mark[0] * 3, at)) >= 0:
+        line = max(begin, text.rfind("\n", begin, at) + 1)
+        line = max(line, text.rfind("\r", line, at) + 1)
+        at = _line_end(text, line)
+        if close.match(text[line:at].rstrip("\r\n")):
+            return line, at
+    return len(text), len(text)
+
+
+def _code_cut(text: str, begin: int, end: int) -> int:
+    """Where the next segment begins after the one that begins there; the end if all of it is one."""
+    many = _MANY_LINES.match(text, begin, end)
+    if many is not None and many.end() - begin <= CODE_SIZE:
+        return many.end()
+    position, count = begin, 0
+    while position < end:
+        after = _line_end(text, position)
+        if count >= CODE_LINES or position - begin > CODE_SIZE or (after - position > CODE_SIZE and position > begin):
+            return position
+        position, count = after, count + 1
+    return end

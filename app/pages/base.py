@@ -142,6 +142,8 @@ def scrolled_column(width: int = COLUMN_WIDTH) -> tuple[QScrollArea, QVBoxLayout
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     outer = QWidget()
     inner = QWidget()
+    for each in (outer, inner):  # they paint nothing: when they grow, what is in them need not be painted again
+        each.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
     scale = area.fontMetrics().averageCharWidth() / 7
     inner.setMaximumWidth(round(width * max(1.0, scale)))
     row = QHBoxLayout(outer)

@@ -329,9 +329,15 @@ def long_chat(last: str = "") -> Chat:
     return Chat(ChatSummary(title="long"), head=messages[-1].id, messages=messages)
 
 
+def quiet_page(window: MainWindow) -> ChatPage:
+    """The chats; the other pages are not made meanwhile."""
+    window._preparation.stop()
+    return chat_page(window)
+
+
 def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot) -> None:
     """Opening a chat of 500 messages, an answer of 1,000 tokens in it, scrolling, typing, searching, a new chat."""
-    page, turns = chat_page(window), Turns()
+    page, turns = quiet_page(window), Turns()
     does, transcript, field, editor = turns.does, page.transcript, page.sidebar.field, page.composer.editor
     pieces = [(WORDS * 60)[start : start + 30] for start in range(0, 4000, 40)]
     bar = transcript.verticalScrollBar()
@@ -358,7 +364,7 @@ def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot)
 def test_nor_in_a_long_chat(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Versions, edits, deletion, reasoning, jumps, another size, what is pasted and attached, with 500 messages on the page."""
     monkeypatch.setattr(Answer, "begin", lambda *_: None)
-    page, turns = chat_page(window), Turns()
+    page, turns = quiet_page(window), Turns()
     does, transcript, controller, composer = turns.does, page.transcript, page.controller, page.composer
     bar, settled = transcript.verticalScrollBar(), lambda: transcript.settled
     pasted = QMimeData()
@@ -405,7 +411,7 @@ def test_nor_in_a_long_chat(window: MainWindow, qtbot: QtBot, monkeypatch: pytes
 
 
 def test_nor_with_10_000_chats_or_answers_of_10_000_lines(window: MainWindow, qtbot: QtBot) -> None:
-    page, turns = chat_page(window), Turns()
+    page, turns = quiet_page(window), Turns()
     does, transcript, controller, listed = turns.does, page.transcript, page.controller, page.sidebar.list
     bar, rows, settled = transcript.verticalScrollBar(), listed.verticalScrollBar(), lambda: transcript.settled
     chats = [ChatSummary(title=f"Chat {number}", updated=float(number)) for number in range(10_000)]
