@@ -34,6 +34,7 @@ class Shot:
     scale: int = 1
     font: int = 10
     first_run: bool = False
+    width: int = SIZE[0]
     steps: str = ""  # what is done before the picture is taken; "": what STEPS has for the page
 
 
@@ -44,6 +45,7 @@ SHOTS = (
     Shot("chat-dark", "chat", theme="dark"),
     Shot("chat-chinese", "chat", language="zh_CN"),
     Shot("chat-large", "chat", font=20),
+    Shot("chat-narrow", "chat", width=480, steps="above"),
     Shot("chat-scaled", "chat", theme="dark", scale=2),
     Shot("rich-light", "chat", steps="rich"),
     Shot("rich-dark", "chat", theme="dark", steps="rich"),
@@ -115,7 +117,7 @@ def take(shot: Shot, target: Path) -> None:
 
     window = MainWindow(session)
     session.start()
-    window.resize(*SIZE)
+    window.resize(shot.width, SIZE[1])
     window.show()
     wait(lambda: session.service.phase == "ready" and session.models is not None, 60)
     page: Any = window.show_page(shot.page)
@@ -351,6 +353,12 @@ def _composing(page: Any, session: Any, wait: Callable[..., None]) -> None:
     page.composer.editor.setFocus()
 
 
+def _above(page: Any, session: Any, wait: Callable[..., None]) -> None:
+    """The list of chats above the chat, as a narrow window shows it."""
+    _chat(page, session, wait)
+    page.toggle_sidebar()
+
+
 def _panel(page: Any, session: Any, wait: Callable[..., None]) -> None:
     _chat(page, session, wait)
     page.toggle_panel()
@@ -497,6 +505,7 @@ STEPS: dict[str, Callable[..., Callable[[], object] | None]] = {
     "long": _long,
     "composing": _composing,
     "panel": _panel,
+    "above": _above,
     "picker": _picker,
     "search": _search,
     "keys": _keys,
