@@ -27,7 +27,8 @@ STEPS: tuple[tuple[str, list[str]], ...] = (
     ("lint", ["-m", "ruff", "check", "."]),
     ("import contracts", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
 )
-ALONE = "tests/app/test_turns.py"  # measures processor time, of which a core whose neighbours are busy takes more
+# What measures processor time, of which a core whose neighbours are busy takes more.
+ALONE = ("-m", "alone", "tests/app")
 MOST = 8  # processes with tests; each takes up to 1 GB
 
 
@@ -107,9 +108,9 @@ def main(pytest_args: list[str]) -> int:
     if pytest_args:
         runs = [[*fewer, *pytest_args]]
     else:
-        runs = [[*fewer, "-n", str(min(cores(), MOST)), "--dist", "worksteal", f"--ignore={ALONE}"]]
+        runs = [[*fewer, "-n", str(min(cores(), MOST)), "--dist", "worksteal", "-m", "not alone"]]
         if not fewer:
-            runs.append([ALONE])
+            runs.append([*ALONE])
     if not run_tests(runs, environ):
         failed.append("tests")
     if failed:

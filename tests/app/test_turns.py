@@ -10,6 +10,8 @@ from pytestqt.qtbot import QtBot
 from tests.app import turns
 from tests.app.turns import BASE, LIMIT, MOST, Turns, fixed_work
 
+pytestmark = pytest.mark.alone
+
 
 def busy(seconds: float) -> None:
     begun = thread_time()

@@ -252,6 +252,7 @@ def test_pages_open(window: MainWindow, qtbot: QtBot, spec: Any) -> None:
     QApplication.sendEvent(window, QEvent(QEvent.Type.LanguageChange))
 
 
+@pytest.mark.alone
 def test_pages_are_made_in_short_turns_while_nobody_waits_and_the_first_look_is_quick(
     home: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +336,7 @@ def quiet_page(window: MainWindow) -> ChatPage:
     return chat_page(window)
 
 
+@pytest.mark.alone
 def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot) -> None:
     """Opening a chat of 500 messages, an answer of 1,000 tokens in it, scrolling, typing, searching, a new chat."""
     page, turns = quiet_page(window), Turns()
@@ -361,6 +363,7 @@ def test_the_gui_thread_is_never_busy_for_long(window: MainWindow, qtbot: QtBot)
         does("new chat", page.new_chat)
 
 
+@pytest.mark.alone
 def test_nor_in_a_long_chat(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Versions, edits, deletion, reasoning, jumps, another size, what is pasted and attached, with 500 messages on the page."""
     monkeypatch.setattr(Answer, "begin", lambda *_: None)
@@ -410,6 +413,7 @@ def test_nor_in_a_long_chat(window: MainWindow, qtbot: QtBot, monkeypatch: pytes
         composer.set_content("", [])
 
 
+@pytest.mark.alone
 def test_nor_with_10_000_chats_or_answers_of_10_000_lines(window: MainWindow, qtbot: QtBot) -> None:
     page, turns = quiet_page(window), Turns()
     does, transcript, controller, listed = turns.does, page.transcript, page.controller, page.sidebar.list

@@ -37,7 +37,7 @@ def steps(check: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setattr(check, "without_qt", lambda environ: [])
     monkeypatch.setattr(check, "cores", lambda: 1)
     monkeypatch.setattr(check, "ROOT", tmp_path)
-    monkeypatch.setattr(check, "ALONE", "test_alone.py")
+    monkeypatch.setattr(check, "ALONE", ("-m", "alone"))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist -p no:cacheprovider")
 
@@ -50,13 +50,14 @@ def steps(check: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 GOOD, BAD = "def test_it(): pass\n", "def test_it(): assert 0\n"
+MARKED = "import pytest\npytestmark = pytest.mark.alone\n"
 
 
 def test_every_step_runs_and_one_failure_fails_the_whole(
     check: ModuleType, steps: Callable[..., None], capfd: pytest.CaptureFixture[str]
 ) -> None:
     one, two = ("one", ["-c", "raise SystemExit(3)"]), ("two", ["-c", "print('ran')"])
-    steps(one, two, test_a=GOOD, test_alone=GOOD)
+    steps(one, two, test_a=GOOD, test_alone=MARKED + GOOD)
     assert check.main(["-k", "it"]) == 1
     out, err = capfd.readouterr()
     assert "== one\n-- one: FAILED" in out
@@ -70,14 +71,14 @@ def test_every_step_runs_and_one_failure_fails_the_whole(
 def test_the_last_line_is_how_many_tests_passed_and_a_failure_in_either_run_fails(
     check: ModuleType, steps: Callable[..., None], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    steps(test_a=GOOD + "def test_that(): pass\n", test_b=BAD, test_alone=GOOD)
+    steps(test_a=GOOD + "def test_that(): pass\n", test_b=BAD, test_alone=MARKED + GOOD)
     assert check.main([]) == 1
     out, err = capfd.readouterr()
     assert out.count(" passed in ") + out.count(" passed, ") == 2
     assert "\n1 failures; " in out
     assert out.endswith("\n3 passed\n")
     assert err == "check failed: tests\n"
-    steps(test_b=GOOD, test_alone=BAD)
+    steps(test_b=GOOD, test_alone=MARKED + BAD)
     assert check.main([]) == 1
     assert capfd.readouterr().out.endswith("\n3 passed\n")
 
@@ -86,4 +87,14 @@ def test_the_steps_are_the_five_tools(check: ModuleType) -> None:
     tools = " ".join(" ".join(arguments) for _, arguments in check.STEPS)
     for tool in ("ruff format --check", "ruff check", "mypy", "mypy --platform win32", "lint_imports_command"):
         assert tool in tools
-    assert (ROOT / check.ALONE).exists()
+
+
+def test_what_measures_turns_runs_alone(check: ModuleType) -> None:
+    texts = {path: path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)}
+    measuring = {path: text for path, text in texts.items() if "Turns()" in text}
+    assert len(measuring) > 3
+    for path, text in measuring.items():
+        assert path.is_relative_to(ROOT / check.ALONE[-1])
+        assert "\npytestmark = pytest.mark.alone" in text or text.count("@pytest.mark.alone") >= text.count(
+            "Turns()"
+        ), path

@@ -138,6 +138,7 @@ LONG = {
 }
 
 
+@pytest.mark.alone
 def test_what_is_long_comes_in_short_turns(qtbot: QtBot) -> None:
     turns = Turns()
     for number in turns.rounds():

@@ -529,6 +529,7 @@ def test_a_table_gives_the_cells_that_are_painted(transcript: Transcript, qtbot:
     assert transcript.selection.text().endswith("1\t2\n\nend\n\nmo")
 
 
+@pytest.mark.alone
 def test_in_short_turns(transcript: Transcript, qtbot: QtBot) -> None:
     turns, selection = Turns(), transcript.selection
     texts = [

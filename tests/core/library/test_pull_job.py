@@ -101,7 +101,7 @@ def test_errors_reach_the_job_in_words(environment, pull, places):
         return [await until(manager, job.id, JobState.FAILED, JobState.DONE) for job in jobs]
 
     gated, wrong, unknown = run(places, scenario)
-    assert (gated.code, wrong.code, unknown.code) == ("access_denied", "invalid_request", "invalid_request")
+    assert (gated.code, wrong.code, unknown.code) == ("token_needed", "invalid_request", "invalid_request")
     assert "accept the licence at" in gated.error
     assert "parameters" in unknown.error
     assert json.loads(gated.params) == {"model": REPO}
