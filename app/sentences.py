@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from PySide6.QtCore import QCoreApplication
 
-from app.service_sentences import CODES, OWN, REWORDED, SENTENCES
+from app.service_codes import CODES, OWN
+from app.service_sentences import REWORDED, SENTENCES
 from core.errors import DesksideError
 
 _BLANK = re.compile(r"\{(\w+)\}")

@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
-    QContextMenuEvent,
     QFontMetricsF,
     QGuiApplication,
-    QKeyEvent,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QTextCursor,
@@ -27,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.chat.hand import USUAL, Hand
+from app.chat.hand import Handed
 from app.chat.views import occurrence, scroll_outside
 from app.icons import SMALL, icon_button, set_icon
 from app.markdown.highlight import Tokens, paint
@@ -37,10 +34,8 @@ from app.theme import M, S, Theme
 COPIED_MS = 1500
 
 
-class _CodeText(QPlainTextEdit):
+class _CodeText(Handed, QPlainTextEdit):
     """The code itself: scrolls sideways only."""
-
-    hand: Hand = USUAL
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -55,24 +50,6 @@ class _CodeText(QPlainTextEdit):
         )
         self.viewport().setAutoFillBackground(False)
         self.document().setDocumentMargin(0)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.hand.menu(self, event, super().contextMenuEvent)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self.hand.press(self, event, super().mousePressEvent)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.hand.double_click(self, event, super().mouseDoubleClickEvent)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.hand.move(self, event, super().mouseMoveEvent)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self.hand.release(self, event, super().mouseReleaseEvent)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        self.hand.key(self, event, super().keyPressEvent)
 
     def line_height(self) -> float:
         """Of one line, as it is laid out."""

@@ -7,10 +7,7 @@ import re
 from PySide6.QtCore import QEvent, QMimeData, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
-    QContextMenuEvent,
     QFontMetricsF,
-    QKeyEvent,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QTextBlockFormat,
@@ -28,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.chat.hand import USUAL, Hand
+from app.chat.hand import Handed
 from app.markdown.parser import parse
 from app.markdown.render import QUOTE, Renderer
 from app.markdown.safe import plain
@@ -62,12 +59,11 @@ def occurrence(document: QTextDocument, text: str, number: int) -> QTextCursor:
     return last if found.isNull() else found
 
 
-class TextView(QTextBrowser):
+class TextView(Handed, QTextBrowser):
     """Markdown, or plain text. Selectable; links only tell who listens."""
 
     resized = Signal()  # its height may have changed
     link_clicked = Signal(str)
-    hand: Hand = USUAL
 
     def __init__(self, parent: QWidget | None = None, ground: str = "") -> None:
         """`ground`: the colour of the theme that it stands on; then what is behind need not be painted with it."""
@@ -260,24 +256,6 @@ class TextView(QTextBrowser):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         scroll_outside(self, event)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.hand.menu(self, event, super().contextMenuEvent)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self.hand.press(self, event, super().mousePressEvent)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.hand.double_click(self, event, super().mouseDoubleClickEvent)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.hand.move(self, event, super().mouseMoveEvent)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self.hand.release(self, event, super().mouseReleaseEvent)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        self.hand.key(self, event, super().keyPressEvent)
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is dragged away: as plain text, as it is copied."""

@@ -221,7 +221,7 @@ class Gemm:
             room = max(max(piece_rows(n, k) * k, PACKED_TOKENS * n) * 2 for _, n, k in packed)
             sums = max(
                 split_bytes(m, n, variant.split)
-                for packing, n, k in packed
+                for packing, n, k in set(packed)  # layers are alike
                 for m in (*range(8, LAUNCH_TOKENS, 8), *range(LAUNCH_TOKENS, HOPPER_TOKENS + 1, 64))
                 for variant in self._variants(packing, m, n, k)
             )

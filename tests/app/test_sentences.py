@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QApplication
 from app.languages import install_language
 from app.messages import Message, Messages
 from app.sentences import said, said_of
-from app.service_sentences import CODES, OWN, REWORDED, SENTENCES
+from app.service_codes import CODES, OWN
+from app.service_sentences import REWORDED, SENTENCES
 from core import errors
 from core.documents.trouble import DocumentUnusable
 from core.errors import DiskFull, InternalError, ModelDamaged, ModelUnusable, NotFound, UserError

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from app.chat.transcript import Transcript
 from app.pages.chat import ChatPage
 from app.session import ServiceState, Session
 from app.store.records import Chat, Message
@@ -172,3 +173,13 @@ def user(page: ChatPage, qtbot: QtBot) -> User:
     made = User(page, qtbot)
     made.settle()
     return made
+
+
+@pytest.fixture
+def transcript(qtbot: QtBot) -> Transcript:
+    transcript = Transcript()
+    qtbot.addWidget(transcript)
+    transcript.resize(900, 600)
+    transcript.show()
+    qtbot.waitExposed(transcript)
+    return transcript

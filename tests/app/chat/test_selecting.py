@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 from app.chat.rows import Entry, Row
 from app.chat.selecting import editor_of
 from app.chat.transcript import Transcript
-from app.pages.chat import ChatPage
 from app.store.records import Attachment, Message, State
 from app.theme import Theme
+from tests.app.chat.filling import answering, fill, show
 from tests.app.turns import Turns
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
@@ -51,26 +51,9 @@ RICH_COPIED = (
 )
 
 
-@pytest.fixture
-def transcript(qtbot: QtBot) -> Transcript:
-    transcript = Transcript()
-    qtbot.addWidget(transcript)
-    transcript.resize(900, 600)
-    transcript.show()
-    qtbot.waitExposed(transcript)
+@pytest.fixture(autouse=True)
+def clipboard(qapp: QApplication) -> None:
     QGuiApplication.clipboard().setText("before")
-    return transcript
-
-
-def fill(transcript: Transcript, qtbot: QtBot, *texts: str) -> list[Message]:
-    messages = [Message("assistant" if i % 2 else "user", text) for i, text in enumerate(texts)]
-    show(transcript, qtbot, messages)
-    return messages
-
-
-def show(transcript: Transcript, qtbot: QtBot, messages: list[Message]) -> None:
-    transcript.show_entries([transcript.entry(each.id) or Entry(each) for each in messages])
-    qtbot.waitUntil(lambda: transcript.settled)
 
 
 def row_of(transcript: Transcript, message: Message, number: int = 0) -> Row:
@@ -277,11 +260,7 @@ def test_a_drag_scrolls_up_and_stops(transcript: Transcript, qtbot: QtBot) -> No
 
 def test_the_selection_stays_while_an_answer_is_written(transcript: Transcript, qtbot: QtBot) -> None:
     question, answer = Message("user", "a question"), Message("assistant", "Some **bold", state=State.STREAMING)
-    show(transcript, qtbot, [question, answer])
-    entry = transcript.entry(answer.id)
-    assert entry is not None
-    entry.live = True
-    transcript.settle(answer.id)
+    entry = answering(transcript, qtbot, question, answer)
     drag((row_of(transcript, question), 2), (row_of(transcript, answer), 7))  # to the end of what is there
     assert highlighted(transcript) == ["question", "Some **"]
     for piece in ("er** words", " and", " more", "\n\n- one\n", "\n```py\nx = 1\n", "y = 2\n", "```\n", "end"):
@@ -301,11 +280,7 @@ def test_the_selection_stays_while_an_answer_is_written(transcript: Transcript, 
 
 def test_selected_code_that_grows_keeps_its_part(transcript: Transcript, qtbot: QtBot) -> None:
     question, answer = Message("user", "q"), Message("assistant", "```py\nx = 1\n", state=State.STREAMING)
-    show(transcript, qtbot, [question, answer])
-    entry = transcript.entry(answer.id)
-    assert entry is not None
-    entry.live = True
-    transcript.settle(answer.id)
+    answering(transcript, qtbot, question, answer)
     drag((row_of(transcript, question), 0), (row_of(transcript, answer), 5))
     for number in range(30):
         answer.content += f"y = {number}\n"
@@ -319,11 +294,7 @@ def test_selected_code_that_grows_keeps_its_part(transcript: Transcript, qtbot: 
 
 def test_all_takes_in_what_is_still_written(transcript: Transcript, qtbot: QtBot) -> None:
     question, answer = Message("user", "a question"), Message("assistant", "", state=State.STREAMING)
-    show(transcript, qtbot, [question, answer])
-    entry = transcript.entry(answer.id)
-    assert entry is not None
-    entry.live = True
-    transcript.settle(answer.id)
+    answering(transcript, qtbot, question, answer)
     transcript.selection.select_all()
     assert copied(transcript, qtbot) == "a question"
     answer.content = "An answer"
@@ -556,51 +527,3 @@ def test_in_short_turns(transcript: Transcript, qtbot: QtBot) -> None:
         assert bar.value() > 300
         release(viewport, QPoint(300, 300))
         bar.setValue(0)
-
-
-class TestThePage:
-    def test_escape_clears_and_then_stops(self, page: ChatPage, user: Any, service: Any, qtbot: QtBot) -> None:
-        user.say("one")
-        page.transcript.selection.select_all()
-        page.composer.editor.setFocus()
-        page.stop()
-        assert page.transcript.selection.span() is None
-
-    def test_an_answer_under_way_is_stopped_by_the_second_escape(
-        self, page: ChatPage, user: Any, service: Any, qtbot: QtBot
-    ) -> None:
-        service.scripts = [["some ", "words ", 30]]
-        user.say("one", wait=False)
-        qtbot.waitUntil(lambda: user.last().content == "some words ")
-        qtbot.waitUntil(lambda: page.transcript.settled)
-        page.transcript.setFocus()
-        page.transcript.selection.select_all()
-        page.stop()
-        assert page.transcript.selection.span() is None
-        assert page.busy
-        page.transcript.selection.select_all()
-        page.composer.editor.setFocus()  # who writes means the answer
-        page.stop()
-        user.settle()
-        assert page.transcript.selection.text() == "one\n\nsome words"
-
-    def test_versions_deletion_and_another_chat(self, page: ChatPage, user: Any, qtbot: QtBot) -> None:
-        user.say("one")
-        first = user.last()
-        page.regenerate()
-        user.settle()
-        selection = page.transcript.selection
-        selection.select_all()
-        user.press("previous")
-        qtbot.waitUntil(lambda: page.transcript.settled)
-        assert user.last() is first
-        assert selection.span() is None  # it ended in the other version
-        selection.select_all()
-        assert selection.text() == "one\n\nHello there"
-        user.press("delete")
-        qtbot.waitUntil(lambda: page.transcript.settled)
-        assert first.id not in page.transcript.order
-        selection.text()
-        selection.select_all()
-        page.new_chat()
-        assert selection.span() is None

@@ -21,23 +21,7 @@ from app.chat.transcript import JUMP, Transcript
 from app.chat.views import TextView
 from app.store.records import Attachment, Message, State
 from app.theme import Theme
-
-
-@pytest.fixture
-def transcript(qtbot: QtBot) -> Transcript:
-    transcript = Transcript()
-    qtbot.addWidget(transcript)
-    transcript.resize(900, 600)
-    transcript.show()
-    qtbot.waitExposed(transcript)
-    return transcript
-
-
-def fill(transcript: Transcript, qtbot: QtBot, *texts: str) -> list[Message]:
-    messages = [Message("assistant" if i % 2 else "user", text) for i, text in enumerate(texts)]
-    transcript.show_entries([Entry(message) for message in messages])
-    qtbot.waitUntil(lambda: transcript.settled)
-    return messages
+from tests.app.chat.filling import fill
 
 
 def shown(transcript: Transcript) -> str:
